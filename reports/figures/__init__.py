@@ -1,0 +1,1 @@
+"""Drawing: each module takes numbers that were made elsewhere, and returns a figure."""

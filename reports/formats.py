@@ -1,0 +1,97 @@
+"""How numbers, times and hyperparameters are written for a reader."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from spaces.study import Objective
+
+MISSING = "–"
+"""Stands where there is no value. A NaN is no value."""
+
+_SPACE = "\u00a0"
+
+
+def is_missing(value: object) -> bool:
+    """Whether there is nothing to show: None, or a number that is not finite."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share of one as a percentage."""
+    if share is None or not math.isfinite(share):
+        return MISSING
+    return f"{100 * share:.{digits}f}{_SPACE}%"
+
+
+def points(difference: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    text = f"{100 * difference:+.1f}".replace("-", "−")
+    return text.replace("+0.0", "0.0").replace("−0.0", "0.0")
+
+
+def number(value: float | None) -> str:
+    """A count, or a measured number with four significant digits."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
+
+
+def seconds(value: float | None) -> str:
+    """Seconds with what precision a table needs."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+
+
+def duration(value: float | None) -> str:
+    """Seconds in words."""
+    if value is None or not math.isfinite(value):
+        return MISSING
+    if value < 60:
+        return f"{value:.1f}{_SPACE}s" if value < 10 else f"{value:.0f}{_SPACE}s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes}{_SPACE}min {rest:02d}{_SPACE}s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,}{_SPACE}h {minutes:02d}{_SPACE}min"
+
+
+def moment(unix_time: float | None) -> str:
+    """A time since 1970 as a date and an hour."""
+    if unix_time is None or not math.isfinite(unix_time):
+        return MISSING
+    return f"{datetime.fromtimestamp(unix_time, UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def hyperparameter(value: Any) -> str:
+    """A value of a hyperparameter; one that does not exist at a point is None."""
+    if is_missing(value):
+        return MISSING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def plural(count: int, word: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def metric_name(objective: Objective) -> str:
+    """What a trial is judged by, in words."""
+    return {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}[objective.metric]
+
+
+def metric(value: float | None, objective: Objective) -> str:
+    """A value of the objective's metric."""
+    return percent(value) if objective.metric == "val_accuracy" else number(value)
+
+
+def sentence(text: str) -> str:
+    """With its first letter as a capital."""
+    return text[:1].upper() + text[1:]

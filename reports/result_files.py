@@ -1,0 +1,163 @@
+"""The small JSON files of a run, as typed records: data.json, finetune.json, test.json."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from search.records.run import Run
+from spaces.errors import RunStateError
+
+ROLES = ("final", "winner", "recipe")
+"""Of a tested model: the winner fine-tuned on training and validation images; the winning trial
+as searched; a recipe's trial as searched. The last two saw the training images alone."""
+
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class DataSets:
+    """How many images of each class are in each of the three sets.
+
+    Attributes:
+        classes: Names of the classes.
+        train, validation, test: Images, in the order of `classes`.
+        image: What one image is, in words.
+    """
+
+    classes: tuple[str, ...]
+    train: tuple[int, ...]
+    validation: tuple[int, ...]
+    test: tuple[int, ...]
+    image: str
+
+    def __post_init__(self) -> None:
+        for name, counts in self.sets.items():
+            if len(counts) != len(self.classes):
+                raise ValueError(
+                    f"{name} has {len(counts)} counts, must have one for each of the "
+                    f"{len(self.classes)} classes"
+                )
+
+    @property
+    def sets(self) -> dict[str, tuple[int, ...]]:
+        """The counts by the name of the set."""
+        return {"training": self.train, "validation": self.validation, "test": self.test}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> DataSets:
+        """Read what the search wrote."""
+        return cls(
+            classes=tuple(map(str, values["classes"])),
+            train=tuple(map(int, values["train"])),
+            validation=tuple(map(int, values["validation"])),
+            test=tuple(map(int, values["test"])),
+            image=str(values.get("image", "")),
+        )
+
+
+@dataclass(frozen=True)
+class FineTuningEpoch:
+    """One epoch of the fine-tuning."""
+
+    epoch: int
+    train_loss: float | None
+    train_accuracy: float | None
+    learning_rate: float | None
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """How the winner was fine-tuned on training and validation images together."""
+
+    trial: int
+    epochs: int
+    workers: int
+    images: int
+    seconds: float
+    finished: float
+    history: tuple[FineTuningEpoch, ...]
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> FineTuning:
+        """Read what the fine-tuning wrote."""
+        names = ("epoch", "train_loss", "train_accuracy", "learning_rate")
+        history = tuple(FineTuningEpoch(*(e[n] for n in names)) for e in values["history"])
+        return cls(
+            trial=int(values["trial"]),
+            epochs=int(values["epochs"]),
+            workers=int(values["workers"]),
+            images=int(values["images"]),
+            seconds=float(values["seconds"]),
+            finished=float(values["finished"]),
+            history=history,
+        )
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """What one model scored on the test set; `role` is one of `ROLES`."""
+
+    name: str
+    role: str
+    trial: int
+    sha256: str
+    accuracy: float
+    loss: float | None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.accuracy <= 1:
+            raise ValueError(f"accuracy of {self.name} is {self.accuracy}, must be in 0..1")
+        if self.role not in ROLES:
+            raise ValueError(f"role is {self.role!r}, must be one of {ROLES}")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the sealed test set said, and when it was opened."""
+
+    opened: float
+    images: int
+    classes: tuple[str, ...]
+    models: tuple[EvaluatedModel, ...]
+
+    def __post_init__(self) -> None:
+        if self.images < 1:
+            raise ValueError(f"images is {self.images}, must be 1 or more")
+
+    def in_role(self, role: str) -> EvaluatedModel | None:
+        """The first model of this role."""
+        return next((model for model in self.models if model.role == role), None)
+
+    def of_trial(self, trial: int) -> EvaluatedModel | None:
+        """The model of a trial as searched."""
+        models = (m for m in self.models if m.trial == trial and m.role != "final")
+        return next(models, None)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Evaluation:
+        """Read what the evaluation wrote."""
+        names = ("name", "role", "trial", "sha256", "accuracy", "loss")
+        models = tuple(EvaluatedModel(*(m[n] for n in names)) for m in values["models"])
+        classes = tuple(map(str, values["classes"]))
+        return cls(values["opened"], int(values["images"]), classes, models)
+
+
+def read_record(run: Run, path: Path, make: Callable[[dict[str, Any]], Record]) -> Record | None:
+    """A record from a JSON file, or None where the file is not there yet.
+
+    Raises:
+        RunStateError: If the file is not JSON, or not what it should be.
+    """
+    if not path.is_file():
+        return None
+    values = run.read_json(path)
+    try:
+        return make(values or {})
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+        raise RunStateError(
+            f"{path} cannot be used: {what}. Delete it and run the command that writes it again."
+        ) from error

@@ -1,0 +1,137 @@
+"""All that is read of a run, once, before anything is counted or drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reports.predictions import Predictions, read_predictions
+from reports.private_paths import without_folders
+from reports.result_files import DataSets, Evaluation, FineTuning, read_record
+from reports.working_time import WorkingTime
+from search.records.history import History, Trial
+from search.records.ledger import read_ledger
+from search.records.run import Run
+from spaces.errors import RunStateError
+from spaces.study import Objective, Study
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run as it stands on disk.
+
+    Attributes:
+        name: Of the run's folder.
+        study: As run.
+        study_text: The saved study file, without folders of the machine.
+        history: All trials.
+        working_time: When a driver was up.
+        sets: None where data.json is not there yet; likewise `finetuning` and `test`.
+        predictions: By the name of the model; empty before the test set is opened.
+        known_paths: Absolute paths that a text of this run may have in it.
+    """
+
+    name: str
+    study: Study
+    study_text: str
+    history: History
+    working_time: WorkingTime = field(default_factory=WorkingTime)
+    sets: DataSets | None = None
+    finetuning: FineTuning | None = None
+    test: Evaluation | None = None
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    known_paths: tuple[str | None, ...] = ()
+
+    @property
+    def objective(self) -> Objective:
+        """What trials are judged by."""
+        return self.study.objective
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether no driver has written that it is done."""
+        return self.history.stopped is None
+
+    @property
+    def searched(self) -> list[str]:
+        """Names of the searched hyperparameters, in the order of the space."""
+        return list(dict.fromkeys(p.name for p in self.study.search_space.parameters))
+
+    @property
+    def winner(self) -> Trial | None:
+        """The trial that was tested or fine-tuned; before that the incumbent."""
+        tested = self.test.in_role("winner") if self.test else None
+        chosen = tested or self.finetuning
+        if chosen is None:
+            return self.history.incumbent(self.objective)
+        return self.history.trials[chosen.trial]
+
+    def recipe_trials(self) -> dict[str, Trial | None]:
+        """The trial of every recipe, None where it has not been tried."""
+        trials: dict[str, Trial | None] = dict.fromkeys(self.study.recipes)
+        for trial in self.history.trials.values():
+            if trial.recipe is not None and trials.get(trial.recipe) is None:
+                trials[trial.recipe] = trial
+        return trials
+
+    def best_recipe(self, among: set[int] | None = None) -> Trial | None:
+        """The recipe's trial with the best metric, of those that did not fail.
+
+        Args:
+            among: Numbers of the trials to choose from; None is all.
+        """
+        tried = [trial for trial in self.recipe_trials().values() if trial is not None]
+        chosen = [trial for trial in tried if among is None or trial.number in among]
+        return self.history.incumbent(self.objective, chosen)
+
+    def without_folders(self, text: str) -> str:
+        """A text of this run, fit to be passed on."""
+        return without_folders(text, self.known_paths)
+
+
+def read_run(run: Run) -> RunData:
+    """Read a run.
+
+    Raises:
+        RunStateError: If there is no run in the folder, or a file of it cannot be used.
+    """
+    study = run.study()
+    events = read_ledger(run.ledger)
+    try:
+        history = History.of(events)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunStateError(
+            f"{run.ledger} cannot be replayed: {type(error).__name__} {error}. A ledger is only "
+            "ever appended to: restore the file from a copy."
+        ) from error
+    test = read_record(run, run.test, Evaluation.from_dict)
+    finetuning = read_record(run, run.finetune, FineTuning.from_dict)
+    _check_trials_are_known(run, history, finetuning, test)
+    folder = run.folder.resolve()
+    known = (str(folder), str(run.folder), study.dataset.path)
+    predictions = run.folder / "predictions.parquet"
+    return RunData(
+        name=folder.name,
+        study=study,
+        study_text=without_folders(run.study_file.read_text(encoding="utf-8"), known),
+        history=history,
+        working_time=WorkingTime.of(events),
+        sets=read_record(run, run.folder / "data.json", DataSets.from_dict),
+        finetuning=finetuning,
+        test=test,
+        predictions=read_predictions(predictions, test.classes) if test else {},
+        known_paths=known,
+    )
+
+
+def _check_trials_are_known(
+    run: Run, history: History, finetuning: FineTuning | None, test: Evaluation | None
+) -> None:
+    named = [(run.finetune, finetuning.trial)] if finetuning else []
+    named += [(run.test, model.trial) for model in test.models] if test else []
+    for path, trial in named:
+        if trial not in history.trials:
+            raise RunStateError(
+                f"{path} speaks of trial {trial}, which {run.ledger} does not have. They are not "
+                "of the same run: delete the first and make it anew."
+            )

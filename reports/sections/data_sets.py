@@ -1,0 +1,61 @@
+"""The section about the data."""
+
+from __future__ import annotations
+
+from reports import formats
+from reports.data_table import data_table
+from reports.document import Beside, Block, Section, TableBlock, Text
+from reports.figures.classes import draw_class_counts
+from reports.figures.picture import Picture
+from reports.result_files import DataSets
+from reports.run_data import RunData
+
+
+def section(data: RunData) -> Section:
+    """Classes and their counts, and the seal of the test set."""
+    blocks: list[Block] = []
+    if data.sets is None:
+        blocks.append(Text("The counts by class are not on file yet (data.json)."))
+    else:
+        blocks.append(Text(_sizes(data.sets)))
+    blocks.append(Text(_seal(data)))
+    if data.sets is not None:
+        blocks.append(Beside(_picture(data.sets), TableBlock(data_table(data.sets))))
+    return Section("data", "Data", tuple(blocks))
+
+
+def _sizes(sets: DataSets) -> str:
+    sums = {name: sum(counts) for name, counts in sets.sets.items()}
+    listed = ", ".join(f"{count:,} for {name}" for name, count in sums.items())
+    image = f" Each image: {sets.image}." if sets.image else ""
+    return (
+        f"{formats.plural(sum(sums.values()), 'image')} of {len(sets.classes)} classes, in three "
+        f"sets that share no image: {listed}.{image}"
+    )
+
+
+def _seal(data: RunData) -> str:
+    if data.test is None:
+        return (
+            "The test set is sealed: no trial sees it, and everything is chosen on the validation "
+            "set. It has not been opened yet."
+        )
+    return (
+        "The test set was sealed while the search ran: no trial has seen it, and everything was "
+        "chosen on the validation set. It was opened on "
+        f"{formats.moment(data.test.opened)}, for {formats.plural(len(data.test.models), 'model')} "
+        f"and {data.test.images:,} images."
+    )
+
+
+def _picture(sets: DataSets) -> Picture:
+    sizes = [sum(counts) for counts in zip(*sets.sets.values(), strict=True)]
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    alt = "Bars of the images by class and set."
+    if sizes:
+        alt += (
+            f" The smallest class is {sets.classes[order[0]]} with {sizes[order[0]]:,} images in "
+            f"all sets, the largest {sets.classes[order[-1]]} with {sizes[order[-1]]:,}."
+        )
+    caption = "How evenly the classes are filled, and that the three sets have them alike."
+    return Picture("class_counts", "Images by class", caption, alt, lambda: draw_class_counts(sets))

@@ -1,0 +1,62 @@
+"""The section that lets a reader do it again."""
+
+from __future__ import annotations
+
+import shlex
+
+from reports.document import Block, Code, Heading, Section, TableBlock, Text
+from reports.run_data import RunData
+from reports.table import Cell, Column, Table, row
+from reports.trial_tables import failures_table
+
+
+def section(data: RunData) -> Section:
+    """Settings, versions, seeds, failed trials, commands."""
+    blocks: list[Block] = [
+        Heading("Commands", "commands"),
+        Text("With the settings below saved as study.yaml:"),
+        Code(commands(data.name), "Commands"),
+        Heading("Seeds", "seeds"),
+        Text(
+            f"Study {data.study.seed}, split of the data {data.study.dataset.seed}; the seed of "
+            "each trial is in the table of trials."
+        ),
+        Heading("Failed trials", "failed"),
+        TableBlock(failures_table(data)),
+        Heading("Versions", "versions"),
+        TableBlock(versions_table(data)),
+        Heading("Settings", "settings"),
+        Text(
+            "The study as it was run, every default written out; paths of the machine are cut to "
+            f"their last part. {_hash(data)}"
+        ),
+        Code(data.study_text, "study.yaml"),
+    ]
+    return Section("method", "Method", tuple(blocks))
+
+
+def commands(run_name: str) -> str:
+    """What was typed, and is to be typed to have it again."""
+    name = shlex.quote(run_name)
+    return "\n".join(
+        [
+            f"thawtune search study.yaml --run {name}",
+            f"thawtune finetune {name}",
+            f"thawtune evaluate {name}",
+            f"thawtune report {name}",
+        ]
+    )
+
+
+def versions_table(data: RunData) -> Table:
+    """What the search ran on."""
+    versions = (data.history.opened or {}).get("versions") or {}
+    columns = (Column("name", "package", is_number=False), Column("version", "version", False))
+    rows = [row([Cell.of(name), Cell.of(str(value))]) for name, value in versions.items()]
+    caption = "Versions when the run was opened."
+    return Table("versions", caption, columns, tuple(rows), empty="No versions are on record.")
+
+
+def _hash(data: RunData) -> str:
+    value = (data.history.opened or {}).get("hash")
+    return f"SHA-256 of the study: {value}." if value else ""

@@ -1,0 +1,129 @@
+"""The sections about recipes and about the learning curves of winner and recipes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+from reports import formats
+from reports.curves import LEARNING, Curve, learning_curves, sensible_limits
+from reports.document import Block, Gallery, Heading, Section, TableBlock, Text
+from reports.figures.learning import draw_fine_tuning, draw_learning_curves
+from reports.figures.picture import Picture
+from reports.result_files import FineTuning
+from reports.run_data import RunData
+from reports.trial_tables import recipes_table
+
+_TITLES = {
+    "train_accuracy": "Training accuracy",
+    "val_accuracy": "Validation accuracy",
+    "train_loss": "Training loss",
+    "val_loss": "Validation loss",
+}
+
+
+def recipes_section(data: RunData) -> Section:
+    """The winner against every recipe."""
+    if not data.study.recipes:
+        text = "The study has no recipe, so there is nothing to hold the search against."
+        return Section("recipes", "Recipes", (Text(text),))
+    blocks: list[Block] = [
+        Text(
+            "A recipe is a configuration tuned by hand, tried before anything else. It is trained "
+            "and stopped by the same rules as every other trial."
+        )
+    ]
+    if data.test is None:
+        blocks.append(Text("The test set is sealed, so test accuracies are missing."))
+    blocks.append(TableBlock(recipes_table(data)))
+    return Section("recipes", "Recipes", tuple(blocks))
+
+
+def learning_section(data: RunData) -> Section:
+    """Learning curves, training beside validation, and the fine-tuning."""
+    curves = {quantity: learning_curves(data, quantity) for quantity in LEARNING}
+    blocks: list[Block] = []
+    if any(curves["val_loss"]):
+        blocks.append(Text(_who_is_shown(data, curves["val_loss"])))
+        blocks.append(Gallery(tuple(_picture(curves, quantity) for quantity in LEARNING)))
+    else:
+        blocks.append(Text("Neither the winner nor a recipe has reported an epoch yet."))
+    blocks.append(Heading("Fine-tuning", "fine-tuning"))
+    blocks += _fine_tuning(data.finetuning)
+    return Section("learning", "Learning curves", tuple(blocks))
+
+
+def _who_is_shown(data: RunData, curves: Sequence[Curve]) -> str:
+    text = (
+        "Training and validation side by side, on the same scale: a gap between them is "
+        "overfitting. Training values are means over the epoch while it was trained, with dropout."
+    )
+    others = sum(trial is not None for trial in data.recipe_trials().values()) + 1 - len(curves)
+    if others > 0 and len(curves) == 8:
+        text += f" The winner and the best {len(curves) - 1} recipes are shown."
+    return text
+
+
+def _picture(curves: dict[str, list[Curve]], quantity: str) -> Picture:
+    kind = quantity.partition("_")[2]
+    both = [v for q in (f"train_{kind}", f"val_{kind}") for c in curves[q] for v in c.values]
+    shown, is_share = curves[quantity], kind == "accuracy"
+    ends = [(c.label, [v for v in c.values if math.isfinite(v)][-1:]) for c in shown]
+    text = ", ".join(
+        f"{formats.percent(last[0]) if is_share else formats.number(last[0])} ({label})"
+        for label, last in ends[:3]
+        if last
+    )
+    title = _TITLES[quantity]
+    return Picture(
+        f"learning_{quantity}",
+        title,
+        f"At the last epoch: {text or 'no finite value'}.",
+        f"Lines of {title.lower()} by epoch, one for each model.",
+        partial(draw_learning_curves, shown, title.lower(), sensible_limits(both), is_share),
+    )
+
+
+def _fine_tuning(tuned: FineTuning | None) -> list[Block]:
+    if tuned is None:
+        return [Text("The winner has not been fine-tuned yet.")]
+    text = (
+        f"Trial {tuned.trial} was trained anew on {tuned.images:,} images, training and validation "
+        f"together, for {formats.plural(tuned.epochs, 'epoch')} on "
+        f"{formats.plural(tuned.workers, 'worker')}, in {formats.duration(tuned.seconds)}; "
+        f"finished on {formats.moment(tuned.finished)}. There are no validation images left in "
+        "it, so it has training curves alone."
+    )
+    rates = {epoch.learning_rate for epoch in tuned.history}
+    if len(rates) == 1:
+        text += f" The learning rate was {formats.number(rates.pop())} throughout."
+    if not tuned.history:
+        return [Text(text)]
+    return [Text(text), Gallery(tuple(_fine_tuning_pictures(tuned)))]
+
+
+def _fine_tuning_pictures(tuned: FineTuning) -> list[Picture]:
+    pictures = []
+    for quantity in ("train_accuracy", "train_loss", "learning_rate"):
+        values = [getattr(epoch, quantity) for epoch in tuned.history]
+        numbers = [math.nan if value is None else float(value) for value in values]
+        if quantity == "learning_rate" and len(set(values)) == 1:
+            continue
+        is_share = quantity == "train_accuracy"
+        title = _TITLES.get(quantity, "Learning rate")
+        first, last = (
+            formats.percent(value) if is_share else formats.number(value)
+            for value in (numbers[0], numbers[-1])
+        )
+        epochs = [epoch.epoch for epoch in tuned.history]
+        pictures.append(
+            Picture(
+                f"finetune_{quantity}",
+                title,
+                f"From {first} in the first epoch to {last} in the last.",
+                f"Line of {title.lower()} by epoch of the fine-tuning.",
+                partial(draw_fine_tuning, epochs, numbers, title.lower(), is_share),
+            )
+        )
+    return pictures

@@ -1,0 +1,1 @@
+"""How many configurations are tried: searcher, scheduler, ledger, command line."""

@@ -1,0 +1,5 @@
+"""`python -m search`: the command line without its script."""
+
+from search.cli import main
+
+main()

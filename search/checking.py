@@ -1,0 +1,146 @@
+"""All that can be known to be wrong with a study before any compute is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError, InputError, StudyError, WeightsError
+from spaces.hyperparameters import Hyperparameters
+from spaces.parameters import Categorical
+from spaces.reading import Problem, Reading
+from spaces.study import Study
+from spaces.study_file import StudyFile
+
+
+def load_checked(path: Path, data: Path | None = None, skip_bad: bool = False) -> Study:
+    """Read a study file and check it against its data and its weights.
+
+    Args:
+        path: Of the study file.
+        data: Where the dataset is, in place of what the study says.
+        skip_bad: Leave out images that cannot be decoded, whatever the study says.
+
+    Returns:
+        The study, its dataset's path written out.
+
+    Raises:
+        StudyError: With every problem at once.
+        InputError: If the file cannot be read.
+    """
+    file = StudyFile(path)
+    problems = [*file.problems]
+    section = file.dataset
+    if section is not None:
+        section = section.model_copy(update={"skip_bad": True}) if skip_bad else section
+        section, found = _data_problems(section, path.stem, data, file.reading)
+        problems += found
+    if file.reading is not None:
+        problems += _weights_problems(file.reading)
+    if problems or file.study is None or section is None:
+        raise StudyError(f"{path} cannot be run:", [file.sentence(p) for p in problems])
+    return file.study.model_copy(update={"dataset": section})
+
+
+def validate(path: Path) -> tuple[Study, str | None]:
+    """Check a study file as `load_checked` does, as far as that goes without its data.
+
+    Returns:
+        The study, and why its data could not be checked, or None.
+
+    Raises:
+        StudyError: With every problem at once.
+        InputError: If the file cannot be read.
+    """
+    file = StudyFile(path)
+    missing = None
+    if file.dataset is not None:
+        from trainables.datasets.location import located
+
+        try:
+            located(file.dataset, path.stem)
+        except DataError as error:
+            missing = str(error)
+    if missing is None:
+        return load_checked(path), None
+    problems = [*file.problems, *(_weights_problems(file.reading) if file.reading else ())]
+    if problems or file.study is None:
+        raise StudyError(f"{path} cannot be run:", [file.sentence(p) for p in problems])
+    return file.study, missing
+
+
+def _data_problems(
+    section: DatasetSection, name: str, data: Path | None, reading: Reading | None
+) -> tuple[DatasetSection, list[Problem]]:
+    """The section with its path, and what is wrong with the data for this study."""
+    from trainables.datasets.loading import read_splits
+    from trainables.datasets.location import located
+
+    try:
+        section = located(section, name, data)
+        index, splits = read_splits(section)
+    except DataError as error:
+        return section, [Problem(("dataset",), str(error))]
+    problems = []
+    if section.classes not in (None, len(index.class_names)):
+        text = f"classes is {section.classes}, the data has {len(index.class_names)}"
+        problems.append(Problem(("dataset", "classes"), text))
+    images = len(splits.train)
+    for place, size in _batch_sizes(reading) if reading else ():
+        if size > images:
+            text = f"batch_size is {size}, the training set has {images} images"
+            problems.append(Problem(place, text))
+    return section, problems
+
+
+def _batch_sizes(reading: Reading) -> Iterator[tuple[tuple[str, ...], int]]:
+    searched = [p for p in reading.space.parameters if p.name == "batch_size"]
+    for parameter in searched:
+        sizes = parameter.choices if isinstance(parameter, Categorical) else (parameter.high,)
+        yield ("space", "batch_size"), int(max(sizes))
+    if not searched:
+        yield ("base", "batch_size"), reading.space.base["batch_size"]
+    for name, point in reading.recipes.items():
+        yield ("recipes", name, "batch_size"), point.batch_size
+
+
+def _weights_problems(reading: Reading) -> Iterator[Problem]:
+    """Weights that are on this machine, or should be; what is downloaded shows in the trial."""
+    seen: dict[tuple[str, str], tuple[str, ...]] = {}
+    for place, point in _points(reading):
+        seen.setdefault((point.backbone, point.weights), place)
+    for (backbone, weights), place in seen.items():
+        try:
+            _check_weights(backbone, weights)
+        except (WeightsError, InputError) as error:
+            yield Problem(place, str(error))
+
+
+def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
+    base = reading.space.base
+    chosen = {
+        name: [
+            c for p in reading.space.parameters if p.name == name for c in getattr(p, "choices", ())
+        ]
+        or [base[name]]
+        for name in ("backbone", "weights")
+    }
+    for backbone in chosen["backbone"]:
+        for weights in chosen["weights"]:
+            try:
+                point = reading.space.point({"backbone": backbone, "weights": weights})
+            except ValueError:
+                continue  # named already among the space's problems
+            yield ("base", "weights"), point
+    for name, point in reading.recipes.items():
+        yield ("recipes", name, "weights"), point
+
+
+def _check_weights(backbone: str, weights: str) -> None:
+    from trainables.weights import efficientnet_lite0_state
+
+    if weights not in ("imagenet", "none") and not Path(weights).is_file():
+        raise WeightsError(f"There are no weights at {weights}.")
+    if (backbone, weights) == ("EfficientNetLite0", "imagenet"):
+        efficientnet_lite0_state()

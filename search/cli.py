@@ -1,0 +1,227 @@
+"""The command line. Commands import what they need when they run, so that --help is instant."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from spaces.errors import DataError, InputError, ThawtuneError
+
+app = typer.Typer(
+    name="thawtune",
+    help="Search how best to fine-tune a pretrained image classifier.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A path, or a name in spaces/.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+DataPath = Annotated[Path | None, typer.Option(help="Where the dataset is: folder or archive.")]
+Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; without it, this machine.")]
+
+
+@app.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    run: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+) -> None:
+    """Embedded digits: search, fine-tune, evaluate, report."""
+    folder = run or _unused(Path("runs/demo"))
+    search("digits", run=folder)
+    finetune(folder)
+    evaluate(folder)
+    report(folder)
+
+
+@app.command()
+def validate(study: StudyName) -> None:
+    """Say all that is wrong with a study, before any compute."""
+    from search.checking import validate as run_validate
+    from spaces.study_file import find_study
+
+    checked, missing = run_validate(find_study(study))
+    console.print(f"{checked.name} is sound: {checked.budget.trials} trials.", highlight=False)
+    if missing is not None:
+        console.print(f"Not checked, its data: {missing}", highlight=False)
+
+
+@app.command()
+def describe(
+    study: StudyName,
+    recipe: Annotated[str | None, typer.Option(help="One of the study's recipes.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show a configuration's network, parameters, boundary and cost."""
+    from search.describing import describe_study, render
+
+    _import_tensorflow()
+    description = describe_study(study, recipe)
+    if as_json:
+        print(json.dumps(description, ensure_ascii=False))
+    else:
+        console.print(render(description))
+
+
+@app.command()
+def data(
+    study: StudyName,
+    data: DataPath = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="Write a picture of random images here.")
+    ] = None,
+) -> None:
+    """Preflight: look at the images before anything is trained on them."""
+    from search.preflighting import examine_study, write_contact_sheet
+    from trainables.datasets.preflight_view import render
+
+    section, found = examine_study(study, data, console)
+    console.print(render(found))
+    if contact_sheet is not None:
+        write_contact_sheet(section, contact_sheet)
+    if found.errors:
+        raise DataError("\n".join(found.errors))
+
+
+@app.command()
+def search(
+    study: StudyName,
+    run: Annotated[
+        Path | None, typer.Option(help="Folder of the run; runs/STUDY if not given.")
+    ] = None,
+    data: DataPath = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")
+    ] = False,
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="In place of the study's number.")
+    ] = None,
+    address: Address = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
+) -> None:
+    """Search a study's space."""
+    from search.checking import load_checked
+    from search.preparing import prepare
+    from search.runner import search as run_search
+    from search.view import status
+    from spaces.study_file import find_study
+
+    checked = load_checked(find_study(study), data, skip_bad)
+    folder = run or Path("runs") / checked.name
+    prepared, to_run = prepare(folder, checked, trials, resume, console)
+    history = run_search(prepared, to_run, address, console)
+    for name, value in status(to_run, history).items():
+        console.print(f"{name}: {value}", highlight=False)
+    console.print(f"run: {folder}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def finetune(
+    run: RunFolder,
+    workers: Annotated[int, typer.Option(min=1, help="Processes of Ray Train.")] = 1,
+    gpu: Annotated[bool, typer.Option("--gpu", help="One GPU for each worker.")] = False,
+    address: Address = None,
+) -> None:
+    """Train the winner on training and validation images together, on Ray Train."""
+    _import_tensorflow()
+    from search.finetuning import finetune as run_finetune
+    from search.records.run import Run
+
+    record = run_finetune(Run(run), workers, gpu, address)
+    console.print(
+        f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
+        f"{record['images']} images in {record['seconds']:.0f} s",
+        highlight=False,
+    )
+
+
+@app.command()
+def evaluate(run: RunFolder) -> None:
+    """Open the sealed test set, once."""
+    import time
+
+    _import_tensorflow()
+    from search.evaluation import evaluate as run_evaluate
+    from search.records.run import Run
+
+    record, opened_now = run_evaluate(Run(run))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
+    heading = "test set opened" if opened_now else f"test set was opened on {when}; it said"
+    console.print(f"{heading}: {record['images']} images", highlight=False)
+    for model in record["models"]:
+        console.print(
+            f"  {model['name']}: accuracy {model['accuracy']:.4f}, loss {model['loss']:.4f}",
+            highlight=False,
+        )
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Write page, tables and figures, also of a run under way."""
+    from reports.build import build_report
+    from search.records.run import Run
+
+    page = build_report(Run(run))
+    console.print(f"report: {page}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def cache() -> None:
+    """List or clear the feature store."""
+    raise InputError("thawtune cache is not there yet.")
+
+
+@app.command()
+def export(run: RunFolder) -> None:  # noqa: ARG001
+    """Write the model in another format."""
+    raise InputError(
+        "thawtune export is not there yet; model/model.keras in the run loads in Keras."
+    )
+
+
+@app.command()
+def predict(run: RunFolder) -> None:  # noqa: ARG001
+    """Classify images."""
+    raise InputError(
+        "thawtune predict is not there yet; model/model.keras in the run loads in Keras."
+    )
+
+
+def _import_tensorflow() -> None:
+    from trainables.quiet import import_tensorflow
+
+    import_tensorflow()
+
+
+def _unused(path: Path) -> Path:
+    """The path, or the first of path-2, path-3, … that is not there."""
+    number = 2
+    candidate = path
+    while candidate.exists():
+        candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
+    return candidate
+
+
+def main() -> None:
+    """Run the command line; a user's error ends as a sentence and an exit code."""
+    try:
+        app(standalone_mode=True)
+    except ThawtuneError as error:
+        if "--debug" in sys.argv:
+            raise
+        Console(stderr=True).print(
+            str(error), style="red", highlight=False, markup=False, soft_wrap=True
+        )
+        sys.exit(error.exit_code)

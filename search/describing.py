@@ -1,0 +1,65 @@
+"""`thawtune describe`: a configuration before it is trained."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from rich.table import Table
+
+from spaces.errors import InputError
+from spaces.study import Study
+from spaces.study_file import find_study, load_study
+
+
+def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
+    """A study's base configuration, or one of its recipes, as plain values.
+
+    Raises:
+        InputError: If there is no such study or recipe, or its network cannot be built.
+    """
+    study = load_study(find_study(name))
+    if recipe is not None and recipe not in study.recipe_points:
+        near = difflib.get_close_matches(recipe, study.recipe_points, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"It has {', '.join(study.recipe_points)}."
+        raise InputError(f"{study.name} has no recipe {recipe!r}. {hint}")
+    point = study.recipe_points[recipe] if recipe else study.search_space.point({})
+
+    from trainables.description import describe
+
+    return {
+        "study": study.name,
+        "recipe": recipe,
+        "recipes": list(study.recipe_points),
+        **describe(point, _classes(study)),
+        "hyperparameters": point.to_dict(),
+    }
+
+
+def _classes(study: Study) -> int:
+    """Number of classes, from the study or else from the data."""
+    if study.dataset.classes is not None:
+        return study.dataset.classes
+
+    from trainables.datasets.loading import read_splits
+
+    return len(read_splits(study.dataset)[0].class_names)
+
+
+def render(description: dict[str, Any]) -> Table:
+    """The description for a terminal."""
+    table = Table(
+        title=f"{description['study']} {description['recipe'] or 'base'}", show_header=False
+    )
+    for name, value in description.items():
+        if name in ("study", "recipe", "hyperparameters") or value is None:
+            continue
+        for label, item in _rows(name, value):
+            table.add_row(label, f"{item:,}" if isinstance(item, int) else str(item))
+    return table
+
+
+def _rows(name: str, value: Any) -> list[tuple[str, Any]]:
+    if isinstance(value, dict):
+        return [(f"{name}: {key}", item) for key, item in value.items()]
+    return [(name, ", ".join(value) if isinstance(value, list) else value)]

@@ -1,0 +1,138 @@
+"""Opening the sealed test set: once, for the final model and for what it has to beat."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from search.finetuning import MODEL, winner
+from search.records.history import History, Trial
+from search.records.ledger import read_ledger
+from search.records.run import Run, write_json, write_whole
+from spaces.errors import RunStateError
+from spaces.study import Study
+from trainables.checkpoint import latest_checkpoint, load_state
+from trainables.weights import sha256
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model whose test accuracy is asked for.
+
+    Attributes:
+        name: As it is shown.
+        role: "final" (the winner, fine-tuned on training and validation images), "winner" or
+            "recipe" (as searched, trained on training images alone: these two compare).
+        trial: The trial that it comes from.
+    """
+
+    name: str
+    role: str
+    trial: Trial
+
+
+def evaluate(run: Run) -> tuple[dict[str, Any], bool]:
+    """Open the test set, or say what it said when it was opened.
+
+    Returns:
+        What test.json holds, and whether it was opened by this call.
+
+    Raises:
+        RunStateError: If there is no final model yet, or another one than was tested.
+    """
+    study = run.study()
+    finetuned = run.read_json(run.finetune)
+    if finetuned is None or not (run.model / MODEL).is_file():
+        raise RunStateError(f"{run.folder} has no final model yet: run thawtune finetune first.")
+    digest = sha256(run.model / MODEL)
+    if digest != finetuned["sha256"]:
+        raise RunStateError(
+            f"{run.model / MODEL} is not the file that fine-tuning wrote. "
+            "Make it anew by thawtune finetune."
+        )
+    earlier = run.read_json(run.test)
+    if earlier is not None:
+        tested = next(m["sha256"] for m in earlier["models"] if m["role"] == "final")
+        if tested != digest:
+            raise RunStateError(
+                f"The test set was opened on {_date(earlier['opened'])} for model {tested[:12]}; "
+                f"this is model {digest[:12]}. A second look would choose on the test set."
+            )
+        return earlier, False
+    return _open(run, study, finetuned), True
+
+
+def _open(run: Run, study: Study, finetuned: dict[str, Any]) -> dict[str, Any]:
+    opened = time.time()
+    history = History.of(read_ledger(run.ledger))
+    rows: list[dict[str, Any]] = []
+    models = []
+    for candidate in _candidates(history, study, finetuned["trial"]):
+        keys, labels, shares, digest = _predict(run, study, candidate)
+        predicted = shares.argmax(axis=-1)
+        likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
+        models.append(
+            {
+                "name": candidate.name,
+                "role": candidate.role,
+                "trial": candidate.trial.number,
+                "sha256": digest,
+                "accuracy": float((predicted == labels).mean()),
+                "loss": float(-np.log(likelihood).mean()),
+            }
+        )
+        rows += [
+            {"model": candidate.name, "image": k, "label": y, "predicted": p, "probabilities": s}
+            for k, y, p, s in zip(
+                keys, labels.tolist(), predicted.tolist(), shares.tolist(), strict=True
+            )
+        ]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(rows), buffer)
+    write_whole(run.predictions, buffer.getvalue())
+    classes = (run.read_json(run.data) or {})["classes"]
+    record = {"opened": opened, "images": len(labels), "classes": classes, "models": models}
+    write_json(run.test, record)
+    return record
+
+
+def _candidates(history: History, study: Study, final: int) -> Iterator[Candidate]:
+    yield Candidate("final", "final", history.trials[final])
+    best = winner(history, study)
+    yield Candidate("winner", "winner", best)
+    for trial in history.trials.values():
+        if trial.recipe is not None and trial.best(study.objective) is not None:
+            yield Candidate(trial.recipe, "recipe", trial)
+
+
+def _predict(
+    run: Run, study: Study, candidate: Candidate
+) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, str]:
+    """Keys, labels and probabilities of the test images, and the hash of the model's file."""
+    from trainables.datasets.loading import open_sealed_test
+    from trainables.inference import best_model, load_model, probabilities
+
+    point = candidate.trial.point
+    test = open_sealed_test(study.dataset, point.image_size)
+    if candidate.role == "final":
+        path = run.model / MODEL
+        model, digest = load_model(path), sha256(path)
+    else:
+        folder = latest_checkpoint(run.trial_checkpoints(candidate.trial.number))
+        if folder is None:
+            raise RunStateError(f"Trial {candidate.trial.number} has no checkpoint to test.")
+        model = best_model(point, len(test.class_names), load_state(folder))
+        digest = sha256(folder / "state.npz")
+    shares = probabilities(model, test.images.pixels)
+    return test.keys, test.images.labels, shares, digest
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,0 +1,151 @@
+"""What a ledger says, trial by trial."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from search.records.events import FAIL, RUNNING, Event
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Objective
+from trainables.measurement import KINDS, Measurement
+
+
+@dataclass
+class Trial:
+    """One configuration and all that happened to it."""
+
+    number: int
+    recipe: str | None
+    point: Hyperparameters
+    seed: int
+    proposed: float
+    state: str = RUNNING
+    reason: str | None = None
+    error: str | None = None
+    node: str | None = None
+    total_params: int | None = None
+    trainable_params: int | None = None
+    resumed: int = 0
+    ended: float | None = None
+    measurements: list[Measurement] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that are done."""
+        return len(self.measurements)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, in whatever state."""
+        return self.state != RUNNING
+
+    def best(self, objective: Objective) -> Measurement | None:
+        """The epoch with the best metric, the earliest of equals; None if there is none."""
+        finite = [m for m in self.measurements if math.isfinite(value_of(m, objective))]
+        return max(finite, key=lambda m: (_score(m, objective), -m.epoch)) if finite else None
+
+    def seconds(self, kind: str) -> float:
+        """Wall time of all its epochs of one kind."""
+        return math.fsum(m.seconds.get(kind, 0.0) for m in self.measurements)
+
+    @property
+    def total_seconds(self) -> float:
+        """Wall time of all its epochs."""
+        return math.fsum(self.seconds(kind) for kind in KINDS)
+
+
+@dataclass
+class History:
+    """All trials of a run in the order of their numbers, and the events that made them."""
+
+    trials: dict[int, Trial] = field(default_factory=dict)
+    opened: Event | None = None
+    drivers: int = 0
+    started: float | None = None
+    last_time: float | None = None
+    stopped: Event | None = None
+
+    @classmethod
+    def of(cls, events: Iterable[Event]) -> History:
+        """Replay a ledger."""
+        history = cls()
+        for event in events:
+            history.take(event)
+        return history
+
+    def take(self, event: Event) -> None:
+        """Go on by one event; events that this version does not know are passed over."""
+        self.last_time = event["time"]
+        handler = getattr(self, f"_on_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def in_state(self, *states: str) -> list[Trial]:
+        """The trials in these states."""
+        return [trial for trial in self.trials.values() if trial.state in states]
+
+    def incumbent(self, objective: Objective, among: Iterable[Trial] | None = None) -> Trial | None:
+        """The best trial so far, the earliest of equals; of `among` if that is given.
+
+        A trial that failed is never the incumbent.
+        """
+        trials = self.trials.values() if among is None else among
+        scored = [
+            (trial, best)
+            for trial in trials
+            if trial.state != FAIL and (best := trial.best(objective)) is not None
+        ]
+        if not scored:
+            return None
+        return max(scored, key=lambda pair: (_score(pair[1], objective), -pair[0].number))[0]
+
+    def _on_study_opened(self, event: Event) -> None:
+        self.opened = event
+
+    def _on_driver_started(self, event: Event) -> None:
+        self.drivers += 1
+        self.started = self.started or event["time"]
+        self.stopped = None
+
+    def _on_driver_stopped(self, event: Event) -> None:
+        self.stopped = event
+
+    def _on_trial_proposed(self, event: Event) -> None:
+        point = Hyperparameters.from_dict(event["hyperparameters"])
+        self.trials[event["trial"]] = Trial(
+            event["trial"], event["recipe"], point, event["seed"], event["time"]
+        )
+
+    def _on_trial_started(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.node = event["node"]
+        trial.total_params = event["total_params"]
+        trial.trainable_params = event["trainable_params"]
+        trial.resumed += bool(event["resumed"])
+        # Epochs after the checkpoint that it goes on from are trained, and will be told, again.
+        del trial.measurements[event["resumed"] :]
+        del trial.times[event["resumed"] :]
+
+    def _on_trial_measured(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.measurements.append(Measurement.from_dict(event["measurement"]))
+        trial.times.append(event["time"])
+
+    def _on_trial_ended(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.state, trial.reason, trial.error = event["state"], event["reason"], event["error"]
+        trial.ended = event["time"]
+
+
+def value_of(measurement: Measurement, objective: Objective) -> float:
+    """The metric that a trial is judged by."""
+    value: float = getattr(measurement, objective.metric)
+    return value
+
+
+def _score(measurement: Measurement, objective: Objective) -> float:
+    value = value_of(measurement, objective)
+    return value if objective.mode == "max" else -value

@@ -1,0 +1,107 @@
+"""The ledger: an append-only file of JSON lines, each on disk before anything depends on it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from search.records.events import VERSION, Event
+from spaces.errors import RunStateError
+
+
+class Ledger:
+    """A ledger open for appending. A torn last line is cut off on opening.
+
+    Args:
+        path: The file; made if it is not there.
+
+    Raises:
+        RunStateError: If a line other than the last is damaged, or a newer thawtune wrote it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        whole = sum(len(line) for line, _ in _lines(path)) if path.exists() else 0
+        self._file = path.open("ab")
+        self._file.truncate(whole)
+
+    def append(self, event: Event) -> None:
+        """Write an event and wait until it is on disk."""
+        line = json.dumps(_storable(event), allow_nan=False, separators=(",", ":"))
+        self._file.write(line.encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def read_ledger(path: Path) -> list[Event]:
+    """All whole events of a ledger, without changing the file.
+
+    Raises:
+        RunStateError: If a line other than the last is damaged, or a newer thawtune wrote it.
+    """
+    return [event for _, event in _lines(path)]
+
+
+def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
+    """Whole lines with what they say; a last line without its newline never happened."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                event = json.loads(line)
+                name = event["event"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise RunStateError(
+                    f"{path}, line {number} is damaged ({error}). A ledger is only ever appended "
+                    "to: restore the file from a copy."
+                ) from error
+            if name == "study_opened" and event["version"] > VERSION:
+                raise RunStateError(
+                    f"{path} has version {event['version']}; this thawtune reads up to {VERSION}. "
+                    "Upgrade it."
+                )
+            yield line, _restored(event)
+
+
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+def _storable(value: Any) -> Any:
+    """JSON has no NaN and no infinity: they are written as {"float": "nan"}."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(item) for item in value]
+    return value
+
+
+def _restored(value: Any) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"float"} and value["float"] in _NOT_FINITE:
+            return _NOT_FINITE[value["float"]]
+        return {key: _restored(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_restored(item) for item in value]
+    return value

@@ -1,0 +1,134 @@
+"""The folder of a run, and where everything in it stands."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from spaces.errors import RunStateError
+from spaces.study import Study
+from spaces.study_file import load_study
+
+
+@dataclass(frozen=True)
+class Run:
+    """Paths of one run; nothing is read or written until asked for.
+
+    Attributes:
+        folder: The run's folder.
+    """
+
+    folder: Path
+
+    @property
+    def study_file(self) -> Path:
+        """The study as run, every default written out."""
+        return self.folder / "study.yaml"
+
+    @property
+    def ledger(self) -> Path:
+        """Append-only events: the truth."""
+        return self.folder / "ledger.jsonl"
+
+    @property
+    def trials(self) -> Path:
+        """One row a trial."""
+        return self.folder / "trials.parquet"
+
+    @property
+    def epochs(self) -> Path:
+        """One row a trial and epoch."""
+        return self.folder / "epochs.parquet"
+
+    @property
+    def checkpoints(self) -> Path:
+        """One folder a trial."""
+        return self.folder / "checkpoints"
+
+    def trial_checkpoints(self, number: int) -> Path:
+        """The folder of a trial's checkpoints."""
+        return self.checkpoints / self.trial_folder_name(number)
+
+    @staticmethod
+    def trial_folder_name(number: int) -> str:
+        """Name of a trial's folder in `checkpoints`."""
+        return f"trial_{number:05d}"
+
+    @property
+    def data(self) -> Path:
+        """Classes and their counts in each set."""
+        return self.folder / "data.json"
+
+    @property
+    def predictions(self) -> Path:
+        """What each model said of each test image."""
+        return self.folder / "predictions.parquet"
+
+    @property
+    def finetune(self) -> Path:
+        """How the winner was fine-tuned."""
+        return self.folder / "finetune.json"
+
+    @property
+    def test(self) -> Path:
+        """What the sealed test set said."""
+        return self.folder / "test.json"
+
+    @property
+    def model(self) -> Path:
+        """Folder of the fine-tuned model."""
+        return self.folder / "model"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the page, its text form and its figures."""
+        return self.folder / "report"
+
+    def study(self) -> Study:
+        """The study as run.
+
+        Raises:
+            RunStateError: If there is no run in this folder.
+        """
+        if not self.ledger.is_file() or not self.study_file.is_file():
+            raise RunStateError(
+                f"{self.folder} is not a run: it has no study.yaml and ledger.jsonl. "
+                "Give the folder that thawtune search named at its end."
+            )
+        return load_study(self.study_file)
+
+    def read_json(self, path: Path) -> dict[str, Any] | None:
+        """A JSON file of this run, or None where it is not there yet.
+
+        Raises:
+            RunStateError: If it is not JSON.
+        """
+        if not path.is_file():
+            return None
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise RunStateError(
+                f"{path} is damaged: {error}. Delete it to make it anew."
+            ) from error
+        return value
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write a file so that it is there whole or not at all, even if the power goes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data = content.encode() if isinstance(content, str) else content
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: dict[str, Any]) -> None:
+    """Write a JSON file whole. Numbers must be finite."""
+    write_whole(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

@@ -1,0 +1,88 @@
+"""What a person at the terminal sees while a search runs."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
+from search.records.history import History
+from spaces.study import Study
+
+
+class View:
+    """A live table on a terminal; silent anywhere else.
+
+    Args:
+        study: What is searched.
+        history: Grows while the search runs.
+        console: Where it is drawn.
+    """
+
+    def __init__(self, study: Study, history: History, console: Console) -> None:
+        self._study, self._history = study, history
+        self._began = time.monotonic()
+        self._over_before = len(history.in_state(COMPLETE, PRUNED, FAIL))
+        self._live = (
+            Live(get_renderable=self._table, console=console, refresh_per_second=2)
+            if console.is_terminal
+            else None
+        )
+
+    def __enter__(self) -> View:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def _table(self) -> Table:
+        table = Table(title=f"thawtune search {self._study.name}", show_header=False)
+        for name, value in status(self._study, self._history).items():
+            table.add_row(name, value)
+        table.add_row("time", self._time())
+        return table
+
+    def _time(self) -> str:
+        elapsed = time.monotonic() - self._began
+        over = len(self._history.in_state(COMPLETE, PRUNED, FAIL)) - self._over_before
+        if over == 0:
+            return f"{_clock(elapsed)}, no trial has ended yet"
+        left = self._study.budget.trials - self._over_before - over
+        return f"{_clock(elapsed)}, about {_clock(elapsed / over * left)} left"
+
+
+def status(study: Study, history: History) -> dict[str, str]:
+    """Where a search stands, in words, by heading."""
+    counts = [
+        f"{len(history.in_state(state))} {state}" for state in (RUNNING, COMPLETE, PRUNED, FAIL)
+    ]
+    lines = {"trials": f"{', '.join(counts)} of {study.budget.trials}"}
+    incumbent = history.incumbent(study.objective)
+    if incumbent is None:
+        lines["incumbent"] = "none yet"
+    else:
+        best = incumbent.best(study.objective)
+        value = getattr(best, study.objective.metric)
+        name = f", recipe {incumbent.recipe}" if incumbent.recipe else ""
+        lines["incumbent"] = (
+            f"{study.objective.metric} {value:.4f} by trial {incumbent.number}{name}"
+        )
+    lines["epochs"] = str(sum(trial.epochs for trial in history.trials.values()))
+    return lines
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"

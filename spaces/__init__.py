@@ -1,0 +1,1 @@
+"""What can be searched: parameters, hyperparameters, recipes and study files."""

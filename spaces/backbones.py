@@ -1,0 +1,53 @@
+"""The networks that can be thawed, by name, as far as a study file needs to know them."""
+
+from __future__ import annotations
+
+BACKBONES: dict[str, int] = {
+    "EfficientNetLite0": 49,
+    "AlexNet": 7,
+    "ResNet18": 20,
+    "ConvNeXtBase": 112,
+    "ConvNeXtLarge": 112,
+    "ConvNeXtSmall": 112,
+    "ConvNeXtTiny": 58,
+    "ConvNeXtXLarge": 112,
+    "DenseNet121": 120,
+    "DenseNet169": 168,
+    "DenseNet201": 200,
+    "EfficientNetB0": 81,
+    "EfficientNetB1": 115,
+    "EfficientNetB2": 115,
+    "EfficientNetB3": 130,
+    "EfficientNetB4": 160,
+    "EfficientNetB5": 194,
+    "EfficientNetB6": 224,
+    "EfficientNetB7": 273,
+    "EfficientNetV2B0": 91,
+    "EfficientNetV2B1": 111,
+    "EfficientNetV2B2": 116,
+    "EfficientNetV2B3": 136,
+    "EfficientNetV2L": 339,
+    "EfficientNetV2M": 245,
+    "EfficientNetV2S": 170,
+    "InceptionResNetV2": 244,
+    "InceptionV3": 94,
+    "MobileNet": 27,
+    "MobileNetV2": 52,
+    "MobileNetV3Large": 62,
+    "MobileNetV3Small": 52,
+    "NASNetLarge": 268,
+    "NASNetMobile": 196,
+    "ResNet101": 104,
+    "ResNet101V2": 104,
+    "ResNet152": 155,
+    "ResNet152V2": 155,
+    "ResNet50": 53,
+    "ResNet50V2": 53,
+    "VGG16": 13,
+    "VGG19": 16,
+    "Xception": 40,
+}
+"""Weight layers (convolutions and dense layers, without the classifier) of each backbone.
+
+Beside the first three, which `trainables.backbones` builds, these are Keras's own applications.
+"""

@@ -1,0 +1,280 @@
+"""A complete configuration of one trial, and which of its parts exist together."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from spaces.backbones import BACKBONES
+
+Preprocessing = Literal["backbone", "unit", "signed", "channel_means", "torch", "none"]
+Pooling = Literal["average", "max", "flatten"]
+Decay = Literal["none", "time", "step", "exponential", "cosine", "plateau"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """When a hyperparameter exists, and the value it takes if none is given then.
+
+    Attributes:
+        text: The condition in words, for messages.
+        holds: Whether it holds, given the hyperparameters declared before this one.
+        default: The value where it holds and none was given.
+    """
+
+    text: str
+    holds: Callable[[Mapping[str, Any]], bool]
+    default: Any
+
+
+def _is_thawed(values: Mapping[str, Any]) -> bool:
+    return values["unfrozen_depth"] > 0 or values["boundary_layer"] is not None
+
+
+def _decays_by(*kinds: str) -> Callable[[Mapping[str, Any]], bool]:
+    return lambda values: values["decay"] in kinds
+
+
+CONDITIONS: dict[str, Condition] = {
+    "truncation_layer": Condition("there is a backbone", lambda v: v["backbone"] != "none", None),
+    "batch_norm": Condition("something is thawed", _is_thawed, "frozen"),
+    "convolution_batch_norm": Condition(
+        "there are extra convolutions", lambda v: bool(v["convolutions"]), False
+    ),
+    "convolution_pooling": Condition(
+        "there are extra convolutions", lambda v: bool(v["convolutions"]), False
+    ),
+    "momentum": Condition("optimizer is sgd", lambda v: v["optimizer"] == "sgd", 0.9),
+    "decay_rate": Condition("decay is time", _decays_by("time"), 0.01),
+    "decay_factor": Condition(
+        "decay is step, exponential or plateau",
+        _decays_by("step", "exponential", "plateau"),
+        0.1,
+    ),
+    "decay_epochs": Condition("decay is step", _decays_by("step"), 10),
+    "decay_patience": Condition("decay is plateau", _decays_by("plateau"), 5),
+    "decay_floor": Condition("decay is cosine", _decays_by("cosine"), 0.0),
+    "head_epochs": Condition("something is thawed", _is_thawed, 0),
+    "thaw_learning_rate": Condition(
+        "head_epochs is above 0", lambda v: bool(v["head_epochs"]), None
+    ),
+}
+"""Hyperparameters that exist only where another one has the right value; all others always do."""
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """A point in a search space: all that decides how one network is built and trained.
+
+    A conditional hyperparameter is None where its condition does not hold (see `CONDITIONS`),
+    and takes its default where it does.
+
+    Attributes:
+        backbone: Name in `spaces.backbones.BACKBONES`, or "none" for a network of the head alone.
+        weights: "imagenet", "none" (random), or the path of a file.
+        image_size: Side of the square input, pixels.
+        preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
+            "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
+            mean and deviation), or "none" (0..255).
+        truncation_layer: Last layer of the backbone that is kept; None keeps it whole.
+        unfrozen_depth: Weight layers of the backbone that are trained, counted from its end.
+            A batch norm goes with the weight layer before it.
+        boundary_layer: Thaw from this layer up, in place of a depth.
+        frozen_part: "below" the boundary, or "dense": every dense layer, while the
+            convolutions above the boundary are trained.
+        batch_norm: In thawed layers, "frozen" (inference mode, nothing of it trained) or "trained".
+        convolutions: Filters of each 3×3 convolution added on the backbone.
+        convolution_batch_norm: A batch norm after each of them.
+        convolution_pooling: A 2×2 max pooling after each of them.
+        pooling: How the feature maps become a vector.
+        dense_units: Width of each hidden dense layer, ReLU.
+        head_batch_norm: "none", once after "pooling", or after each hidden "dense" layer.
+        dropout: Share of units dropped, 0..1.
+        dropout_place: After "each" hidden dense layer, or once: "first" (before them) or "last"
+            (after them). Without hidden dense layers all three are the same.
+        output_activation: "softmax" or "sigmoid".
+        loss: Cross-entropy, in the form that the recipe names; labels are converted to it.
+        label_smoothing: Share of the label spread over all classes, 0..1.
+        class_weights: "none", or "balanced" (inverse to the class's share of the training set).
+        optimizer: "adam" or "sgd".
+        momentum: Of SGD, 0..1.
+        learning_rate: At the start.
+        weight_decay: Decoupled: a weight loses this share times the learning rate in an update.
+        decay: How the learning rate falls: "none", "time", "step", "exponential", "cosine" or
+            "plateau" (of the validation loss).
+        decay_rate: Time-based: learning rate over 1 + decay_rate × updates.
+        decay_factor: Step, exponential and plateau: what the learning rate is multiplied by.
+        decay_epochs: Step: epochs from one drop to the next.
+        decay_patience: Plateau: epochs without a better validation loss before a drop.
+        decay_floor: Cosine: share of the learning rate that is left at the end.
+        batch_size: Images in an update.
+        epochs: Epochs at the most.
+        head_epochs: The first epochs, in which the head alone is trained.
+        thaw_learning_rate: Learning rate from the thaw on; None goes on with `learning_rate`.
+        early_stopping: Epochs without a better validation loss after which training ends; 0 is
+            never. The best epoch's weights are kept in any case.
+        flip: Augmentation: "none", "horizontal", or "both".
+        rotation: Augmentation: degrees to either side.
+        zoom: Augmentation: share to either side.
+        shift: Augmentation: share of width and height to either side.
+        shear: Augmentation: degrees to either side.
+        crop: Augmentation: share of each side cut off at random places, 0..1.
+
+    Raises:
+        ValueError: If the values do not make a configuration; the message has a line for each.
+    """
+
+    backbone: str = "EfficientNetLite0"
+    weights: str = "imagenet"
+    image_size: int = 224
+    preprocessing: Preprocessing = "backbone"
+    truncation_layer: str | None = None
+    unfrozen_depth: int = 0
+    boundary_layer: str | None = None
+    frozen_part: Literal["below", "dense"] = "below"
+    batch_norm: Literal["frozen", "trained"] | None = None
+    convolutions: tuple[int, ...] = ()
+    convolution_batch_norm: bool | None = None
+    convolution_pooling: bool | None = None
+    pooling: Pooling = "average"
+    dense_units: tuple[int, ...] = ()
+    head_batch_norm: Literal["none", "pooling", "dense"] = "none"
+    dropout: float = 0.0
+    dropout_place: Literal["each", "first", "last"] = "each"
+    output_activation: Literal["softmax", "sigmoid"] = "softmax"
+    loss: Literal["sparse_categorical", "categorical", "binary"] = "sparse_categorical"
+    label_smoothing: float = 0.0
+    class_weights: Literal["none", "balanced"] = "none"
+    optimizer: Literal["adam", "sgd"] = "adam"
+    momentum: float | None = None
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    decay: Decay = "none"
+    decay_rate: float | None = None
+    decay_factor: float | None = None
+    decay_epochs: int | None = None
+    decay_patience: int | None = None
+    decay_floor: float | None = None
+    batch_size: int = 32
+    epochs: int = 10
+    head_epochs: int | None = None
+    thaw_learning_rate: float | None = None
+    early_stopping: int = 0
+    flip: Literal["none", "horizontal", "both"] = "none"
+    rotation: float = 0.0
+    zoom: float = 0.0
+    shift: float = 0.0
+    shear: float = 0.0
+    crop: float = 0.0
+
+    def __post_init__(self) -> None:
+        values = dataclasses.asdict(self)
+        problems = []
+        for name, condition in CONDITIONS.items():
+            exists = condition.holds(values)
+            if exists and values[name] is None:
+                values[name] = condition.default
+                object.__setattr__(self, name, condition.default)
+            elif not exists and values[name] is not None:
+                problems.append(
+                    f"{name} is {values[name]!r}, but exists only where {condition.text}"
+                )
+        problems += [text for is_wrong, text in self._rules() if is_wrong]
+        if problems:
+            raise ValueError("\n".join(problems))
+
+    def _rules(self) -> list[tuple[bool, str]]:
+        """What no configuration may break: (is broken, sentence)."""
+        at_least = {"image_size": 1, "unfrozen_depth": 0, "batch_size": 1, "epochs": 1}
+        at_least |= {"early_stopping": 0, "head_epochs": 0, "decay_epochs": 1, "decay_patience": 0}
+        positive = ("learning_rate", "thaw_learning_rate", "decay_factor")
+        shares = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
+        rules = [
+            (
+                _is_given(value := getattr(self, name)) and value < low,
+                f"{name} is {value}, must be {low} or more",
+            )
+            for name, low in at_least.items()
+        ]
+        rules += [
+            (
+                _is_given(value := getattr(self, name)) and value <= 0,
+                f"{name} is {value}, must be above 0",
+            )
+            for name in positive
+        ]
+        rules += [
+            (
+                _is_given(value := getattr(self, name)) and not 0 <= value < 1,
+                f"{name} is {value}, must be in 0..1",
+            )
+            for name in shares
+        ]
+        rules += [
+            (getattr(self, name) < 0, f"{name} is {getattr(self, name)}, must not be negative")
+            for name in ("weight_decay", "rotation", "shear")
+        ]
+        return [
+            *rules,
+            (
+                min((*self.dense_units, *self.convolutions, 1)) < 1,
+                "a layer must have at least 1 unit",
+            ),
+            (
+                self.unfrozen_depth > 0 and self.boundary_layer is not None,
+                "give unfrozen_depth or boundary_layer, not both",
+            ),
+            (
+                self.head_epochs is not None and self.head_epochs >= self.epochs,
+                f"head_epochs is {self.head_epochs}, must be less than epochs ({self.epochs})",
+            ),
+            (
+                self.backbone not in ("none", *BACKBONES),
+                f"backbone is {self.backbone!r}, which is not known{_near(self.backbone)}",
+            ),
+            (
+                self.unfrozen_depth > BACKBONES.get(self.backbone, self.unfrozen_depth),
+                f"unfrozen_depth is {self.unfrozen_depth}, {self.backbone} has "
+                f"{BACKBONES.get(self.backbone)} weight layers",
+            ),
+            (
+                self.backbone == "none" and _is_thawed(dataclasses.asdict(self)),
+                "without a backbone there is nothing to thaw",
+            ),
+            (
+                self.output_activation == "softmax" and self.loss == "binary",
+                "binary cross-entropy needs output_activation: sigmoid",
+            ),
+        ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """All values by name, tuples as lists, as they are written to files."""
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in dataclasses.asdict(self).items()
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Hyperparameters:
+        """Read what `to_dict` wrote."""
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**plain)
+
+
+def _near(name: str) -> str:
+    near = difflib.get_close_matches(name, BACKBONES, n=1)
+    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(BACKBONES)}"
+
+
+def _is_given(value: object) -> bool:
+    return value is not None
+
+
+FIELDS: dict[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Hyperparameters)}
+"""Every hyperparameter by name, parents before the ones that depend on them."""

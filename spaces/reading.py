@@ -1,0 +1,254 @@
+"""From what a study file says of base, space and recipes to typed points, with every problem."""
+
+from __future__ import annotations
+
+import difflib
+import random
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, partial
+from typing import Any, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from spaces.hyperparameters import CONDITIONS, FIELDS, Hyperparameters
+from spaces.parameters import Categorical, Float, Int, Parameter
+from spaces.space import SearchSpace, outside
+
+RESERVED = ("final", "winner")
+"""Names of models that are compared with recipes."""
+
+_RANDOM_POINTS = 64
+_SPEC_KEYS = ("low", "high", "step", "log", "choices", "when")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in a study file, and where: keys and indices from the top."""
+
+    place: tuple[str | int, ...]
+    text: str
+
+
+@dataclass
+class Reading:
+    """What was understood; `space` and `recipes` are whole only if there are no problems."""
+
+    space: SearchSpace
+    recipes: dict[str, Hyperparameters] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read_space(
+    base: Mapping[str, Any],
+    space: Mapping[str, Any],
+    recipes: Mapping[str, Mapping[str, Any]],
+    max_epochs: int,
+) -> Reading:
+    """Read the three sections of a study that speak of hyperparameters."""
+    problems: list[Problem] = []
+    given = _typed_values(("base",), base, problems)
+    defaults = {
+        n: CONDITIONS[n].default if n in CONDITIONS else f.default for n, f in FIELDS.items()
+    }
+    parameters = [
+        parameter
+        for name in _known(("space",), space, problems)
+        for parameter in _parameters(name, space[name], problems)
+    ]
+    order = list(FIELDS)
+    parameters.sort(key=lambda p: order.index(p.name))
+    whole = SearchSpace(tuple(parameters), defaults | {"epochs": max_epochs} | given)
+    reading = Reading(whole, problems=problems)
+    problems += _impossible_points(whole)
+    for name, values in recipes.items():
+        if name in RESERVED:
+            text = f"{name} cannot be a recipe's name: the search's own models have it"
+            reading.problems.append(Problem(("recipes", name), text))
+        _read_recipe(name, values, reading)
+    return reading
+
+
+def _read_recipe(name: str, values: Mapping[str, Any], reading: Reading) -> None:
+    place = ("recipes", name)
+    before = len(reading.problems)
+    typed = _typed_values(place, values, reading.problems)
+    if len(reading.problems) > before:
+        return
+    for parameter in reading.space.parameters:
+        if parameter.name in typed and not parameter.when:
+            texts = outside(parameter, typed[parameter.name])
+            reading.problems += [Problem((*place, parameter.name), text) for text in texts]
+    try:
+        point = reading.space.point(typed)
+        longest = reading.space.base["epochs"]
+        if point.epochs > longest:
+            text = f"epochs is {point.epochs}, budget.max_epochs is {longest}"
+            reading.problems.append(Problem((*place, "epochs"), text))
+        reading.recipes[name] = point
+        reading.space.choices_of(point)
+    except ValueError as error:
+        known = {problem.text for problem in reading.problems}
+        lines = [line for line in dict.fromkeys(str(error).splitlines()) if line not in known]
+        reading.problems += [Problem((*place, line.split(" ", 1)[0]), line) for line in lines]
+
+
+def _impossible_points(space: SearchSpace) -> list[Problem]:
+    """Points that a searcher could draw and that make no configuration, found by trying."""
+    found: dict[str, Problem] = {}
+    for suggest in _suggesters(space):
+        try:
+            space.sample(suggest)
+        except ValueError as error:
+            for line in str(error).splitlines():
+                named = line.split(" ", 1)[0]
+                section = "space" if any(p.name == named for p in space.parameters) else "base"
+                found.setdefault(line, Problem((section, named), line))
+    return list(found.values())
+
+
+def _suggesters(space: SearchSpace) -> Iterator[Callable[[Parameter], Any]]:
+    """The lowest and the highest corner for each backbone, then points at random."""
+    backbones = [p for p in space.parameters if p.name == "backbone" and isinstance(p, Categorical)]
+    for backbone in backbones[0].choices if backbones else (None,):
+        for corner in (0, -1):
+            yield partial(_corner, backbone, corner)
+    chance = random.Random(0)  # noqa: S311 - no secret
+    for _ in range(_RANDOM_POINTS):
+        yield lambda p: chance.choice(_ends(p))
+
+
+def _corner(backbone: Any, corner: int, parameter: Parameter) -> Any:
+    return backbone if parameter.name == "backbone" else _ends(parameter)[corner]
+
+
+def _ends(parameter: Parameter) -> tuple[Any, ...]:
+    if isinstance(parameter, Categorical):
+        return parameter.choices
+    return parameter.low, parameter.high
+
+
+def _known(place: tuple[str, ...], values: Mapping[str, Any], problems: list[Problem]) -> list[str]:
+    """The keys that are hyperparameters; the others become problems."""
+    for name in values:
+        if name not in FIELDS:
+            near = difflib.get_close_matches(str(name), FIELDS, n=1)
+            hint = f"did you mean {near[0]}?" if near else "see spaces/hyperparameters.py"
+            problems.append(Problem((*place, name), f"{name} is not a hyperparameter; {hint}"))
+    return [name for name in values if name in FIELDS]
+
+
+def _typed_values(
+    place: tuple[str, ...], values: Mapping[str, Any], problems: list[Problem]
+) -> dict[str, Any]:
+    typed = {}
+    for name in _known(place, values, problems):
+        try:
+            typed[name] = _type_of(name).validate_python(values[name])
+        except ValidationError as error:
+            problems.append(Problem((*place, name), _type_problem(name, values[name], error)))
+    return typed
+
+
+def _type_problem(name: str, value: object, error: ValidationError) -> str:
+    return f"{name} is {value!r}: {error.errors()[0]['msg'].lower()}"
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Hyperparameters)
+
+
+@cache
+def _type_of(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_hints()[name])
+
+
+def _parameters(name: str, written: Any, problems: list[Problem]) -> Iterator[Parameter]:
+    alternatives = written if isinstance(written, list | tuple) else [written]
+    for index, spec in enumerate(alternatives):
+        place = ("space", name, index) if len(alternatives) > 1 else ("space", name)
+        before = len(problems)
+        parameter = _parameter(name, spec, place, problems)
+        if parameter is not None and len(problems) == before:
+            yield parameter
+
+
+def _parameter(
+    name: str, spec: Any, place: tuple[str | int, ...], problems: list[Problem]
+) -> Parameter | None:
+    def wrong(text: str, *deeper: str | int) -> None:
+        problems.append(Problem((*place, *deeper), f"{name}: {text}"))
+
+    if not isinstance(spec, Mapping):
+        wrong(f"is {spec!r}; a parameter has low and high, or choices (what is fixed goes in base)")
+        return None
+    for key in spec:
+        if key not in _SPEC_KEYS:
+            wrong(f"unknown key {key!r}; a parameter has {', '.join(_SPEC_KEYS)}", key)
+    when = _when(spec.get("when", {}), wrong)
+    try:
+        if "choices" in spec:
+            return _categorical(name, spec, when, wrong)
+        return _numeric(name, spec, when, wrong)
+    except ValueError as error:
+        wrong(str(error))
+        return None
+
+
+def _when(written: Any, wrong: Callable[..., None]) -> dict[str, tuple[Any, ...]]:
+    if not isinstance(written, Mapping):
+        wrong("when must name parameters and their values, as in when: {backbone: [VGG16]}", "when")
+        return {}
+    for parent in written:
+        if parent not in FIELDS:
+            wrong(f"when names {parent!r}, which is not a hyperparameter", "when", parent)
+    return {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in written.items()}
+
+
+def _categorical(
+    name: str, spec: Mapping[str, Any], when: dict[str, Any], wrong: Callable[..., None]
+) -> Parameter | None:
+    extra = [key for key in ("low", "high", "step", "log") if key in spec]
+    if extra:
+        wrong(f"has choices and {', '.join(extra)}; give one or the other")
+    if not isinstance(spec["choices"], list | tuple):
+        wrong(f"choices is {spec['choices']!r}, must be a list", "choices")
+        return None
+    choices = []
+    for value in spec["choices"]:
+        try:
+            choices.append(_type_of(name).validate_python(value))
+        except ValidationError as error:
+            wrong(_type_problem("a choice", value, error), "choices")
+    return Categorical(name, tuple(choices), when=when)
+
+
+def _numeric(
+    name: str, spec: Mapping[str, Any], when: dict[str, Any], wrong: Callable[..., None]
+) -> Parameter | None:
+    kinds = {int, float} & {_hints()[name], *get_args(_hints()[name])}
+    if not kinds:
+        wrong("is not a number, so it needs choices")
+        return None
+    kind = kinds.pop()
+    for key in ("low", "high"):
+        value = spec.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else int):
+            wrong(
+                f"{key} is {value!r}, must be {'a number' if kind is float else 'a whole number'}",
+                key,
+            )
+            return None
+    log, step = spec.get("log", False), spec.get("step", 1)
+    if not isinstance(log, bool):
+        wrong(f"log is {log!r}, must be true or false", "log")
+        return None
+    if kind is float:
+        if "step" in spec:
+            wrong("step goes with whole numbers only", "step")
+        return Float(name, float(spec["low"]), float(spec["high"]), log, when=when)
+    if isinstance(step, bool) or not isinstance(step, int):
+        wrong(f"step is {step!r}, must be a whole number", "step")
+        return None
+    return Int(name, spec["low"], spec["high"], step, log, when=when)

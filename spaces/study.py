@@ -1,0 +1,124 @@
+"""A study: the dataset, the objective, the space, the recipes to beat, and what may be spent."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import Any, Literal
+
+import yaml
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from spaces.dataset import DatasetSection
+from spaces.hyperparameters import Hyperparameters
+from spaces.parameters import Float
+from spaces.reading import read_space
+from spaces.section import Section
+from spaces.space import SearchSpace
+
+METRICS = {"val_accuracy": "max", "val_loss": "min"}
+"""Metrics that a study can have as its objective, and the mode of each."""
+
+
+class Objective(Section):
+    """What a trial is judged by."""
+
+    metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
+    mode: Literal["max", "min"] = "max"
+
+    @model_validator(mode="after")
+    def _mode_fits_metric(self) -> Objective:
+        if self.mode != METRICS[self.metric]:
+            raise ValueError(f"mode of {self.metric} is {METRICS[self.metric]}, not {self.mode}")
+        return self
+
+
+class Budget(Section):
+    """What a search may spend; the resource of the scheduler is the epoch."""
+
+    trials: int = Field(20, ge=1)
+    max_epochs: int = Field(10, ge=1)
+    grace_period: int = Field(1, ge=1)
+    reduction_factor: float = Field(3, gt=1)
+    seconds: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _grace_period_fits(self) -> Budget:
+        if self.grace_period > self.max_epochs:
+            raise ValueError(
+                f"grace_period ({self.grace_period}) is above max_epochs ({self.max_epochs})"
+            )
+        return self
+
+
+class Resources(Section):
+    """What one trial occupies, and how many run at once (None: as many as fit)."""
+
+    cpu: float = Field(1, gt=0)
+    gpu: float = Field(0, ge=0)
+    concurrent: int | None = Field(None, ge=1)
+
+
+class Study(Section):
+    """A study. `base`, `space` and `recipes` are as written; see `search_space` and `recipe`."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    dataset: DatasetSection
+    objective: Objective = Objective()
+    searcher: Literal["tpe", "random", "grid"] = "tpe"
+    base: dict[str, Any] = {}
+    space: dict[str, Any]
+    recipes: dict[str, dict[str, Any]] = {}
+    budget: Budget = Budget()
+    resources: Resources = Resources()
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _space_is_sound(self) -> Study:
+        reading = self._reading
+        if reading.problems:
+            raise ValueError("\n".join(problem.text for problem in reading.problems))
+        floats = [p.name for p in self.search_space.parameters if isinstance(p, Float)]
+        if self.searcher == "grid" and floats:
+            raise PydanticCustomError(
+                "grid",
+                "a grid needs choices or whole numbers: {names}",
+                {"names": ", ".join(floats)},
+            )
+        return self
+
+    @cached_property
+    def _reading(self) -> Any:
+        return read_space(self.base, self.space, self.recipes, self.budget.max_epochs)
+
+    @property
+    def search_space(self) -> SearchSpace:
+        """What a searcher draws from."""
+        space: SearchSpace = self._reading.space
+        return space
+
+    @property
+    def recipe_points(self) -> dict[str, Hyperparameters]:
+        """Every recipe as a complete point, in the order of the file."""
+        points: dict[str, Hyperparameters] = self._reading.recipes
+        return points
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values that read back as this study, every default written out."""
+        written = self.model_dump(mode="json")
+        base = {k: v for k, v in self.search_space.base.items() if k not in self.space}
+        return written | {"base": _plain(base)}
+
+    def to_yaml(self) -> str:
+        """`to_dict` as a study file."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the study as `to_yaml` writes it."""
+        return hashlib.sha256(self.to_yaml().encode()).hexdigest()
+
+
+def _plain(values: dict[str, Any]) -> dict[str, Any]:
+    return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}

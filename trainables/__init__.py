@@ -1,0 +1,1 @@
+"""How one configuration is trained: data, backbones, weights, models, training loop, evaluation."""

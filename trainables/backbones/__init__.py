@@ -1,0 +1,1 @@
+"""Networks that are thawed, one module each, as flat Keras graphs."""

@@ -1,0 +1,104 @@
+"""Pretrained weights of any backbone, from wherever the configuration says they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from spaces.errors import WeightsError
+from spaces.hyperparameters import Hyperparameters
+from trainables import weights
+from trainables.backbones.building import application, own_module
+from trainables.torch_state import read_state_dict
+
+LayerWeights = Mapping[str, list[np.ndarray]]
+"""Weights by layer name, each in the order of that layer's `weights`."""
+
+
+def load_pretrained(model: keras.Model, point: Hyperparameters) -> None:
+    """Set a backbone's weights to those that the configuration names.
+
+    Args:
+        model: Pixels to the backbone's features, maybe cut off before its end.
+        point: Names backbone and weights. "none" leaves the random ones.
+
+    Raises:
+        WeightsError: If the weights are not to be had, or are another network's.
+    """
+    if point.backbone == "none" or point.weights == "none":
+        return
+    found = pretrained_weights(point.backbone, point.weights)
+    kept = {layer.name for layer in model.layers}
+    weights.apply(model, {name: arrays for name, arrays in found.items() if name in kept})
+
+
+@lru_cache(maxsize=2)
+def pretrained_weights(backbone: str, source: str) -> LayerWeights:
+    """Weights of a backbone, read once a process.
+
+    Args:
+        backbone: Its name.
+        source: "imagenet" or the path of a file: .weights.h5, .keras, .pth, .pt or .safetensors.
+
+    Raises:
+        WeightsError: If the weights are not to be had, or are another network's.
+    """
+    module = own_module(backbone)
+    if source != "imagenet" and not Path(source).is_file():
+        raise WeightsError(
+            f"There are no weights at {source}. Give the path of a file, imagenet, or none."
+        )
+    if module and Path(source).suffix not in (".h5", ".keras"):
+        state = _imagenet_state(backbone) if source == "imagenet" else read_state_dict(source)
+        converted: LayerWeights = module.convert(state)
+        return converted
+    if source == "imagenet":
+        return _downloaded(backbone)
+    return _from_keras_file(backbone, Path(source))
+
+
+def _imagenet_state(backbone: str) -> Mapping[str, np.ndarray]:
+    if backbone == "EfficientNetLite0":
+        return weights.efficientnet_lite0_state()
+    raise WeightsError(
+        f"Nothing installed carries ImageNet weights of {backbone}. Save torchvision's state dict "
+        "as a .pth or .safetensors file and give its path as weights."
+    )
+
+
+def _downloaded(backbone: str) -> LayerWeights:
+    try:
+        return _by_layer(application(backbone, None, weights="imagenet"))
+    except Exception as error:  # Keras raises what its download meets, of any type
+        raise WeightsError(
+            f"The ImageNet weights of {backbone} could not be downloaded ({error}). Without a "
+            "network, give the path of a .weights.h5 or .keras file as weights, or take "
+            "EfficientNetLite0, whose weights are installed."
+        ) from error
+
+
+def _from_keras_file(backbone: str, path: Path) -> LayerWeights:
+    module = own_module(backbone)
+    try:
+        if path.suffix == ".keras":
+            return _by_layer(keras.models.load_model(path, compile=False, safe_mode=True))
+        if module:
+            pixels = keras.Input((224, 224, 3))
+            model = keras.Model(pixels, module.graph(pixels))
+        else:
+            model = application(backbone, None)
+        model.load_weights(path)
+    except (ValueError, OSError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{path} does not hold weights of {backbone}: {error}. Give a file that Keras saved "
+            f"from keras.applications.{backbone}(include_top=False)."
+        ) from error
+    return _by_layer(model)
+
+
+def _by_layer(model: keras.Model) -> LayerWeights:
+    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}

@@ -1,0 +1,137 @@
+"""From PyTorch's layout of weights to Keras's, described layer by layer.
+
+PyTorch puts output channels first (out, in, h, w) and Keras last (h, w, in, out); a depthwise
+kernel is (channels, 1, h, w) there and (h, w, channels, 1) here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from spaces.errors import WeightsError
+
+Kind = Literal["convolution", "depthwise", "dense", "flattened_dense", "batch_norm"]
+
+_AXES: dict[Kind, tuple[int, ...]] = {
+    "convolution": (2, 3, 1, 0),
+    "depthwise": (2, 3, 0, 1),
+    "dense": (1, 0),
+    "flattened_dense": (2, 3, 1, 0),
+}
+
+
+@dataclass(frozen=True)
+class TorchLayer:
+    """Where one Keras layer's weights are in a state dict.
+
+    Attributes:
+        name: The Keras layer's.
+        key: What PyTorch's names begin with, as in `<key>.weight`.
+        kind: What the layer is. A `flattened_dense` one comes right after images are flattened.
+        shape: Of PyTorch's weight; of a `flattened_dense` one (out, c, h, w), which PyTorch stores
+            as (out, c * h * w).
+        bias: Whether there is a bias, of `shape[0]` numbers; batch norms always have one.
+    """
+
+    name: str
+    key: str
+    kind: Kind
+    shape: tuple[int, ...]
+    bias: bool = False
+
+    def stored(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of PyTorch's arrays by name, in the order of the Keras layer's `.weights`."""
+        if self.kind == "batch_norm":
+            parts = ("weight", "bias", "running_mean", "running_var")
+            return {f"{self.key}.{part}": self.shape for part in parts}
+        flat = (self.shape[0], int(np.prod(self.shape[1:])))
+        weight = flat if self.kind == "flattened_dense" else self.shape
+        shapes: dict[str, tuple[int, ...]] = {f"{self.key}.weight": weight}
+        if self.bias:
+            shapes[f"{self.key}.bias"] = self.shape[:1]
+        return shapes
+
+    def arrays(self, state: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """This layer's float32 arrays in the order of the Keras layer's `.weights`."""
+        first, *others = (np.asarray(state[name], np.float32) for name in self.stored())
+        if self.kind != "batch_norm":
+            first = first.reshape(self.shape).transpose(_AXES[self.kind])
+        if self.kind == "flattened_dense":
+            # PyTorch flattens (c, h, w) and Keras (h, w, c): the rows change places accordingly.
+            first = first.reshape(-1, self.shape[0])
+        return [np.ascontiguousarray(first), *others]
+
+
+def convert(
+    state: Mapping[str, np.ndarray], layers: Iterable[TorchLayer], classifier: str, network: str
+) -> dict[str, list[np.ndarray]]:
+    """Converts the weights of `layers`.
+
+    Args:
+        state: PyTorch's state dict.
+        layers: Every layer with weights, without the classifier.
+        classifier: Key of the classifier, which may be in `state` or not and is left out.
+        network: Its name, for messages.
+
+    Returns:
+        For each Keras layer, by name, arrays in the order of its `.weights`.
+
+    Raises:
+        WeightsError: Keys are missing or unknown, or shapes differ; all of them are named.
+    """
+    layers = list(layers)
+    expected = {name: shape for layer in layers for name, shape in layer.stored().items()}
+    problems = [f"{name} is missing" for name in expected if name not in state]
+    problems += [
+        f"{name} has shape {state[name].shape}, expected {shape}"
+        for name, shape in expected.items()
+        if name in state and state[name].shape != shape
+    ]
+    # A deeper network of the same family has every key that is expected here, and more.
+    problems += [
+        f"{name} is not of this network"
+        for name in state
+        if name not in expected
+        and not name.startswith(f"{classifier}.")
+        and not name.endswith(".num_batches_tracked")
+    ]
+    if problems:
+        raise _misfit(network, problems)
+    return {layer.name: layer.arrays(state) for layer in layers}
+
+
+def convert_classifier(
+    state: Mapping[str, np.ndarray], key: str, features: int, network: str
+) -> list[np.ndarray]:
+    """Converts the last dense layer.
+
+    Args:
+        state: PyTorch's state dict.
+        key: The classifier's key.
+        features: Width of its input.
+        network: Its name, for messages.
+
+    Returns:
+        The kernel (features, classes) and the bias (classes,), float32.
+
+    Raises:
+        WeightsError: Keys are missing or shapes differ.
+    """
+    weight, bias = f"{key}.weight", f"{key}.bias"
+    missing = [f"{name} is missing" for name in (weight, bias) if name not in state]
+    if missing:
+        raise _misfit(network, missing)
+    classes = state[bias].size
+    layer = TorchLayer("classifier", key, "dense", (classes, features), bias=True)
+    return convert({weight: state[weight], bias: state[bias]}, [layer], key, network)["classifier"]
+
+
+def _misfit(network: str, problems: list[str]) -> WeightsError:
+    shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" * (len(problems) > 5))
+    return WeightsError(
+        f"the weights are not those of {network}: {shown}; give a state dict of {network}"
+    )

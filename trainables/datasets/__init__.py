@@ -1,0 +1,1 @@
+"""Labelled images: one module a format, one interface for all."""

@@ -1,0 +1,113 @@
+"""What is in a zip or tar archive, one member after the other."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, cast
+
+_LONGEST_HEADER = 2**20
+
+
+class Member(NamedTuple):
+    """One entry of an archive.
+
+    Attributes:
+        name: As the archive has it.
+        is_folder: Whether it is a folder, else it is a file.
+        forbidden: What else it is, or None.
+        file: Its content, where it is a file; read before the next member is asked for.
+    """
+
+    name: str
+    is_folder: bool
+    forbidden: str | None
+    file: BinaryIO | None
+
+
+class ArchiveError(Exception):
+    """An archive must not or cannot be unpacked; the message ends a sentence."""
+
+
+def is_zip(path: Path) -> bool:
+    """Whether it begins as a zip archive; a tar may well end as one."""
+    with path.open("rb") as file:
+        return file.read(2) == b"PK"
+
+
+def zip_members(path: Path, _limit: int) -> Iterator[Member]:
+    """Members of a zip archive, their content decompressed while it is read."""
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            # The upper half of external_attr is a Unix mode, 0 where another system wrote it.
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            forbidden = "encrypted" if info.flag_bits & 1 else None
+            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                forbidden = "a link" if kind == stat.S_IFLNK else "a device"
+            if info.is_dir() or forbidden:
+                yield Member(info.filename, info.is_dir(), forbidden, None)
+            else:
+                with archive.open(info) as file:
+                    yield Member(info.filename, False, None, cast(BinaryIO, file))
+
+
+def tar_members(path: Path, limit: int) -> Iterator[Member]:
+    """Members of a tar archive, plain or compressed with gzip."""
+    with path.open("rb") as raw:
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+        source = cast(BinaryIO, gzip.GzipFile(fileobj=raw) if packed else raw)
+        with tarfile.open(fileobj=_Guarded(source, limit), mode="r:") as archive:
+            for info in archive:
+                forbidden = _forbidden(info)
+                file = archive.extractfile(info) if info.isreg() and not forbidden else None
+                yield Member(info.name, info.isdir(), forbidden, cast(BinaryIO | None, file))
+
+
+def _forbidden(info: tarfile.TarInfo) -> str | None:
+    if info.issym() or info.islnk():
+        return "a link"
+    return None if info.isreg() or info.isdir() else "a device"
+
+
+class _Guarded(io.RawIOBase):
+    """A tar stream that refuses what only a hostile archive makes its reader do.
+
+    tarfile reads headers of whatever length they claim into memory, and skips over members of
+    whatever size: both are decompressed first.
+    """
+
+    def __init__(self, source: BinaryIO, limit: int) -> None:
+        super().__init__()
+        self._source = source
+        # Headers and padding come on top of the content, at most a few kilobytes a file.
+        self._limit = 4 * limit
+
+    def readable(self) -> bool:
+        """It can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """It can be sought in, forward by reading."""
+        return True
+
+    def tell(self) -> int:
+        """Position in the decompressed stream."""
+        return self._source.tell()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a position unless only a bomb has it."""
+        if whence == io.SEEK_SET and offset > self._limit:
+            raise ArchiveError(f"it claims to hold {offset:,} bytes")
+        return self._source.seek(offset, whence)
+
+    def read(self, size: int = -1) -> bytes:
+        """Read what an honest header or one block of a file can be."""
+        if size < 0 or size > _LONGEST_HEADER:
+            raise ArchiveError(f"it has a header of {size:,} bytes")
+        return self._source.read(size)

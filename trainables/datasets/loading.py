@@ -1,0 +1,93 @@
+"""From a study's dataset section to its sets. The test set has a door of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spaces.dataset import DatasetSection
+from trainables.datasets.images import Images, load_images
+from trainables.datasets.index import Index
+from trainables.datasets.inspecting import inspect
+from trainables.datasets.inspection import Inspection
+from trainables.datasets.readers import read_index
+from trainables.datasets.sizes import Sizes
+from trainables.datasets.soundness import without_bad
+from trainables.datasets.splits import SETS, Splits, split
+
+
+@dataclass(frozen=True)
+class TrialData:
+    """All that a trial sees: never the test set."""
+
+    class_names: tuple[str, ...]
+    train: Images
+    validation: Images
+
+
+@dataclass(frozen=True)
+class SealedTest:
+    """The test set, for `evaluate` alone."""
+
+    class_names: tuple[str, ...]
+    keys: tuple[str, ...]
+    images: Images
+
+
+def read_splits(section: DatasetSection) -> tuple[Index, Splits]:
+    """The images of a dataset and their sets.
+
+    Nothing is decoded if the dataset has been inspected before. Images that cannot be decoded are
+    left out if the study skips them; copies of an image are in one set.
+
+    Raises:
+        DataError: If the dataset cannot be used.
+    """
+    index, inspection = _sound(read_index(section), section)
+    return index, split(index, section, inspection.contents)
+
+
+def load_trial_data(section: DatasetSection, size: int) -> TrialData:
+    """Training and validation images at this size."""
+    index, splits = read_splits(section)
+    return TrialData(
+        index.class_names,
+        load_images(index, splits.train, size),
+        load_images(index, splits.validation, size),
+    )
+
+
+def load_refit_data(section: DatasetSection, size: int) -> tuple[tuple[str, ...], Images]:
+    """Class names, and training and validation images as one set."""
+    index, splits = read_splits(section)
+    both = np.sort(np.concatenate([splits.train, splits.validation]))
+    return index.class_names, load_images(index, both, size)
+
+
+def open_sealed_test(section: DatasetSection, size: int) -> SealedTest:
+    """The test images at this size."""
+    index, splits = read_splits(section)
+    keys = tuple(index.keys[position] for position in splits.test)
+    return SealedTest(index.class_names, keys, load_images(index, splits.test, size))
+
+
+def summary(section: DatasetSection) -> dict[str, Any]:
+    """Classes and their counts in each set, as data.json holds them."""
+    whole = read_index(section)
+    index, inspection = _sound(whole, section)
+    splits = split(index, section, inspection.contents)
+    counts = {name: index.counts(splits.of(name)).tolist() for name in SETS}
+    return {
+        "classes": list(index.class_names),
+        **counts,
+        "image": Sizes.of(inspection).in_words,
+        "images": len(whole.keys),
+        "skipped": len(whole.keys) - len(index.keys),
+        "subset": section.subset,
+    }
+
+
+def _sound(index: Index, section: DatasetSection) -> tuple[Index, Inspection]:
+    return without_bad(index, inspect(index, section.max_pixels), section)

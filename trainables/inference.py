@@ -1,0 +1,63 @@
+"""Trained networks brought back: from a trial's checkpoint, or from a saved model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from spaces.errors import RunStateError
+from spaces.hyperparameters import Hyperparameters
+from trainables.loop import forward
+from trainables.training import build_pretrained, kept_weights
+
+
+def best_model(
+    point: Hyperparameters, classes: int, state: Mapping[str, np.ndarray]
+) -> keras.Model:
+    """The network of a trial at its best epoch: pixels to probabilities.
+
+    Args:
+        point: What the trial trained.
+        classes: Number of classes.
+        state: Of its last checkpoint.
+
+    Raises:
+        RunStateError: If the checkpoint is another configuration's.
+    """
+    network = build_pretrained(point, classes)
+    for i, variable in enumerate(kept_weights(network)):
+        if f"best/{i}" not in state or state[f"best/{i}"].shape != tuple(variable.shape):
+            raise RunStateError("The checkpoint does not fit the trial's configuration.")
+        variable.assign(state[f"best/{i}"])
+    return network.with_probabilities()
+
+
+def load_model(path: Path) -> keras.Model:
+    """A model that fine-tuning saved: pixels to probabilities.
+
+    Raises:
+        RunStateError: If it is missing, damaged, or holds code.
+    """
+    try:
+        return keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunStateError(
+            f"The model {path} cannot be loaded: {error}. Make it anew by thawtune finetune."
+        ) from error
+
+
+def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+    """Share of each class, summing to 1: float32 (images, classes).
+
+    Sigmoid outputs are divided by their sum, so that all models can be compared.
+
+    Args:
+        model: Pixels to probabilities.
+        pixels: uint8 (images, size, size, 3).
+    """
+    outputs = forward(model, pixels)
+    shares: np.ndarray = outputs / outputs.sum(axis=-1, keepdims=True)
+    return shares

@@ -1,0 +1,65 @@
+"""From pixels, RGB 0..255, to what a backbone's weights were trained with."""
+
+from __future__ import annotations
+
+import keras
+
+from spaces.hyperparameters import Preprocessing
+
+_IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CHANNEL_MEANS = (123.68, 116.779, 103.939)
+
+_OWN: dict[str, str] = {
+    "EfficientNetLite0": "lite",
+    "AlexNet": "torch",
+    "ResNet18": "torch",
+    **dict.fromkeys(("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152"), "caffe"),
+    **dict.fromkeys(("DenseNet121", "DenseNet169", "DenseNet201"), "torch"),
+}
+"""What each backbone was trained with where that is not "signed"."""
+
+_IN_THE_GRAPH = ("EfficientNetB", "EfficientNetV2", "MobileNetV3", "ConvNeXt")
+"""Families whose Keras graph begins with their preprocessing."""
+
+
+def preprocess(pixels: keras.KerasTensor, kind: Preprocessing, backbone: str) -> keras.KerasTensor:
+    """Append preprocessing to a graph.
+
+    Args:
+        pixels: (batch, height, width, 3), RGB, 0..255.
+        kind: As in `Hyperparameters.preprocessing`.
+        backbone: Its name, for what "backbone" means.
+    """
+    name = own_preprocessing(backbone) if kind == "backbone" else kind
+    if name == "caffe":
+        pixels = keras.ops.flip(pixels, axis=-1)
+    scale, offset = _SCALE_AND_OFFSET[name]
+    return keras.layers.Rescaling(scale, offset, name="preprocess")(pixels)
+
+
+def own_preprocessing(backbone: str) -> str:
+    """The preprocessing that a backbone's ImageNet weights were trained with."""
+    if backbone == "none" or backbone.startswith(_IN_THE_GRAPH):
+        return "none"
+    return _OWN.get(backbone, "signed")
+
+
+def _standardized(
+    mean: tuple[float, ...], deviation: tuple[float, ...]
+) -> tuple[list[float], list[float]]:
+    """Scale and offset that subtract a mean and divide by a deviation, both of 0..255."""
+    scale = [1 / d for d in deviation]
+    return scale, [-m / d for m, d in zip(mean, deviation, strict=True)]
+
+
+_SCALE_AND_OFFSET = {
+    "none": (1.0, 0.0),
+    "unit": (1 / 255, 0.0),
+    "signed": (1 / 127.5, -1.0),
+    "lite": (1 / 128, -127 / 128),
+    "channel_means": _standardized(_CHANNEL_MEANS, (1, 1, 1)),
+    "caffe": _standardized(_CHANNEL_MEANS[::-1], (1, 1, 1)),
+    "torch": _standardized(
+        tuple(255 * m for m in _IMAGENET_MEAN), tuple(255 * d for d in _IMAGENET_DEVIATION)
+    ),
+}
