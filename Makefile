@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test check lock bench clean
+.PHONY: setup demo test test-recipes check lock bench clean
 
 setup: $(READY)
 
@@ -21,6 +21,9 @@ demo: $(READY) ## Digits from search to report
 
 test: $(READY) ## All tests that need no more than this machine
 	$(BIN)/python -m pytest
+
+test-recipes: $(READY) ## Every recipe of every study, for an epoch
+	$(BIN)/python -m pytest -m recipes
 
 check: $(READY) ## Style, types and the direction of imports
 	$(BIN)/ruff check

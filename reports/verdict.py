@@ -112,7 +112,7 @@ def _basis(data: RunData, comparison: Comparison) -> list[str]:
         )
     if not comparison.is_of_one_trial:
         sentences.append(_uncertainty(data, comparison))
-    sentences += _stopped_early(data, comparison)
+    sentences += _stopped_early(comparison)
     return sentences
 
 
@@ -130,7 +130,7 @@ def _uncertainty(data: RunData, comparison: Comparison) -> str:
     )
 
 
-def _stopped_early(data: RunData, comparison: Comparison) -> list[str]:
+def _stopped_early(comparison: Comparison) -> list[str]:
     words = {PRUNED: "was stopped by the scheduler after", RUNNING: "is still running, at"}
     return [
         f"{who} {words[trial.state]} {trial.epochs} of {trial.point.epochs} epochs."

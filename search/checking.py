@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from spaces.parameters import Categorical
 from spaces.reading import Problem, Reading
 from spaces.study import Study
 from spaces.study_file import StudyFile
+
+_TAKEN_BY_ALL_OF_KERAS = 75
+"""Pixels a side; smaller images are too small for some of its applications."""
 
 
 def load_checked(path: Path, data: Path | None = None, skip_bad: bool = False) -> Study:
@@ -37,7 +41,7 @@ def load_checked(path: Path, data: Path | None = None, skip_bad: bool = False) -
         section, found = _data_problems(section, path.stem, data, file.reading)
         problems += found
     if file.reading is not None:
-        problems += _weights_problems(file.reading)
+        problems += [*_weights_problems(file.reading), *_network_problems(file.reading)]
     if problems or file.study is None or section is None:
         raise StudyError(f"{path} cannot be run:", [file.sentence(p) for p in problems])
     return file.study.model_copy(update={"dataset": section})
@@ -64,7 +68,9 @@ def validate(path: Path) -> tuple[Study, str | None]:
             missing = str(error)
     if missing is None:
         return load_checked(path), None
-    problems = [*file.problems, *(_weights_problems(file.reading) if file.reading else ())]
+    problems = [*file.problems]
+    if file.reading is not None:
+        problems += [*_weights_problems(file.reading), *_network_problems(file.reading)]
     if problems or file.study is None:
         raise StudyError(f"{path} cannot be run:", [file.sentence(p) for p in problems])
     return file.study, missing
@@ -115,6 +121,33 @@ def _weights_problems(reading: Reading) -> Iterator[Problem]:
             _check_weights(backbone, weights)
         except (WeightsError, InputError) as error:
             yield Problem(place, str(error))
+
+
+def _network_problems(reading: Reading) -> Iterator[Problem]:
+    """Layers that a backbone does not have, and images of a size that it does not take."""
+    built = set()
+    for place, point in _points(reading):
+        parts = (point.backbone, point.image_size, point.truncation_layer, point.boundary_layer)
+        named = point.truncation_layer is not None or point.boundary_layer is not None
+        if parts in built or not (named or _takes_some_sizes_only(point)):
+            continue
+        built.add(parts)
+        from trainables.quiet import import_tensorflow
+
+        import_tensorflow()
+        from trainables.network import build_network
+
+        try:
+            build_network(dataclasses.replace(point, weights="none"), classes=2)
+        except InputError as error:
+            yield Problem(place[:-1], str(error))
+
+
+def _takes_some_sizes_only(point: Hyperparameters) -> bool:
+    """Whether the image size may be one that the backbone does not take."""
+    if point.backbone in ("none", "EfficientNetLite0", "ResNet18"):
+        return False
+    return point.backbone == "AlexNet" or point.image_size < _TAKEN_BY_ALL_OF_KERAS
 
 
 def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:

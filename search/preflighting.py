@@ -48,7 +48,11 @@ def checked_data(section: DatasetSection, name: str, console: Console) -> Prefli
 
 
 def write_contact_sheet(section: DatasetSection, path: Path) -> None:
-    """Write a picture of random training images with their classes."""
+    """Write a picture of random training images with their classes.
+
+    Raises:
+        DataError: If the dataset cannot be used as it is.
+    """
     index, splits = read_splits(section)
     contact_sheet(index, random_positions(splits.train, _IMAGES_ON_THE_SHEET)).save(path)
 

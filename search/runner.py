@@ -32,7 +32,7 @@ from search.view import View
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
 from trainables.cache import cache_folder
-from trainables.checkpoint import latest_checkpoint
+from trainables.checkpoint import latest_checkpoint, remove_older
 from trainables.ray_trainable import Job, KerasTrainable
 
 QUIET_TUNE = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
@@ -70,9 +70,12 @@ class Recording:
         """Keep those of recipes, of the best trial that has ended, and of what still runs."""
         over = [t for t in self.history.trials.values() if t.is_over and t.recipe is None]
         best = self.history.incumbent(self.study.objective, among=over)
-        for trial in over:
-            if trial is not best:
-                shutil.rmtree(self.run.trial_checkpoints(trial.number), ignore_errors=True)
+        for trial in (t for t in self.history.trials.values() if t.is_over):
+            folder = self.run.trial_checkpoints(trial.number)
+            if trial in over and trial is not best:
+                shutil.rmtree(folder, ignore_errors=True)
+            else:
+                remove_older(folder)
 
     def write_tables(self) -> None:
         """Write the tables as the ledger has them now."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,8 +37,7 @@ class OptunaSearcher:
         self._recipes = dict(study.recipe_points)
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         self._optuna = optuna.create_study(
-            direction="maximize" if study.objective.mode == "max" else "minimize",
-            sampler=_sampler(study),
+            direction="maximize" if study.objective.mode == "max" else "minimize"
         )
         self._running: dict[int, optuna.Trial] = {}
         self._values: dict[int, dict[int, float]] = {}
@@ -47,35 +47,48 @@ class OptunaSearcher:
         names = list(self._recipes)
         recipe = names[number] if number < len(names) else None
         if recipe is not None:
-            self._enqueue(self._recipes[recipe])
-        trial = self._optuna.ask()
-        point = self._space.sample(lambda parameter: _suggest(trial, parameter))
-        self._running[number] = trial
+            self._enqueue(self._space.choices_of(self._recipes[recipe]))
+        elif self._study.searcher == "grid":
+            self._enqueue(self._study.grid[number - len(names)])
+        # A sampler for each number: proposals depend on it and on what is known, and not on how
+        # often the search was stopped and taken up again.
+        self._optuna.sampler = _sampler(self._study, number)
+        self._running[number], point = self._ask()
         return recipe, point if recipe is None else self._recipes[recipe]
 
     def take(self, event: Event) -> None:
         """Learn from an event of the ledger."""
         if event["event"] == "trial_proposed" and event["trial"] not in self._running:
-            self._enqueue(Hyperparameters.from_dict(event["hyperparameters"]))
-            trial = self._optuna.ask()
-            self._space.sample(lambda parameter: _suggest(trial, parameter))
-            self._running[event["trial"]] = trial
+            point = Hyperparameters.from_dict(event["hyperparameters"])
+            self._enqueue(self._space.choices_of(point))
+            self._running[event["trial"]], _ = self._ask()
+        elif event["event"] == "trial_started":
+            values = self._values.get(event["trial"], {})
+            self._values[event["trial"]] = {
+                epoch: value for epoch, value in values.items() if epoch <= event["resumed"]
+            }
         elif event["event"] == "trial_measured":
             self._measured(event["trial"], Measurement.from_dict(event["measurement"]))
         elif event["event"] == "trial_ended":
             self._ended(event["trial"], event["state"])
 
-    def _enqueue(self, point: Hyperparameters) -> None:
-        choices = self._space.choices_of(point)
+    def _enqueue(self, choices: Mapping[str, Any]) -> None:
         parameters = {p.key: p for p in self._space.parameters}
         self._optuna.enqueue_trial({k: _encoded(parameters[k], v) for k, v in choices.items()})
 
+    def _ask(self) -> tuple[optuna.Trial, Hyperparameters]:
+        trial = self._optuna.ask()
+        return trial, self._space.sample(lambda parameter: _suggest(trial, parameter))
+
     def _measured(self, number: int, measurement: Measurement) -> None:
         value = value_of(measurement, self._study.objective)
-        values = self._values.setdefault(number, {})
-        if np.isfinite(value) and measurement.epoch not in values:
-            self._running[number].report(value, measurement.epoch)
-            values[measurement.epoch] = value
+        if not np.isfinite(value):
+            return
+        self._values.setdefault(number, {})[measurement.epoch] = value
+        trial = self._running[number]
+        # An epoch that is trained again after a checkpoint: Optuna keeps the first report.
+        if measurement.epoch not in trial.storage.get_trial(trial._trial_id).intermediate_values:
+            trial.report(value, measurement.epoch)
 
     def _ended(self, number: int, state: str) -> None:
         values = self._values.get(number, {}).values()
@@ -87,21 +100,13 @@ class OptunaSearcher:
             self._optuna.tell(self._running[number], state=told)
 
 
-def _sampler(study: Study) -> optuna.samplers.BaseSampler:
-    if study.searcher == "random":
-        return optuna.samplers.RandomSampler(seed=study.seed)
-    if study.searcher == "grid":
-        grid = {p.key: _grid_values(p) for p in study.search_space.parameters}
-        return optuna.samplers.GridSampler(grid, seed=study.seed)
-    return optuna.samplers.TPESampler(
-        seed=study.seed, multivariate=True, group=True, constant_liar=True
-    )
-
-
-def _grid_values(parameter: Parameter) -> list[Any]:
-    if isinstance(parameter, Categorical):
-        return _labels(parameter)
-    return list(range(int(parameter.low), int(parameter.high) + 1, getattr(parameter, "step", 1)))
+def _sampler(study: Study, number: int) -> optuna.samplers.BaseSampler:
+    seed = int(np.random.SeedSequence([study.seed, number, 1]).generate_state(1)[0])
+    if study.searcher == "tpe":
+        return optuna.samplers.TPESampler(
+            seed=seed, multivariate=True, group=True, constant_liar=True
+        )
+    return optuna.samplers.RandomSampler(seed=seed)
 
 
 def _suggest(trial: optuna.Trial, parameter: Parameter) -> Any:

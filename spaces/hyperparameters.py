@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from spaces.backbones import BACKBONES
+from spaces.rules import broken_rules
 
 Preprocessing = Literal["backbone", "unit", "signed", "channel_means", "torch", "none"]
 Pooling = Literal["average", "max", "flatten"]
@@ -182,73 +181,9 @@ class Hyperparameters:
                 problems.append(
                     f"{name} is {values[name]!r}, but exists only where {condition.text}"
                 )
-        problems += [text for is_wrong, text in self._rules() if is_wrong]
+        problems += broken_rules(values)
         if problems:
             raise ValueError("\n".join(problems))
-
-    def _rules(self) -> list[tuple[bool, str]]:
-        """What no configuration may break: (is broken, sentence)."""
-        at_least = {"image_size": 1, "unfrozen_depth": 0, "batch_size": 1, "epochs": 1}
-        at_least |= {"early_stopping": 0, "head_epochs": 0, "decay_epochs": 1, "decay_patience": 0}
-        positive = ("learning_rate", "thaw_learning_rate", "decay_factor")
-        shares = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
-        rules = [
-            (
-                _is_given(value := getattr(self, name)) and value < low,
-                f"{name} is {value}, must be {low} or more",
-            )
-            for name, low in at_least.items()
-        ]
-        rules += [
-            (
-                _is_given(value := getattr(self, name)) and value <= 0,
-                f"{name} is {value}, must be above 0",
-            )
-            for name in positive
-        ]
-        rules += [
-            (
-                _is_given(value := getattr(self, name)) and not 0 <= value < 1,
-                f"{name} is {value}, must be in 0..1",
-            )
-            for name in shares
-        ]
-        rules += [
-            (getattr(self, name) < 0, f"{name} is {getattr(self, name)}, must not be negative")
-            for name in ("weight_decay", "rotation", "shear")
-        ]
-        return [
-            *rules,
-            (
-                min((*self.dense_units, *self.convolutions, 1)) < 1,
-                "a layer must have at least 1 unit",
-            ),
-            (
-                self.unfrozen_depth > 0 and self.boundary_layer is not None,
-                "give unfrozen_depth or boundary_layer, not both",
-            ),
-            (
-                self.head_epochs is not None and self.head_epochs >= self.epochs,
-                f"head_epochs is {self.head_epochs}, must be less than epochs ({self.epochs})",
-            ),
-            (
-                self.backbone not in ("none", *BACKBONES),
-                f"backbone is {self.backbone!r}, which is not known{_near(self.backbone)}",
-            ),
-            (
-                self.unfrozen_depth > BACKBONES.get(self.backbone, self.unfrozen_depth),
-                f"unfrozen_depth is {self.unfrozen_depth}, {self.backbone} has "
-                f"{BACKBONES.get(self.backbone)} weight layers",
-            ),
-            (
-                self.backbone == "none" and _is_thawed(dataclasses.asdict(self)),
-                "without a backbone there is nothing to thaw",
-            ),
-            (
-                self.output_activation == "softmax" and self.loss == "binary",
-                "binary cross-entropy needs output_activation: sigmoid",
-            ),
-        ]
 
     def to_dict(self) -> dict[str, Any]:
         """All values by name, tuples as lists, as they are written to files."""
@@ -265,15 +200,6 @@ class Hyperparameters:
             for name, value in values.items()
         }
         return cls(**plain)
-
-
-def _near(name: str) -> str:
-    near = difflib.get_close_matches(name, BACKBONES, n=1)
-    return f"; did you mean {near[0]}?" if near else f"; there are {', '.join(BACKBONES)}"
-
-
-def _is_given(value: object) -> bool:
-    return value is not None
 
 
 FIELDS: dict[str, dataclasses.Field[Any]] = {f.name: f for f in dataclasses.fields(Hyperparameters)}

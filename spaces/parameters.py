@@ -62,6 +62,13 @@ class Int(_Parameter):
             raise ValueError(f"step is {self.step}, must be 1 or more")
         if self.log and self.step != 1:
             raise ValueError("log and step exclude each other")
+        last = self.low + (self.high - self.low) // self.step * self.step
+        object.__setattr__(self, "high", last)
+
+    @property
+    def values(self) -> tuple[int, ...]:
+        """All of them."""
+        return tuple(range(self.low, self.high + 1, self.step))
 
     def contains(self, value: object) -> bool:
         """Whether the value may be chosen."""
@@ -88,6 +95,11 @@ class Categorical(_Parameter):
             raise ValueError("choices is empty, must have at least one value")
         if len({repr(choice) for choice in self.choices}) < len(self.choices):
             raise ValueError("choices has a value twice")
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """All of them."""
+        return self.choices
 
     def contains(self, value: object) -> bool:
         """Whether the value may be chosen."""

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from spaces.hyperparameters import CONDITIONS, FIELDS, Hyperparameters
 from spaces.parameters import Categorical, Float, Int, Parameter
+from spaces.rules import broken_range
 from spaces.space import SearchSpace, outside
 
 RESERVED = ("final", "winner")
@@ -32,9 +33,19 @@ class Problem:
 
 @dataclass
 class Reading:
-    """What was understood; `space` and `recipes` are whole only if there are no problems."""
+    """What was understood; `space` and `recipes` are whole only if there are no problems.
+
+    Attributes:
+        space: Of what could be read.
+        max_epochs: The budget's.
+        unreadable: Names in the file's space of which no parameter could be made.
+        recipes: Complete points by name.
+        problems: All that is wrong.
+    """
 
     space: SearchSpace
+    max_epochs: int
+    unreadable: frozenset[str] = frozenset()
     recipes: dict[str, Hyperparameters] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
@@ -59,8 +70,11 @@ def read_space(
     order = list(FIELDS)
     parameters.sort(key=lambda p: order.index(p.name))
     whole = SearchSpace(tuple(parameters), defaults | {"epochs": max_epochs} | given)
-    reading = Reading(whole, problems=problems)
-    problems += _impossible_points(whole)
+    unreadable = frozenset(space) - {p.name for p in parameters}
+    reading = Reading(whole, max_epochs, unreadable, problems=problems)
+    problems += _impossible_parents(whole)
+    known = {problem.text for problem in problems}
+    problems += [p for p in _impossible_points(whole, max_epochs) if p.text not in known]
     for name, values in recipes.items():
         if name in RESERVED:
             text = f"{name} cannot be a recipe's name: the search's own models have it"
@@ -81,24 +95,44 @@ def _read_recipe(name: str, values: Mapping[str, Any], reading: Reading) -> None
             reading.problems += [Problem((*place, parameter.name), text) for text in texts]
     try:
         point = reading.space.point(typed)
-        longest = reading.space.base["epochs"]
-        if point.epochs > longest:
-            text = f"epochs is {point.epochs}, budget.max_epochs is {longest}"
+        if "epochs" in typed and point.epochs > reading.max_epochs:
+            text = f"epochs is {point.epochs}, budget.max_epochs is {reading.max_epochs}"
             reading.problems.append(Problem((*place, "epochs"), text))
         reading.recipes[name] = point
         reading.space.choices_of(point)
     except ValueError as error:
         known = {problem.text for problem in reading.problems}
-        lines = [line for line in dict.fromkeys(str(error).splitlines()) if line not in known]
-        reading.problems += [Problem((*place, line.split(" ", 1)[0]), line) for line in lines]
+        for line in dict.fromkeys(str(error).splitlines()):
+            named = line.split(" ", 1)[0]
+            if line not in known and named not in reading.unreadable:
+                reading.problems.append(Problem((*place, named), line))
 
 
-def _impossible_points(space: SearchSpace) -> list[Problem]:
+def _impossible_parents(space: SearchSpace) -> Iterator[Problem]:
+    """Conditions that can never hold, or that are not known when their parameter is chosen."""
+    order = list(FIELDS)
+    for parameter in space.parameters:
+        for parent, values in parameter.when.items():
+            place = ("space", parameter.name)
+            if order.index(parent) >= order.index(parameter.name):
+                text = f"{parameter.name}: when names {parent}, which is chosen after it"
+                yield Problem(place, text)
+            searched = [p for p in space.parameters if p.name == parent]
+            for value in values:
+                if space.base[parent] != value and not any(p.contains(value) for p in searched):
+                    yield Problem(
+                        place, f"{parameter.name}: when {parent} is {value!r} never holds"
+                    )
+
+
+def _impossible_points(space: SearchSpace, max_epochs: int) -> list[Problem]:
     """Points that a searcher could draw and that make no configuration, found by trying."""
     found: dict[str, Problem] = {}
     for suggest in _suggesters(space):
         try:
-            space.sample(suggest)
+            point = space.sample(suggest)
+            if point.epochs > max_epochs:
+                raise ValueError(f"epochs is {point.epochs}, budget.max_epochs is {max_epochs}")
         except ValueError as error:
             for line in str(error).splitlines():
                 named = line.split(" ", 1)[0]
@@ -147,6 +181,8 @@ def _typed_values(
             typed[name] = _type_of(name).validate_python(values[name])
         except ValidationError as error:
             problems.append(Problem((*place, name), _type_problem(name, values[name], error)))
+            continue
+        problems.extend(Problem((*place, name), t) for t in broken_range(name, typed[name]))
     return typed
 
 
@@ -203,7 +239,23 @@ def _when(written: Any, wrong: Callable[..., None]) -> dict[str, tuple[Any, ...]
     for parent in written:
         if parent not in FIELDS:
             wrong(f"when names {parent!r}, which is not a hyperparameter", "when", parent)
-    return {k: tuple(v) if isinstance(v, list | tuple) else (v,) for k, v in written.items()}
+    return {
+        parent: tuple(_parent_value(parent, value, wrong) for value in _listed(values))
+        for parent, values in written.items()
+        if parent in FIELDS
+    }
+
+
+def _listed(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, list | tuple) else [values]
+
+
+def _parent_value(parent: str, value: Any, wrong: Callable[..., None]) -> Any:
+    try:
+        return _type_of(parent).validate_python(value)
+    except ValidationError as error:
+        wrong(f"when: {_type_problem(parent, value, error)}", "when", parent)
+        return value
 
 
 def _categorical(
@@ -221,6 +273,9 @@ def _categorical(
             choices.append(_type_of(name).validate_python(value))
         except ValidationError as error:
             wrong(_type_problem("a choice", value, error), "choices")
+    if None in choices and name in CONDITIONS and CONDITIONS[name].default is not None:
+        wrong("null is no choice: where it exists it has a value", "choices")
+        return None
     return Categorical(name, tuple(choices), when=when)
 
 

@@ -35,6 +35,8 @@ class SearchSpace:
 
         def choose(name: str, values: Mapping[str, Any]) -> Any:
             chosen = [p for p in self.parameters if p.name == name and p.exists(values)]
+            if len(chosen) > 1:
+                raise ValueError(f"{name} has alternatives that exist together: mend their when")
             return suggest(chosen[0]) if chosen else values[name]
 
         return Hyperparameters(**self._fill(choose))

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from functools import cached_property
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
-from spaces.parameters import Float
+from spaces.parameters import Categorical, Float, Int
 from spaces.reading import read_space
 from spaces.section import Section
 from spaces.space import SearchSpace
+from spaces.yaml_file import dump_yaml
 
 METRICS = {"val_accuracy": "max", "val_loss": "min"}
 """Metrics that a study can have as its objective, and the mode of each."""
@@ -79,14 +80,29 @@ class Study(Section):
         reading = self._reading
         if reading.problems:
             raise ValueError("\n".join(problem.text for problem in reading.problems))
-        floats = [p.name for p in self.search_space.parameters if isinstance(p, Float)]
+        parameters = self.search_space.parameters
+        floats = [p.name for p in parameters if isinstance(p, Float)]
         if self.searcher == "grid" and floats:
             raise PydanticCustomError(
                 "grid",
                 "a grid needs choices or whole numbers: {names}",
                 {"names": ", ".join(floats)},
             )
+        if self.searcher == "grid" and self.budget.trials > len(self.grid) + len(self.recipes):
+            raise PydanticCustomError(
+                "grid",
+                "the grid has {points} points, and budget.trials is {trials}",
+                {"points": len(self.grid), "trials": self.budget.trials},
+            )
         return self
+
+    @cached_property
+    def grid(self) -> list[dict[str, Any]]:
+        """Every point of the space, parameter by key, where all are choices or whole numbers."""
+        parameters = self.search_space.parameters
+        values = [p.values for p in parameters if isinstance(p, Int | Categorical)]
+        keys = [p.key for p in parameters]
+        return [dict(zip(keys, point, strict=True)) for point in itertools.product(*values)]
 
     @cached_property
     def _reading(self) -> Any:
@@ -112,7 +128,7 @@ class Study(Section):
 
     def to_yaml(self) -> str:
         """`to_dict` as a study file."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=100)
+        return dump_yaml(self.to_dict())
 
     @property
     def hash(self) -> str:

@@ -147,7 +147,9 @@ def _read_space(raw: Mapping[str, Any]) -> Reading | None:
     if not all(isinstance(section, dict) for section in sections):
         return None
     base, space, recipes = sections
-    whole = {name: values for name, values in recipes.items() if isinstance(values, dict)}
+    # Without a space nothing can be said of what lies outside of it.
+    named = recipes.items() if "space" in raw else ()
+    whole = {name: values for name, values in named if isinstance(values, dict)}
     try:
         max_epochs = Budget.model_validate(raw.get("budget", {})).max_epochs
     except ValidationError:

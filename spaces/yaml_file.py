@@ -8,30 +8,25 @@ from typing import Any
 
 import yaml
 
+_FLOAT = "tag:yaml.org,2002:float"
+_FLOAT_1_2 = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$")
+
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, with YAML 1.2's numbers (1e-4) and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(
-                    None, None, "a key must be a plain word", key.start_mark
-                )
-            if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
+    """PyYAML's safe loader, with YAML 1.2's numbers (1e-4)."""
 
 
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$"),
-    list("-+.0123456789"),
-)
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's safe dumper, which quotes words that `_Loader` would take for numbers."""
+
+
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(_FLOAT, _FLOAT_1_2, list("-+.0123456789"))
+
+
+def dump_yaml(value: Any) -> str:
+    """Plain values as a text that `YamlFile` reads back as they are."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 class YamlFile:
@@ -49,6 +44,7 @@ class YamlFile:
             loader = _Loader(text)
             try:
                 self._root = loader.get_single_node()
+                _refuse_unusable_keys(self._root, set())
                 self.value = loader.construct_document(self._root) if self._root else None
             finally:
                 loader.dispose()
@@ -68,9 +64,33 @@ class YamlFile:
         return line
 
 
+def _refuse_unusable_keys(node: yaml.Node | None, seen: set[int]) -> None:
+    """Refuse keys that stand twice or are not plain words, before merges are resolved."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for child in node.value:
+            _refuse_unusable_keys(child, seen)
+    if isinstance(node, yaml.MappingNode):
+        names = set()
+        for key, child in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _key_error("a key must be a plain word", key)
+            if key.value in names:
+                raise _key_error(f"the key {key.value!r} stands twice", key)
+            names.add(key.value)
+            _refuse_unusable_keys(child, seen)
+
+
+def _key_error(text: str, key: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, text, key.start_mark)
+
+
 def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, int | None]:
     if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
+        # What is merged in comes first: a key that is given anew is the last one.
+        for key, value in reversed(node.value):
             if key.value == str(part):
                 return value, key.start_mark.line + 1
     if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):

@@ -1,4 +1,4 @@
-"""What all tests share: a cache of their own, small studies, small pictures, made-up measurements."""
+"""What all tests share: a cache of their own, small studies, pictures and measurements."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
+import gc
 import hashlib
 import textwrap
 from collections.abc import Callable, Iterator
@@ -70,6 +71,13 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
         patch.setenv("THAWTUNE_CACHE", str(folder))
         patch.delenv("THAWTUNE_DATA", raising=False)
         yield folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def collection_made_cheap() -> None:
+    """Each network that is built collects garbage: not through all modules, which stay anyway."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -24,10 +25,18 @@ def load_state(folder: Path) -> dict[str, np.ndarray]:
         RunStateError: If it is missing or damaged.
     """
     try:
-        with np.load(folder / _FILE, allow_pickle=False) as arrays:
+        with (folder / _FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
         raise RunStateError(f"The checkpoint {folder} cannot be read: {error}.") from error
+
+
+def remove_older(folder: Path) -> None:
+    """Remove all checkpoints in a trial's folder but the newest whole one."""
+    newest = latest_checkpoint(folder)
+    for candidate in folder.glob("checkpoint_*"):
+        if newest is not None and candidate != newest:
+            shutil.rmtree(candidate, ignore_errors=True)
 
 
 def latest_checkpoint(folder: Path) -> Path | None:

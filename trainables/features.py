@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from functools import lru_cache
 from pathlib import Path
 
 import keras
 import numpy as np
-import pyarrow as pa
 import tensorflow as tf
-from filelock import FileLock
 
-from trainables.cache import cache_folder
+from trainables.cache import cache_folder, made_once
 from trainables.cut import Cut
 from trainables.datasets.images import Images
-from trainables.loop import Examples, forward
+from trainables.loop import Examples, blocks
+from trainables.tensor_file import read_rows, write_rows
 
 
 def examples_at(cut: Cut, images: Images) -> Examples:
@@ -31,8 +29,9 @@ def examples_at(cut: Cut, images: Images) -> Examples:
     if cut.below is None:
         return Examples(_resident_pixels(images.fingerprint, _Held(images.pixels)), labels)
     path = cache_folder() / "features" / f"{_key(cut.below, cut.name, images)}.arrow"
-    if not path.exists():
-        _compute(cut.below, images, path)
+    below = cut.below
+    shape = (len(images.labels), *below.output.shape[1:])
+    made_once(path, lambda new: write_rows(new, shape, blocks(below, images.pixels), np.float32))
     return Examples(_resident(path), labels)
 
 
@@ -41,42 +40,21 @@ def _key(below: keras.Model, name: str, images: Images) -> str:
     digest = hashlib.sha256()
     for weight in below.weights:
         digest.update(weight.numpy().tobytes())
-    about = [images.fingerprint, name, below.count_params(), _rescaling(below)]
+    about = [images.fingerprint, name, below.output.shape, *map(_settings, below.operations)]
     versions = [keras.__version__, tf.__version__]
-    digest.update(json.dumps([*about, *versions]).encode())
+    digest.update(json.dumps([*about, *versions], default=str).encode())
     return digest.hexdigest()
 
 
-def _rescaling(below: keras.Model) -> list[str]:
-    """Preprocessing has no weights: it enters the key by its settings."""
-    layers = [layer for layer in below.layers if isinstance(layer, keras.layers.Rescaling)]
-    flips = [op.__class__.__name__ for op in below.operations if not isinstance(op, keras.Layer)]
-    return [*(f"{layer.scale} {layer.offset}" for layer in layers), *flips]
-
-
-def _compute(below: keras.Model, images: Images, path: Path) -> None:
-    """Compute and store, unless another process does so or has done so meanwhile."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_suffix(".lock")):
-        if path.exists():
-            return
-        activations = forward(below, images.pixels)
-        temporary = path.with_suffix(f".{os.getpid()}")
-        with pa.OSFile(str(temporary), "wb") as sink:
-            pa.ipc.write_tensor(pa.Tensor.from_numpy(activations), sink)
-        temporary.replace(path)
-
-
-def read_features(path: Path) -> np.ndarray:
-    """Stored activations as a read-only view of the file."""
-    with pa.memory_map(str(path)) as source:
-        features: np.ndarray = pa.ipc.read_tensor(source).to_numpy()
-    return features
+def _settings(operation: keras.Operation) -> list[object]:
+    """What an operation does beside its weights; its name may come from a counter."""
+    config = operation.get_config() if isinstance(operation, keras.Layer) else {}
+    return [type(operation).__name__, {k: v for k, v in config.items() if k != "name"}]
 
 
 @lru_cache(maxsize=8)
 def _resident(path: Path) -> tf.Tensor:
-    return tf.constant(read_features(path))
+    return tf.constant(read_rows(path))
 
 
 class _Held:

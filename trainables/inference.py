@@ -52,12 +52,14 @@ def load_model(path: Path) -> keras.Model:
 def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """Share of each class, summing to 1: float32 (images, classes).
 
-    Sigmoid outputs are divided by their sum, so that all models can be compared.
+    Sigmoid outputs are divided by their sum, so that all models can be compared; where all are
+    zero, every class has the same share.
 
     Args:
         model: Pixels to probabilities.
         pixels: uint8 (images, size, size, 3).
     """
     outputs = forward(model, pixels)
-    shares: np.ndarray = outputs / outputs.sum(axis=-1, keepdims=True)
-    return shares
+    sums = outputs.sum(axis=-1, keepdims=True)
+    none = sums == 0
+    return np.where(none, 1 / outputs.shape[-1], outputs / np.where(none, 1, sums))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import keras
@@ -132,13 +132,20 @@ def _correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(guessed == labels, tf.float32))
 
 
-def forward(model: keras.Model, inputs: np.ndarray, batch: int = EVALUATION_BATCH) -> np.ndarray:
-    """Outputs of a model for all inputs, float32, nothing trained."""
+def blocks(
+    model: keras.Model, inputs: np.ndarray, batch: int = EVALUATION_BATCH
+) -> Iterator[np.ndarray]:
+    """Outputs of a model, float32, batch by batch, nothing trained."""
     signature = tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype))
 
     @tf.function(input_signature=[signature])
     def step(chunk: tf.Tensor) -> tf.Tensor:
         return model(tf.cast(chunk, tf.float32), training=False)
 
-    chunks = [inputs[start : start + batch] for start in range(0, len(inputs), batch)]
-    return np.concatenate([step(tf.constant(chunk)).numpy() for chunk in chunks])
+    for start in range(0, len(inputs), batch):
+        yield step(tf.constant(inputs[start : start + batch])).numpy()
+
+
+def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Outputs of a model for all inputs, float32, nothing trained."""
+    return np.concatenate(list(blocks(model, inputs)))

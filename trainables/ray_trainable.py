@@ -52,6 +52,7 @@ class KerasTrainable(tune.Trainable):
         os.environ[cache.VARIABLE] = job.cache
         _limit_threads(job.threads)
         self._study = Study.model_validate(job.study)
+        self._data: dict[int, Any] = {}
         self._begin(config, began)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -94,7 +95,10 @@ class KerasTrainable(tune.Trainable):
 
         point = Hyperparameters.from_dict(self._config["hyperparameters"])
         idle = time.perf_counter() - self._began
-        data = load_trial_data(self._study.dataset, point.image_size)
+        size = point.image_size
+        if size not in self._data:
+            self._data = {size: load_trial_data(self._study.dataset, size)}
+        data = self._data[size]
         loaded = time.perf_counter() - self._began - idle
         self._training = Training(
             point,
@@ -139,7 +143,7 @@ class KerasTrainable(tune.Trainable):
             "started": {
                 "node": ray.util.get_node_ip_address(),
                 "total_params": model.count_params(),
-                "trainable_params": sum(int(np.prod(v.shape)) for v in model.trainable_variables),
+                "trainable_params": self._training.trained_params,
                 "resumed": self._training.epoch,
             }
         }

@@ -67,9 +67,8 @@ class Schedule:
             return
         self.epochs_since_best += 1
         self.epochs_since_drop += 1
-        if self.point.decay == "plateau" and self.epochs_since_drop > (
-            self.point.decay_patience or 0
-        ):
+        patience = self.point.decay_patience
+        if patience is not None and self.epochs_since_drop >= patience:
             self.drops += 1
             self.epochs_since_drop = 0
 

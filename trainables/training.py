@@ -31,6 +31,9 @@ State = dict[str, np.ndarray]
 class Training:
     """A configuration, its network, and how far it has come.
 
+    Attributes:
+        trained_params: Parameters that are trained in any phase.
+
     Args:
         point: What is trained.
         classes: Number of classes.
@@ -64,7 +67,11 @@ class Training:
             self._schedule = Schedule(point)
             self._class_weights = _class_weights(point, train.labels, classes)
             self._kept = kept_weights(self.network)
+            self.trained_params = sum(
+                math.prod(v.shape) for v in self.network.model.trainable_variables
+            )
             self._best_weights = self._weights()
+            self._augment = augmentation(point, seed)
         self._enter_phase()
 
     @property
@@ -117,11 +124,15 @@ class Training:
         return measurement
 
     def state(self) -> State:
-        """All that `restore` needs to go on after this epoch."""
+        """All that `restore` needs to go on from here; at the end, the best weights alone."""
         state = {"epoch": np.array(self.epoch), "schedule": self._schedule.state()}
-        state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
         state |= {f"best/{i}": array for i, array in enumerate(self._best_weights)}
+        if self.end is not None:
+            return state
+        state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
         state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._loop.optimizer.variables)}
+        generators = self._augment.variables if self._augment else []
+        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(generators)}
         if self.best is not None:
             state["best"] = np.array(
                 [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
@@ -132,14 +143,21 @@ class Training:
         """Go on after the epoch whose `state` this is."""
         self.epoch = int(state["epoch"])
         self._schedule.restore(state["schedule"])
-        self._set_weights([state[f"weight/{i}"] for i in range(len(self._kept))])
         self._best_weights = [state[f"best/{i}"] for i in range(len(self._kept))]
+        if self.end is not None:
+            self.restore_best()
+            return
+        self._set_weights([state[f"weight/{i}"] for i in range(len(self._kept))])
         if "best" in state:
             epoch, loss, accuracy = state["best"]
             self.best = Measurement(
                 int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
             )
         self._enter_phase()
+        for i, variable in enumerate(self._augment.variables if self._augment else []):
+            variable.assign(state[f"augmentation/{i}"])
+        if self.epoch == (self.point.head_epochs or 0):
+            return  # the next epoch begins the second phase, with an optimizer of its own
         for i, variable in enumerate(self._loop.optimizer.variables):
             variable.assign(state[f"optimizer/{i}"])
 
@@ -155,8 +173,8 @@ class Training:
                 self.network.freeze_backbone()
             else:
                 self.network.thaw()
-            augment = augmentation(self.point, self.seed)
-            split = Cut("pixels", None, self.network.model) if augment else cut(self.network.model)
+            model, augment = self.network.model, self._augment
+            split = Cut("pixels", None, model) if augment else cut(model)
             self._loop = Loop(
                 split.above, _optimizer(self.point), self.point, self._class_weights, augment
             )
@@ -212,7 +230,10 @@ def build_pretrained(point: Hyperparameters, classes: int) -> Network:
 
 
 def kept_weights(network: Network) -> list[keras.Variable]:
-    """Variables that training changes in any phase: the rest is as it was loaded."""
+    """Variables that training changes in any phase: the rest is as it was loaded.
+
+    Leaves the network thawed.
+    """
     network.thaw()
     changing = {id(v) for v in network.model.trainable_variables}
     statistics = [

@@ -80,9 +80,9 @@ def _notes(data: RunData) -> list[str]:
             f"Trial {winner.number} was carried on as the winner, though trial "
             f"{incumbent.number} now has the better {formats.metric_name(data.objective)}."
         )
-    if data.test is not None and data.finetuning is not None:
-        if data.test.in_role("final") is None:
-            notes.append("The fine-tuned model was not among those tested.")
+    tested = data.test if data.finetuning is not None else None
+    if tested is not None and tested.in_role("final") is None:
+        notes.append("The fine-tuned model was not among those tested.")
     if winner is not None and not data.is_under_way:
         left = ["fine-tune the winner (thawtune finetune)"] if data.finetuning is None else []
         left += ["open the test set (thawtune evaluate)"] if data.test is None else []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spaces.errors import RunStateError
+from spaces.errors import InputError, RunStateError
 from spaces.study import Study
 from spaces.study_file import load_study
 
@@ -98,7 +98,10 @@ class Run:
                 f"{self.folder} is not a run: it has no study.yaml and ledger.jsonl. "
                 "Give the folder that thawtune search named at its end."
             )
-        return load_study(self.study_file)
+        try:
+            return load_study(self.study_file)
+        except InputError as error:
+            raise RunStateError(f"The run's own study.yaml is damaged. {error}") from error
 
     def read_json(self, path: Path) -> dict[str, Any] | None:
         """A JSON file of this run, or None where it is not there yet.

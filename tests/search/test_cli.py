@@ -70,6 +70,7 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         "dataset.shuffle",
         "budget.trials",
         "base.backbone",
+        "base.batch_size",
         "space.dropout",
         "recipes.a.learning_rate",
     }

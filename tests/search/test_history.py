@@ -85,8 +85,10 @@ class TestResuming:
     def test_an_epoch_that_is_done_again_is_not_the_best(self, measured):
         lost = measured(0, 3, 0.99)
         history = History.of(
-            [proposed(), started(), measured(0, 1, 0.5), measured(0, 2, 0.6), lost]
-            + [started(resumed=2), measured(0, 3, 0.7)]
+            [
+                *(proposed(), started(), measured(0, 1, 0.5), measured(0, 2, 0.6), lost),
+                *(started(resumed=2), measured(0, 3, 0.7)),
+            ]
         )
         assert history.trials[0].best(MAX).val_accuracy == 0.7
 

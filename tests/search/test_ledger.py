@@ -1,4 +1,4 @@
-"""The ledger: what is written is what is read, whatever the values and wherever the file was cut."""
+"""The ledger: what is written is what is read, whatever it was and wherever it was cut off."""
 
 from __future__ import annotations
 

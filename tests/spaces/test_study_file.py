@@ -89,14 +89,14 @@ space:
   batch_size: 32
   weight_decay: {low: 0, high: 1e-3, lgo: true}
   learning_rate:
-    - {low: 1e-4, high: 1e-3, when: {backbone: [VGG16]}}
+    - {low: 1e-4, high: 1e-3, when: {optimizer: [adam]}}
     - {low: 1e-4, high: high}
   pooling: {low: 1, high: 2}
   decay: {choices: [none, linear]}
   dense_units: {choices: 64}
 recipes:
   outside:
-    batch_size: 64
+    class_weights: balanced
   unknown:
     backbone: EfficientNetLite1
   deep:
@@ -105,8 +105,7 @@ recipes:
     droput: 0.1
   wrong:
     dense_units: wide
-  final:
-    dropout: 0.2
+  final: {}
 budget:
   trials: 0
   grace_period: 20
@@ -130,13 +129,12 @@ EXPECTED = [
     ("space.pooling", "pooling: {low: 1", "needs choices"),
     ("space.decay.choices", "decay: {choices", "'linear'"),
     ("space.dense_units.choices", "dense_units: {choices: 64}", "must be a list"),
-    ("recipes.outside.batch_size", "batch_size: 64", "the space holds it at 32"),
+    ("recipes.outside.class_weights", "class_weights:", "the space holds it at none"),
     ("recipes.unknown.backbone", "backbone: EfficientNetLite1", "did you mean EfficientNetLite0?"),
     ("recipes.deep.unfrozen_depth", "unfrozen_depth: 60", "has 49 weight layers"),
     ("recipes.typo.droput", "droput: 0.1", "did you mean dropout?"),
     ("recipes.wrong.dense_units", "dense_units: wide", "valid tuple"),
     ("recipes.final", "final:", "cannot be a recipe's name"),
-    ("recipes.final.dropout", "dropout: 0.2", "the space holds it at 0.0"),
     ("budget.trials", "trials: 0", "greater than or equal to 1"),
     ("resorces", "resorces:", "did you mean resources?"),
 ]
@@ -151,6 +149,17 @@ def test_all_that_is_wrong_is_said_at_once_with_its_line(write_study):
         assert matching, (place, text)
         assert [p[0] for p in matching] == [line]
     assert len(found) == len(EXPECTED)
+
+
+def test_a_recipe_is_not_blamed_for_a_parameter_that_cannot_be_read(write_study):
+    text = """\
+        dataset: {format: digits}
+        space:
+          dropout: {low: 0.5, high: 0.1}
+        recipes:
+          one: {dropout: 0.2}
+        """
+    assert [p[1] for p in problems(write_study(text))] == ["space.dropout"]
 
 
 def test_a_file_without_its_sections_names_them(write_study):

@@ -1,4 +1,4 @@
-"""YAML as study files are read: numbers of YAML 1.2, no key twice, plain values alone, and lines."""
+"""YAML as study files are read: YAML 1.2's numbers, no key twice, plain values, and lines."""
 
 from __future__ import annotations
 
@@ -142,5 +142,6 @@ def test_a_merged_key_that_is_given_anew_has_its_own_line():
 
 
 def test_a_merge_of_a_merge_is_no_key_twice():
-    text = "deep:\n  er:\n    two: &two\n      <<: &one {lr: 1, d: 1}\n      lr: 2\nthree: {<<: *two}\n"
+    two = "    two: &two\n      <<: &one {lr: 1, d: 1}\n      lr: 2\n"
+    text = f"deep:\n  er:\n{two}three: {{<<: *two}}\n"
     assert YamlFile(text).value["three"] == {"lr": 2, "d": 1}

@@ -69,6 +69,5 @@ def layer_of(model: keras.Model, name: str, backbone: str) -> keras.Layer:
     except ValueError as error:
         last = ", ".join(layer.name for layer in model.layers[-8:])
         raise InputError(
-            f"{backbone} has no layer {name!r}. Its last layers are {last}; "
-            "thawtune describe lists them all."
+            f"{backbone} has no layer {name!r}. Its last layers are {last}."
         ) from error

@@ -72,7 +72,7 @@ def _imagenet_state(backbone: str) -> Mapping[str, np.ndarray]:
 
 def _downloaded(backbone: str) -> LayerWeights:
     try:
-        return _by_layer(application(backbone, None, weights="imagenet"))
+        return _by_layer(application(backbone, None, weights="imagenet"), backbone)
     except Exception as error:  # Keras raises what its download meets, of any type
         raise WeightsError(
             f"The ImageNet weights of {backbone} could not be downloaded ({error}). Without a "
@@ -82,23 +82,42 @@ def _downloaded(backbone: str) -> LayerWeights:
 
 
 def _from_keras_file(backbone: str, path: Path) -> LayerWeights:
-    module = own_module(backbone)
     try:
         if path.suffix == ".keras":
-            return _by_layer(keras.models.load_model(path, compile=False, safe_mode=True))
-        if module:
-            pixels = keras.Input((224, 224, 3))
-            model = keras.Model(pixels, module.graph(pixels))
-        else:
-            model = application(backbone, None)
+            saved = keras.models.load_model(path, compile=False, safe_mode=True)
+            return _by_layer(saved, backbone)
+        model = _random(backbone)
         model.load_weights(path)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path} does not hold weights of {backbone}: {error}. Give a file that Keras saved "
             f"from keras.applications.{backbone}(include_top=False)."
         ) from error
-    return _by_layer(model)
+    return _by_layer(model, backbone)
 
 
-def _by_layer(model: keras.Model) -> LayerWeights:
-    return {layer.name: layer.get_weights() for layer in model.layers if layer.weights}
+def _by_layer(model: keras.Model, backbone: str) -> LayerWeights:
+    """The model's weights under the names that the backbone's layers have in a network of ours.
+
+    Keras numbers layers that have no name of their own on from whatever was built before.
+
+    Raises:
+        WeightsError: If it has not as many layers as the backbone.
+    """
+    arrays = [layer.get_weights() for layer in model.layers if layer.weights]
+    keras.backend.clear_session()
+    names = [layer.name for layer in _random(backbone).layers if layer.weights]
+    if len(names) != len(arrays):
+        raise WeightsError(
+            f"The weights are of {len(arrays)} layers, {backbone} has {len(names)}: they are of "
+            "another network."
+        )
+    return dict(zip(names, arrays, strict=True))
+
+
+def _random(backbone: str) -> keras.Model:
+    module = own_module(backbone)
+    if not module:
+        return application(backbone, None)
+    pixels = keras.Input((224, 224, 3))
+    return keras.Model(pixels, module.graph(pixels))

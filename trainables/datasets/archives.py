@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from spaces.errors import DataError
+from trainables.cache import cache_folder, made_once
 from trainables.datasets.archive_members import (
     ArchiveError,
     Member,
@@ -24,7 +25,6 @@ from trainables.datasets.archive_members import (
     tar_members,
     zip_members,
 )
-from trainables.datasets.cache import cache_folder, made_once
 from trainables.datasets.files import digest_of
 
 BLOCK = 2**20

@@ -9,10 +9,10 @@ import numpy as np
 import PIL
 from PIL import Image
 
-from trainables.datasets.cache import address, cache_folder, made_once
+from trainables.cache import address, cache_folder, made_once
 from trainables.datasets.index import Index
 from trainables.datasets.pool import in_threads
-from trainables.datasets.tensor_file import read_rows, write_rows
+from trainables.tensor_file import read_rows, write_rows
 
 SMALL = 64 * 2**20
 """Bytes under which decoded images stay in memory; above, they are mapped from the cache."""

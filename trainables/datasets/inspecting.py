@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import PIL
 
-from trainables.datasets.cache import address, cache_folder, made_once
+from trainables.cache import address, cache_folder, made_once
 from trainables.datasets.content_types import mislabelling
 from trainables.datasets.headers import BadImageError, Header, read_header
 from trainables.datasets.index import Index

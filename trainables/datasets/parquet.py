@@ -21,7 +21,7 @@ import numpy as np
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
-from trainables.datasets.cache import address
+from trainables.cache import address
 from trainables.datasets.class_names import readable
 from trainables.datasets.decoding import decode
 from trainables.datasets.files import digest_of

@@ -12,11 +12,11 @@ import pytest
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from tests.trainables.datasets.pictures import class_folders, write
+from trainables.cache import made_once
 from trainables.datasets import images
-from trainables.datasets.cache import made_once
 from trainables.datasets.images import load_images, resize
 from trainables.datasets.readers import read_index
-from trainables.datasets.tensor_file import read_rows, write_rows
+from trainables.tensor_file import read_rows, write_rows
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path):
 def test_processes_wait_for_the_first(tmp_path):
     code = (
         "import sys, time; from pathlib import Path\n"
-        "from trainables.datasets.cache import made_once\n"
+        "from trainables.cache import made_once\n"
         "def make(path):\n"
         "    time.sleep(0.3); path.write_text('x'); print('made')\n"
         "made_once(Path(sys.argv[1]), make)"
@@ -110,7 +110,7 @@ MEASURE = """
 import resource, sys
 import numpy as np
 from pathlib import Path
-from trainables.datasets.tensor_file import read_rows, write_rows
+from trainables.tensor_file import read_rows, write_rows
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

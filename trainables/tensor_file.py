@@ -1,4 +1,4 @@
-"""Arrays of bytes in Arrow tensor files, written row by row and read as memory maps.
+"""Arrays in Arrow tensor files, written row by row and read as memory maps.
 
 Every process on a machine that maps the same file shares its pages.
 """
@@ -14,19 +14,25 @@ import numpy as np
 from spaces.errors import DataError
 
 
-def write_rows(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray]) -> None:
+def write_rows(
+    path: Path,
+    shape: tuple[int, ...],
+    blocks: Iterable[np.ndarray],
+    dtype: type[np.generic] = np.uint8,
+) -> None:
     """Write an array whose rows come block by block; no more than a block is in memory.
 
     Args:
         shape: Of the whole array.
-        blocks: uint8 (rows, *shape[1:]) each, in order, together `shape[0]` rows.
+        blocks: (rows, *shape[1:]) each, in order, together `shape[0]` rows.
+        dtype: Of the blocks.
     """
     import pyarrow as pa
 
     # Arrow writes a tensor in one go only. So it writes zeros, which take no memory: an array of
     # zeros that nobody writes to is one page of the system's, seen many times.
     with pa.OSFile(str(path), "wb") as file:
-        pa.ipc.write_tensor(pa.Tensor.from_numpy(np.zeros(shape, np.uint8)), file)
+        pa.ipc.write_tensor(pa.Tensor.from_numpy(np.zeros(shape, dtype)), file)
     start = _start_of_body(path)
     with path.open("r+b") as file:
         file.seek(start)
@@ -35,7 +41,7 @@ def write_rows(path: Path, shape: tuple[int, ...], blocks: Iterable[np.ndarray])
 
 
 def read_rows(path: Path) -> np.ndarray:
-    """The array in a tensor file, mapped and not copied: read-only uint8.
+    """The array in a tensor file, mapped and not copied: read-only.
 
     Raises:
         DataError: If the file is damaged.

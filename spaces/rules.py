@@ -1,0 +1,83 @@
+"""What no configuration may break, whatever the space it comes from."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from spaces.backbones import BACKBONES
+
+_AT_LEAST_ONE = ("image_size", "batch_size", "epochs", "decay_epochs")
+_NOT_NEGATIVE = (
+    "unfrozen_depth",
+    "early_stopping",
+    "head_epochs",
+    "decay_patience",
+    "weight_decay",
+    "rotation",
+    "shear",
+    "decay_rate",
+)
+_POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
+_SHARES = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
+
+
+def broken_rules(values: Mapping[str, Any]) -> Iterator[str]:
+    """A sentence for each rule that these hyperparameters break, its first word the name.
+
+    Args:
+        values: Every hyperparameter by name; None where it does not exist.
+    """
+    for name, value in values.items():
+        yield from broken_range(name, value)
+    for name in ("dense_units", "convolutions"):
+        if min((*values[name], 1)) < 1:
+            yield f"{name} is {list(values[name])}, a layer must have at least 1 unit"
+    if values["head_epochs"] is not None and values["head_epochs"] >= values["epochs"]:
+        yield (
+            f"head_epochs is {values['head_epochs']}, must be less than epochs ({values['epochs']})"
+        )
+    if values["output_activation"] == "softmax" and values["loss"] == "binary":
+        yield "loss is binary, and binary cross-entropy needs output_activation: sigmoid"
+    yield from _about_the_backbone(values)
+
+
+def broken_range(name: str, value: Any) -> list[str]:
+    """A sentence if a hyperparameter's value is out of its own range, and none if it is not."""
+    text = None if value is None else _range_broken(name, value)
+    return [f"{name} is {value}, must be {text}"] if text else []
+
+
+def _range_broken(name: str, value: Any) -> str | None:
+    """What a value must be and is not, or None."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "finite"
+    if name in _AT_LEAST_ONE and value < 1:
+        return "1 or more"
+    if name in _NOT_NEGATIVE and value < 0:
+        return "0 or more"
+    if name in _POSITIVE and value <= 0:
+        return "above 0"
+    if name in _SHARES and not 0 <= value < 1:
+        return "in 0..1"
+    return None
+
+
+def _about_the_backbone(values: Mapping[str, Any]) -> Iterator[str]:
+    backbone, depth, boundary = (
+        values[name] for name in ("backbone", "unfrozen_depth", "boundary_layer")
+    )
+    named = "unfrozen_depth" if depth > 0 else "boundary_layer"
+    if depth > 0 and boundary is not None:
+        yield f"boundary_layer is {boundary}: give unfrozen_depth or boundary_layer, not both"
+    if backbone == "none":
+        if depth > 0 or boundary is not None:
+            yield f"{named} is {values[named]}, but without a backbone there is nothing to thaw"
+    elif backbone not in BACKBONES:
+        near = difflib.get_close_matches(backbone, BACKBONES, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BACKBONES)}"
+        yield f"backbone is {backbone!r}, which is not known; {hint}"
+    elif depth > BACKBONES[backbone]:
+        yield f"unfrozen_depth is {depth}, {backbone} has {BACKBONES[backbone]} weight layers"

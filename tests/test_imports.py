@@ -1,0 +1,133 @@
+"""Imports go one way, light things stay light, and the four packages are this project's own."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("spaces", "trainables", "search", "reports")
+"""In the order in which they may import each other."""
+
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has after a statement."""
+    say = "print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    code = f"import json, sys\n{statement}\n{say}"
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+def test_the_contracts_of_pyproject_are_kept():
+    command = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    result = subprocess.run(
+        [sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert len(PYPROJECT["tool"]["importlinter"]["contracts"]) >= 4
+    assert "0 broken" in result.stdout
+
+
+def test_the_layers_are_those_of_the_design():
+    settings = PYPROJECT["tool"]["importlinter"]
+    [layers] = [c["layers"] for c in settings["contracts"] if c["type"] == "layers"]
+    assert layers == list(reversed(PACKAGES))
+    assert settings["root_packages"] == list(PACKAGES)
+
+
+HEAVY = {"ray", "tensorflow", "keras", "optuna"}
+TABLES = {"pandas", "pyarrow", "matplotlib", "sklearn"}
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import reports.build", HEAVY),
+        ("import search.records.run, search.records.ledger", HEAVY | TABLES),
+        ("import search.records.history", HEAVY | TABLES),
+        ("import search.records.tables", HEAVY),
+        ("import search.cli", HEAVY | TABLES | {"numpy", "pydantic"}),
+        ("import spaces.study_file", HEAVY | TABLES | {"numpy"}),
+        ("import spaces, trainables, search, reports", HEAVY | TABLES | {"numpy", "pydantic"}),
+        ("import trainables.measurement", HEAVY | TABLES | {"numpy"}),
+        ("import trainables.datasets.loading", HEAVY),
+    ],
+)
+def test_what_an_import_does_not_load(statement, absent):
+    assert loaded_by(statement) & absent == set()
+
+
+def test_help_loads_nothing_heavy():
+    statement = """
+import contextlib, io
+import search.cli
+with contextlib.redirect_stdout(io.StringIO()) as help, contextlib.suppress(SystemExit):
+    search.cli.app(["--help"])
+assert "search" in help.getvalue()
+"""
+    assert loaded_by(statement) & (HEAVY | TABLES) == set()
+
+
+def packages_on_disk() -> list[str]:
+    found = [
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for name in PACKAGES
+        for file in (ROOT / name).rglob("__init__.py")
+    ]
+    return sorted(found)
+
+
+def test_every_package_is_this_projects_own():
+    """PyPI has unrelated packages called spaces and reports."""
+    found = packages_on_disk()
+    assert len(found) >= 9
+    assert {name.split(".")[0] for name in found} == set(PACKAGES)
+    for name in found:
+        module = importlib.import_module(name)
+        assert Path(module.__file__).resolve().is_relative_to(ROOT), name
+
+
+def test_every_folder_with_modules_is_a_package():
+    folders = {
+        ".".join(file.parent.relative_to(ROOT).parts)
+        for name in PACKAGES
+        for file in (ROOT / name).rglob("*.py")
+    }
+    assert sorted(folders) == packages_on_disk()
+
+
+def test_what_is_installed_is_all_of_it():
+    """A package that pyproject.toml does not name is missing from the wheel."""
+    from setuptools import find_namespace_packages
+
+    include = PYPROJECT["tool"]["setuptools"]["packages"]["find"]["include"]
+    installed = find_namespace_packages(str(ROOT), include=include)
+    assert set(packages_on_disk()) <= set(installed)
+    assert {name.split(".")[0] for name in installed} == set(PACKAGES)
+
+
+def test_packages_do_nothing_when_they_are_imported():
+    """Their __init__.py is a docstring."""
+    import ast
+
+    found = packages_on_disk()
+    for name in found:
+        tree = ast.parse((ROOT / name.replace(".", "/") / "__init__.py").read_text())
+        assert ast.get_docstring(tree), name
+        assert len(tree.body) == 1, name
+
+
+def test_tests_are_no_package():
+    """pytest imports them by path; a package would let them import each other by name."""
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
