@@ -104,14 +104,6 @@ def test_without_a_backbone_there_are_no_weights_to_load():
     assert build_pretrained(Hyperparameters(**values), 3).backbone_layers == []
 
 
-@pytest.mark.parametrize("backbone", ["AlexNet", "ResNet18"])
-def test_imagenet_weights_that_nothing_carries_are_refused_with_what_to_do(backbone):
-    with pytest.raises(
-        WeightsError, match=f"ImageNet weights of {backbone}.*\\.pth or \\.safetens"
-    ):
-        pretrained_weights(backbone, "imagenet")
-
-
 @pytest.mark.parametrize("name", ["missing.weights.h5", "missing.pth", "missing.safetensors"])
 def test_weights_that_are_not_there_are_refused(tmp_path, name):
     with pytest.raises(WeightsError, match="There are no weights at"):
@@ -134,3 +126,18 @@ def test_weights_of_another_network_are_refused(tmp_path, suffix):
     path = saved(other, tmp_path, suffix)
     with pytest.raises(WeightsError):
         build_pretrained(Hyperparameters(weights=path, image_size=32), 3)
+
+
+def test_torchvision_weights_that_are_not_to_be_had_say_where_to_put_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
+    monkeypatch.setattr("trainables.backbones.pretrained.TORCHVISION_ADDRESS", "http://127.0.0.1:9")
+    with pytest.raises(WeightsError, match=r"could not be downloaded.*put the file into"):
+        pretrained_weights("AlexNet", "imagenet")
+
+
+def test_another_file_under_the_name_of_torchvisions_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "resnet18-f37072fd.pth").write_bytes(b"something else")
+    with pytest.raises(WeightsError, match="not that of torchvision"):
+        pretrained_weights("ResNet18", "imagenet")

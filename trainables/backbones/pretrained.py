@@ -13,7 +13,12 @@ from spaces.errors import WeightsError
 from spaces.hyperparameters import Hyperparameters
 from trainables import weights
 from trainables.backbones.building import application, own_module
+from trainables.cache import cache_folder
 from trainables.torch_state import read_state_dict
+
+TORCHVISION_ADDRESS = "https://download.pytorch.org/models"
+TORCHVISION = {"AlexNet": "alexnet-owt-7be5be79.pth", "ResNet18": "resnet18-f37072fd.pth"}
+"""Torchvision's files of ImageNet weights; a name ends in the first digits of its SHA-256."""
 
 LayerWeights = Mapping[str, list[np.ndarray]]
 """Weights by layer name, each in the order of that layer's `weights`."""
@@ -64,10 +69,25 @@ def pretrained_weights(backbone: str, source: str) -> LayerWeights:
 def _imagenet_state(backbone: str) -> Mapping[str, np.ndarray]:
     if backbone == "EfficientNetLite0":
         return weights.efficientnet_lite0_state()
-    raise WeightsError(
-        f"Nothing installed carries ImageNet weights of {backbone}. Save torchvision's state dict "
-        "as a .pth or .safetensors file and give its path as weights."
-    )
+    return read_state_dict(_torchvision_file(TORCHVISION[backbone]))
+
+
+def _torchvision_file(name: str) -> Path:
+    """Torchvision's file of weights, from the cache or else from its own address."""
+    folder, address = cache_folder() / "weights", f"{TORCHVISION_ADDRESS}/{name}"
+    try:
+        path = Path(keras.utils.get_file(name, address, cache_dir=folder, cache_subdir="."))
+    except Exception as error:  # Keras raises what its download meets, of any type
+        raise WeightsError(
+            f"{address} could not be downloaded ({error}). Without a network, put the file into "
+            f"{folder}, or give its path as weights."
+        ) from error
+    digest = weights.sha256(path)
+    if not digest.startswith(Path(name).stem.rsplit("-", 1)[-1]):
+        raise WeightsError(
+            f"{path} has SHA-256 {digest}, which is not that of torchvision's file. Delete it."
+        )
+    return path
 
 
 def _downloaded(backbone: str) -> LayerWeights:
