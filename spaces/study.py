@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from functools import cached_property
+import math
+from collections.abc import Mapping
+from functools import cached_property, partial
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -12,11 +14,14 @@ from pydantic_core import PydanticCustomError
 
 from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
-from spaces.parameters import Categorical, Float, Int
+from spaces.parameters import Categorical, Float, Int, Parameter
 from spaces.reading import read_space
 from spaces.section import Section
 from spaces.space import SearchSpace
 from spaces.yaml_file import dump_yaml
+
+LARGEST_GRID = 10_000
+"""Points; more would not be tried anyway."""
 
 METRICS = {"val_accuracy": "max", "val_loss": "min"}
 """Metrics that a study can have as its objective, and the mode of each."""
@@ -88,6 +93,13 @@ class Study(Section):
                 "a grid needs choices or whole numbers: {names}",
                 {"names": ", ".join(floats)},
             )
+        size = math.prod(len(values) for values in self._grid_values)
+        if self.searcher == "grid" and size > LARGEST_GRID:
+            raise PydanticCustomError(
+                "grid",
+                "the grid has {size} points, {most} are the most",
+                {"size": size, "most": LARGEST_GRID},
+            )
         if self.searcher == "grid" and self.budget.trials > len(self.grid) + len(self.recipes):
             raise PydanticCustomError(
                 "grid",
@@ -98,11 +110,19 @@ class Study(Section):
 
     @cached_property
     def grid(self) -> list[dict[str, Any]]:
-        """Every point of the space, parameter by key, where all are choices or whole numbers."""
-        parameters = self.search_space.parameters
-        values = [p.values for p in parameters if isinstance(p, Int | Categorical)]
-        keys = [p.key for p in parameters]
-        return [dict(zip(keys, point, strict=True)) for point in itertools.product(*values)]
+        """Every point of the space once, its parameters by key, where none is a real number."""
+        space = self.search_space
+        keys = [p.key for p in space.parameters]
+        points: dict[Hyperparameters, dict[str, Any]] = {}
+        for chosen in itertools.product(*self._grid_values):
+            values = dict(zip(keys, chosen, strict=True))
+            point = space.sample(partial(_chosen, values))
+            points.setdefault(point, space.choices_of(point))
+        return list(points.values())
+
+    @property
+    def _grid_values(self) -> list[tuple[Any, ...]]:
+        return [p.values for p in self.search_space.parameters if isinstance(p, Int | Categorical)]
 
     @cached_property
     def _reading(self) -> Any:
@@ -138,3 +158,7 @@ class Study(Section):
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:
     return {k: list(v) if isinstance(v, tuple) else v for k, v in values.items()}
+
+
+def _chosen(values: Mapping[str, Any], parameter: Parameter) -> Any:
+    return values[parameter.key]

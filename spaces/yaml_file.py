@@ -13,7 +13,11 @@ _FLOAT_1_2 = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$")
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, with YAML 1.2's numbers (1e-4)."""
+    """PyYAML's safe loader, with YAML 1.2's numbers (1e-4), and keys as they are written."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        self.flatten_mapping(node)
+        return {key.value: self.construct_object(value, deep=deep) for key, value in node.value}
 
 
 class _Dumper(yaml.SafeDumper):

@@ -42,7 +42,7 @@ def cut(model: keras.Model) -> Cut:
             best = i
         furthest = max(furthest, reach[i])
     tensor = operations[best].output
-    below = keras.Model(model.inputs, tensor)
+    below = keras.Model(model.input, tensor)
     if not below.weights:
         return Cut(operations[0].name, None, model)
     return Cut(operations[best].name, below, keras.Model(tensor, model.output))

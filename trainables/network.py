@@ -89,7 +89,7 @@ class Network:
     def with_probabilities(self) -> keras.Model:
         """Pixels to probabilities (batch, classes), sharing all weights with `model`."""
         activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
-        return keras.Model(self.model.inputs, activation(self.model.output))
+        return keras.Model(self.model.input, activation(self.model.output))
 
 
 def build_network(point: Hyperparameters, classes: int) -> Network:

@@ -264,7 +264,7 @@ def _optimizer(point: Hyperparameters) -> keras.Optimizer:
 
 
 def _class_weights(point: Hyperparameters, labels: np.ndarray, classes: int) -> np.ndarray:
-    """What an example of each class counts: float32 (classes,), 1 on average over the examples."""
+    """What an example of each class counts: float32 (classes,), rare classes more."""
     if point.class_weights == "none":
         return np.ones(classes, np.float32)
     counts = np.bincount(labels, minlength=classes)

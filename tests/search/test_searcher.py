@@ -11,6 +11,7 @@ from search.records import events
 from search.records.ledger import Ledger, read_ledger
 from search.searcher import OptunaSearcher
 from spaces.study import METRICS
+from spaces.study_file import parse_study
 from trainables.measurement import Measurement
 
 MODES = [{"metric": metric, "mode": mode} for metric, mode in METRICS.items()]
@@ -296,6 +297,25 @@ class TestGrid:
             tried.append(self.run(driver, number))
             ledger += driver.events
         assert sorted(cell for recipe, cell in tried if recipe is None) == sorted(self.CELLS)
+
+    def test_points_that_are_the_same_are_one(self, make_study):
+        """Where nothing is thawed there is no batch norm to choose: three points, not four."""
+        space = {
+            "unfrozen_depth": {"choices": [0, 4]},
+            "batch_norm": {"choices": ["frozen", "trained"]},
+        }
+        study = make_study(
+            searcher="grid", space=space, recipes={}, budget={"trials": 3, "max_epochs": 2}
+        )
+        driver = Driver(study)
+        assert len({driver.propose(number)[1] for number in range(3)}) == 3
+
+    def test_there_are_no_more_trials_than_points(self, make_study):
+        study = self.study(make_study, {})
+        more = study.to_dict() | {"budget": {"trials": len(self.CELLS) + 1, "max_epochs": 2}}
+        _, problems = parse_study(more)
+        assert len(problems) == 1
+        assert f"{len(self.CELLS)} points" in problems[0].text
 
 
 @pytest.mark.parametrize("searcher", ["tpe", "random"])

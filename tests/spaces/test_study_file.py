@@ -362,6 +362,12 @@ def test_keys_that_are_no_words_are_refused(write_study):
     assert [p[0] for p in found] == [4]
 
 
+@pytest.mark.parametrize("folder", ["no", "on", "007", "1990", "1e3", "null", "2024-01-01", "a"])
+def test_a_class_is_named_by_its_folder_as_it_is_written(write_study, folder):
+    text = f"dataset: {{format: folders, class_names: {{{folder}: readable}}}}\nspace: {{}}\n"
+    assert load_study(write_study(text)).dataset.class_names == {folder: "readable"}
+
+
 def test_the_name_is_the_files_unless_it_is_given(write_study):
     assert load_study(write_study(SOUND, "mine")).name == "mine"
     assert load_study(write_study(SOUND + "name: other\n", "mine")).name == "other"
