@@ -9,7 +9,7 @@ import keras
 
 from spaces.errors import InputError
 from spaces.hyperparameters import Hyperparameters
-from trainables.backbones.building import backbone_features
+from trainables.backbones.building import backbone_features, layer_of
 from trainables.head import PREFIX, head
 from trainables.preprocessing import preprocess
 
@@ -56,23 +56,12 @@ class Network:
         """Train all that the configuration says."""
         layers = self.backbone_layers
         if self.point.boundary_layer is not None:
-            start = layers.index(self._boundary_layer())
+            start = layers.index(layer_of(layers, self.point.boundary_layer, self.point.backbone))
         elif self.point.unfrozen_depth:
             start = layers.index(self.weight_layers[-self.point.unfrozen_depth])
         else:
             start = len(layers)
         self._train(layers[start:])
-
-    def _boundary_layer(self) -> keras.Layer:
-        name = self.point.boundary_layer
-        found = [layer for layer in self.backbone_layers if layer.name == name]
-        if not found:
-            last = ", ".join(layer.name for layer in self.backbone_layers[-8:])
-            raise InputError(
-                f"{self.point.backbone} has no layer {name!r} to thaw from. Its last layers are "
-                f"{last}."
-            )
-        return found[0]
 
     def _train(self, thawed: Sequence[keras.Layer]) -> None:
         backbone = self.backbone_layers

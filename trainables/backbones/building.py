@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
@@ -39,7 +40,9 @@ def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> kera
     features = module.graph(inputs) if module else application(point.backbone, inputs).output
     if point.truncation_layer is None:
         return features
-    return layer_of(keras.Model(inputs, features), point.truncation_layer, point.backbone).output
+    return layer_of(
+        keras.Model(inputs, features).layers, point.truncation_layer, point.backbone
+    ).output
 
 
 def application(backbone: str, inputs: keras.KerasTensor | None, **options: Any) -> keras.Model:
@@ -58,16 +61,14 @@ def application(backbone: str, inputs: keras.KerasTensor | None, **options: Any)
         raise InputError(f"{backbone} cannot be built for images of {shape}: {error}") from error
 
 
-def layer_of(model: keras.Model, name: str, backbone: str) -> keras.Layer:
-    """A layer by its name.
+def layer_of(layers: Sequence[keras.Layer], name: str, backbone: str) -> keras.Layer:
+    """A backbone's layer by its name.
 
     Raises:
         InputError: If there is none.
     """
-    try:
-        return model.get_layer(name)
-    except ValueError as error:
-        last = ", ".join(layer.name for layer in model.layers[-8:])
-        raise InputError(
-            f"{backbone} has no layer {name!r}. Its last layers are {last}."
-        ) from error
+    for layer in layers:
+        if layer.name == name:
+            return layer
+    last = ", ".join(layer.name for layer in layers[-8:])
+    raise InputError(f"{backbone} has no layer {name!r}. Its last layers are {last}.")
