@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes check lock bench clean
+.PHONY: setup demo test test-recipes faults check lock bench clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ test: $(READY) ## All tests that need no more than this machine
 
 test-recipes: $(READY) ## Every recipe of every study, for an epoch
 	$(BIN)/python -m pytest -m recipes
+
+faults: $(READY) ## Real searches, killed, starved and damaged
+	$(BIN)/python -m pytest -m faults
 
 check: $(READY) ## Style, types and the direction of imports
 	$(BIN)/ruff check

@@ -6,9 +6,12 @@ import math
 from dataclasses import dataclass
 
 from reports import formats
+from reports.comparison import compare
 from reports.intervals import wilson
 from reports.result_files import Evaluation
 from reports.run_data import RunData
+from reports.scoring import accuracy_interval
+from reports.stages import stages, total_cost
 from search.records.events import STATES
 from search.records.history import Trial, value_of
 
@@ -31,16 +34,12 @@ def results(data: RunData) -> list[Fact]:
 
 def costs(data: RunData) -> list[Fact]:
     """What the search took."""
-    trials = list(data.history.trials.values())
+    trials = data.trials
     epochs = sum(trial.epochs for trial in trials)
     return [
         Fact("Trials", f"{len(trials):,}", trial_states(trials)),
         Fact("Epochs trained", f"{epochs:,}", f"at most {data.study.budget.max_epochs} a trial"),
-        Fact(
-            "Trial time",
-            formats.duration(sum(trial.total_seconds for trial in trials)),
-            f"device-seconds of all trials added up, each on {_device(data)}",
-        ),
+        Fact("Cost", formats.duration(total_cost(data)), _what_is_in_it(data)),
         Fact(
             "Search time",
             formats.duration(data.working_time.total),
@@ -96,9 +95,31 @@ def _test_results(data: RunData, test: Evaluation) -> list[Fact]:
             "the best on validation; trained on the training images alone",
         ),
     ]
-    return [
-        _accuracy(label, model.accuracy, test.images, note) for label, model, note in found if model
+    facts = [
+        Fact(
+            label,
+            formats.percent(model.accuracy),
+            f"{note}; {accuracy_interval(data.predictions.get(model.name), model, data)}",
+        )
+        for label, model, note in found
+        if model
     ]
+    return facts + _against_the_recipe(data)
+
+
+def _against_the_recipe(data: RunData) -> list[Fact]:
+    comparison = compare(data)
+    if comparison is None or comparison.rivalry is None:
+        return []
+    rivalry = comparison.rivalry
+    low, high = map(formats.points, (rivalry.interval.low, rivalry.interval.high))
+    words = {"beat": "better", "equalled": "equal", "worse": "worse"}
+    note = (
+        f"winner as searched less recipe, in percentage points; 95 % interval {low} to {high}; "
+        f"McNemar's test, corrected: p {formats.p_value(rivalry.corrected, equals=True)}"
+    )
+    value = f"{formats.points(rivalry.difference)} ({words[rivalry.outcome]})"
+    return [Fact(f"Against the recipe {comparison.recipe.recipe}", value, note)]
 
 
 def _validation_results(data: RunData) -> list[Fact]:
@@ -128,6 +149,11 @@ def _accuracy(label: str, accuracy: float, images: int, note: str) -> Fact:
     low, high = formats.percent(interval.low), formats.percent(interval.high)
     note = f"{note}; 95 % interval {low} to {high} (Wilson, {images:,} images)"
     return Fact(label, formats.percent(accuracy), note)
+
+
+def _what_is_in_it(data: RunData) -> str:
+    parts = ", ".join(stage.name for stage in stages(data))
+    return f"device time of {parts or 'nothing yet'}; a trial has {_device(data)}"
 
 
 def _device(data: RunData) -> str:

@@ -1,16 +1,19 @@
-"""Building the report of a run."""
+"""Building the report of a run, once or again whenever the run has gone on."""
 
 from __future__ import annotations
 
+import re
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from reports.document import Document
-from reports.figures.picture import save
-from reports.markdown import render_markdown
-from reports.page import render_page
-from reports.run_data import RunData, read_run
-from reports.sections import costs, data_sets, first_screen, method, mistakes, recipes, trials
+from reports.writing import write_report
 from search.records.run import Run, write_whole
+from spaces.errors import RunStateError
+
+_REFRESH = re.compile(r'<meta http-equiv="refresh"[^>]*>\n?')
+
+State = tuple[tuple[str, int, int], ...]
 
 
 def build_report(run: Run) -> Path:
@@ -19,46 +22,59 @@ def build_report(run: Run) -> Path:
     Raises:
         RunStateError: If there is no run in the folder, or a file of it cannot be used.
     """
-    document = document_of(read_run(run))
-    drawings = _write_figures(document, run.report / "figures")
-    _write_tables(document, run.report / "tables")
-    write_whole(run.report / "report.md", render_markdown(document))
-    page = run.report / "index.html"
-    write_whole(page, render_page(document, drawings))
-    return page
+    return write_report(run)
 
 
-def document_of(data: RunData) -> Document:
-    """What the report of a run says."""
-    sections = (
-        data_sets.section(data),
-        trials.section(data),
-        recipes.recipes_section(data),
-        recipes.learning_section(data),
-        mistakes.section(data),
-        costs.section(data),
-        method.section(data),
-    )
-    return first_screen.document(data, sections)
+def watch_report(run: Run, seconds: float, say: Callable[[str], None]) -> None:
+    """Build the report, and again whenever a file of the run has changed, until Ctrl-C.
+
+    While it goes on, the page of a run under way loads itself anew; the page that is left behind
+    does not.
+
+    Args:
+        run: The run.
+        seconds: From one look at its files to the next.
+        say: Told of each report, and of what was wrong with a file.
+
+    Raises:
+        RunStateError: If there is no run in the folder, or the first report cannot be built.
+    """
+    refresh = max(2, round(seconds))
+    try:
+        seen = state(run)
+        say(f"report: {write_report(run, refresh)}; Ctrl-C ends watching")
+        while True:
+            time.sleep(seconds)
+            now = state(run)
+            if now != seen:
+                seen = now
+                say(_built(run, refresh))
+    except KeyboardInterrupt:
+        _let_rest(run.report / "index.html")
 
 
-def _write_figures(document: Document, folder: Path) -> dict[str, str]:
-    folder.mkdir(parents=True, exist_ok=True)
-    drawings = {picture.stem: save(picture, folder) for picture in document.pictures()}
-    _delete_all_but(folder, {f"{stem}{end}" for stem in drawings for end in (".png", ".svg")})
-    return drawings
+def state(run: Run) -> State:
+    """What the report depends on: the run's own files and index files, by time and size."""
+    files = [path for path in run.folder.iterdir() if path.is_file() and path.name[0] != "."]
+    files += run.folder.glob("*/index.json")
+    found = []
+    for path in files:
+        try:
+            stat = path.stat()
+        except FileNotFoundError:  # replaced by a newer one since the folder was listed
+            continue
+        found.append((str(path), stat.st_mtime_ns, stat.st_size))
+    return tuple(sorted(found))
 
 
-def _write_tables(document: Document, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    tables = {f"{table.name}.csv": table for table in document.tables() if table.rows}
-    for name, table in tables.items():
-        (folder / name).write_text(table.to_csv(), encoding="utf-8")
-    _delete_all_but(folder, set(tables))
+def _built(run: Run, refresh: int) -> str:
+    """A file may be half of what it will be: that is said, and the next change tried."""
+    try:
+        return f"report: {write_report(run, refresh)}, {time.strftime('%H:%M:%S')}"
+    except RunStateError as error:
+        return f"not built: {error}"
 
 
-def _delete_all_but(folder: Path, names: set[str]) -> None:
-    """Files of an earlier report that this one does not have."""
-    for path in folder.iterdir():
-        if path.suffix in (".png", ".svg", ".csv") and path.name not in names:
-            path.unlink()
+def _let_rest(page: Path) -> None:
+    if page.is_file():
+        write_whole(page, _REFRESH.sub("", page.read_text(encoding="utf-8"), count=1))

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
-from reports.intervals import Interval, agresti_min, newcombe
-from reports.result_files import EvaluatedModel
+from reports.intervals import Interval, newcombe
+from reports.rivals import Rivalry, rivalries
 from reports.run_data import RunData
 from search.records.history import Trial, value_of
 
@@ -25,7 +23,7 @@ class Comparison:
         winner_value, recipe_value: Accuracy on the test set, or the metric on the validation set.
         images: How many images the set has; None if it is not known.
         difference: 95 % interval of winner − recipe; None where none can be given.
-        paired: Whether the interval rests on the predictions for each image.
+        rivalry: McNemar's test of both on the same images; None without their predictions.
     """
 
     winner: Trial
@@ -35,7 +33,12 @@ class Comparison:
     recipe_value: float
     images: int | None = None
     difference: Interval | None = None
-    paired: bool = False
+    rivalry: Rivalry | None = None
+
+    @property
+    def paired(self) -> bool:
+        """Whether it rests on the predictions for each image."""
+        return self.rivalry is not None
 
     @property
     def is_of_one_trial(self) -> bool:
@@ -44,9 +47,15 @@ class Comparison:
 
     @property
     def outcome(self) -> Outcome:
-        """What the search did to the recipe; a difference within the interval is none."""
+        """What the search did to the recipe; a difference that may be chance is none.
+
+        McNemar's test decides, corrected for several comparisons, or without predictions the
+        interval.
+        """
         if self.is_of_one_trial or self.winner_value == self.recipe_value:
             return "equalled"
+        if self.rivalry is not None:
+            return self.rivalry.outcome
         if self.difference is None:
             return "unknown"
         if self.difference.low > 0:
@@ -73,8 +82,10 @@ def _compare_on_test(data: RunData, winner: Trial) -> Comparison | None:
     second = data.test.of_trial(recipe.number) if recipe else None
     if recipe is None or first is None or second is None:
         return None
-    difference = _paired_difference(data, first, second)
     images = data.test.images
+    found = [r for r in rivalries(data) if (r.first, r.second) == (first, second)]
+    rivalry = found[0] if found else None
+    difference = newcombe(first.accuracy, second.accuracy, images)
     return Comparison(
         winner,
         recipe,
@@ -82,21 +93,9 @@ def _compare_on_test(data: RunData, winner: Trial) -> Comparison | None:
         first.accuracy,
         second.accuracy,
         images,
-        difference or newcombe(first.accuracy, second.accuracy, images),
-        paired=difference is not None,
+        rivalry.interval if rivalry else difference,
+        rivalry,
     )
-
-
-def _paired_difference(
-    data: RunData, first: EvaluatedModel, second: EvaluatedModel
-) -> Interval | None:
-    """From the predictions of both, if they are there and of the same images."""
-    a, b = data.predictions.get(first.name), data.predictions.get(second.name)
-    if a is None or b is None or a.images != b.images:
-        return None
-    only_first = int(np.sum(a.is_right & ~b.is_right))
-    only_second = int(np.sum(b.is_right & ~a.is_right))
-    return agresti_min(only_first, only_second, len(a.images))
 
 
 def _compare_on_validation(data: RunData, winner: Trial) -> Comparison | None:

@@ -111,7 +111,7 @@ def class_scores_table(predictions: Predictions, classes: Sequence[str]) -> Tabl
         "Classification report. Support: test images of the class. A class that is never "
         "predicted has no precision, and counts as 0 in the means."
     )
-    return Table("class_scores", caption, columns, tuple(rows), is_sortable=True)
+    return Table("class_scores", caption, columns, tuple(rows))
 
 
 def confused_pairs_table(matrix: Confusion, most: int = 10) -> Table:

@@ -55,8 +55,8 @@ class Cost:
 
 
 def cost(data: RunData) -> Cost:
-    """Add up the seconds of all trials."""
-    trials = {state: data.history.in_state(state) for state in STATES}
+    """Add up the seconds of all trials of the search."""
+    trials = {state: [t for t in data.trials if t.state == state] for state in STATES}
     return Cost(
         {s: {kind: sum(t.seconds(kind) for t in trials[s]) for kind in KINDS} for s in STATES},
         {state: sum(trial.epochs for trial in trials[state]) for state in STATES},

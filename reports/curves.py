@@ -28,7 +28,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Step:
-    """A new incumbent: after so many seconds at work, an epoch was better than all before."""
+    """A new incumbent: after so many seconds, an epoch was better than all before.
+
+    The seconds are those at work by the clock, or device-seconds; so are a mark's.
+    """
 
     seconds: float
     trial: int
@@ -55,7 +58,7 @@ def curve(trial: Trial, quantity: str, label: str | None = None) -> Curve:
 
 def validation_curves(history: History, objective: Objective) -> list[Curve]:
     """The metric of every trial that has reported, by epoch."""
-    curves = [curve(trial, objective.metric) for trial in history.trials.values()]
+    curves = [curve(trial, objective.metric) for trial in history.searched]
     return [c for c in curves if c.epochs]
 
 
@@ -63,7 +66,7 @@ def incumbents(history: History, objective: Objective, time: WorkingTime) -> lis
     """Each new best value in the order of time; trials that failed are left out."""
     reported = sorted(
         (when, trial.number, m.epoch, value_of(m, objective))
-        for trial in history.trials.values()
+        for trial in history.searched
         if trial.state != FAIL
         for m, when in zip(trial.measurements, trial.times, strict=True)
         if math.isfinite(value_of(m, objective))
@@ -73,6 +76,46 @@ def incumbents(history: History, objective: Objective, time: WorkingTime) -> lis
         if not steps or _is_better(value, steps[-1].value, objective):
             steps.append(Step(time.at(when), number, epoch, value))
     return steps
+
+
+def incumbents_by_cost(history: History, objective: Objective) -> list[Step]:
+    """Each new best value by the device-seconds that all trials had taken by then.
+
+    What failed trials took is counted too, though none of them is ever the best.
+    """
+    measured = sorted(
+        (
+            when,
+            trial.number,
+            m.epoch,
+            sum(m.seconds.values()),
+            math.nan if trial.state == FAIL else value_of(m, objective),
+        )
+        for trial in history.searched
+        for m, when in zip(trial.measurements, trial.times, strict=True)
+    )
+    steps: list[Step] = []
+    spent = 0.0
+    for _, number, epoch, seconds, value in measured:
+        spent += seconds
+        is_first = math.isfinite(value) and not steps
+        if is_first or (steps and _is_better(value, steps[-1].value, objective)):
+            steps.append(Step(spent, number, epoch, value))
+    return steps
+
+
+def recipe_costs(data: RunData) -> list[RecipeMark]:
+    """The best epoch of every recipe by the device-seconds of its own trial up to then."""
+    trials = data.recipe_trials()
+    marks = []
+    for mark in recipe_marks(data):
+        trial = trials[mark.recipe]
+        best = trial.best(data.objective) if trial else None
+        if trial is not None and best is not None:
+            until = [m for m in trial.measurements if m.epoch <= best.epoch]
+            spent = math.fsum(sum(m.seconds.values()) for m in until)
+            marks.append(RecipeMark(mark.recipe, spent, mark.value))
+    return marks
 
 
 def recipe_marks(data: RunData) -> list[RecipeMark]:

@@ -21,4 +21,4 @@ def data_table(sets: DataSets) -> Table:
     sums = [sum(counts) for counts in sets.sets.values()]
     rows.append(row([Cell.of("all classes"), *map(Cell.of, sums), Cell.of(sum(sums))], "total"))
     caption = "Images by class and set."
-    return Table("data", caption, columns, tuple(rows), is_sortable=True)
+    return Table("data", caption, columns, tuple(rows))

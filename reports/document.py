@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from reports.answer import Fact
 from reports.figures.picture import Picture
+from reports.photographs import Photograph
 from reports.table import Table
 from reports.verdict import Verdict
 
@@ -46,6 +47,14 @@ class Gallery:
 
 
 @dataclass(frozen=True)
+class Photographs:
+    """Pictures from the run's files, small ones side by side."""
+
+    photographs: tuple[Photograph, ...]
+    kind: str = "photographs"
+
+
+@dataclass(frozen=True)
 class TableBlock:
     """A table; `is_long` gives it a height of its own, in which it scrolls."""
 
@@ -60,7 +69,7 @@ class TableBlock:
     @property
     def is_wide(self) -> bool:
         """Whether it needs small print to fit on paper."""
-        return len(self.table.columns) > 9
+        return len(self.table.shown().columns) > 9
 
 
 @dataclass(frozen=True)
@@ -72,7 +81,7 @@ class Beside:
     kind: str = "beside"
 
 
-Block = Text | Heading | Code | Gallery | TableBlock | Beside
+Block = Text | Heading | Code | Gallery | Photographs | TableBlock | Beside
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,13 @@ class Document:
                     yield from block.pictures
                 elif isinstance(block, Beside) and isinstance(block.left, Picture):
                     yield block.left
+
+    def photographs(self) -> Iterator[Photograph]:
+        """All pictures from the run's files in the order of the page."""
+        for section in self.sections:
+            for block in section.blocks:
+                if isinstance(block, Photographs):
+                    yield from block.photographs
 
     def tables(self) -> Iterator[Table]:
         """All tables in the order of the page."""

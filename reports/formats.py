@@ -11,7 +11,7 @@ from spaces.study import Objective
 MISSING = "–"
 """Stands where there is no value. A NaN is no value."""
 
-_SPACE = "\u00a0"
+SPACE = "\u00a0"
 
 
 def is_missing(value: object) -> bool:
@@ -23,13 +23,26 @@ def percent(share: float | None, digits: int = 1) -> str:
     """A share of one as a percentage."""
     if share is None or not math.isfinite(share):
         return MISSING
-    return f"{100 * share:.{digits}f}{_SPACE}%"
+    return f"{100 * share:.{digits}f}{SPACE}%"
 
 
 def points(difference: float) -> str:
     """A difference of two shares in percentage points, with its sign."""
     text = f"{100 * difference:+.1f}".replace("-", "−")
     return text.replace("+0.0", "0.0").replace("−0.0", "0.0")
+
+
+def p_value(p: float, equals: bool = False) -> str:
+    """A p-value with two significant digits; small ones by their bound.
+
+    Args:
+        p: The value.
+        equals: With an equals sign where it is not a bound.
+    """
+    if p < 0.0001:
+        return "< 0.0001"
+    text = f"{p:.4f}" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return f"= {text}" if equals else text
 
 
 def number(value: float | None) -> str:
@@ -51,12 +64,12 @@ def duration(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return MISSING
     if value < 60:
-        return f"{value:.1f}{_SPACE}s" if value < 10 else f"{value:.0f}{_SPACE}s"
+        return f"{value:.1f}{SPACE}s" if value < 10 else f"{value:.0f}{SPACE}s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
-        return f"{minutes}{_SPACE}min {rest:02d}{_SPACE}s"
+        return f"{minutes}{SPACE}min {rest:02d}{SPACE}s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours:,}{_SPACE}h {minutes:02d}{_SPACE}min"
+    return f"{hours:,}{SPACE}h {minutes:02d}{SPACE}min"
 
 
 def moment(unix_time: float | None) -> str:

@@ -11,16 +11,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.document import Document
+from reports.photographs import data_address
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_page(document: Document, drawings: Mapping[str, str]) -> str:
+def render_page(
+    document: Document,
+    drawings: Mapping[str, str],
+    photographs: Mapping[str, bytes] | None = None,
+    refresh: int | None = None,
+) -> str:
     """The page.
 
     Args:
         document: What it says.
         drawings: The SVG of each picture by its stem, as `figures.picture.save` returns it.
+        photographs: The JPEG of each photograph by its stem.
+        refresh: Seconds after which the page loads itself anew; None is never.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -35,6 +43,8 @@ def render_page(document: Document, drawings: Mapping[str, str]) -> str:
         # Drawn by matplotlib, which escapes every text in it.
         drawings={stem: Markup(svg) for stem, svg in drawings.items()},  # noqa: S704
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
+        photographs={s: data_address(jpeg) for s, jpeg in (photographs or {}).items()},
+        refresh=refresh,
         script=Markup(script),  # noqa: S704
         script_hash=_content_hash(script),
     )

@@ -12,9 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from reports.statistics.scores import Scores
 from spaces.errors import RunStateError
 
 _COLUMNS = ("model", "image", "label", "predicted")
+_PROBABILITIES = "probabilities"
 _MEND = "Run thawtune evaluate again."
 
 Labels = NDArray[np.int64]
@@ -22,16 +24,34 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """Of one model: true and predicted class of each image, shape (images,), sorted by image."""
+    """What one model said of each image, sorted by image.
+
+    Attributes:
+        images: Names.
+        label, predicted: True and predicted class of each, shape (images,).
+        probabilities: Of each class, shape (images, classes); None where they are not on file.
+    """
 
     images: tuple[str, ...]
     label: Labels
     predicted: Labels
+    probabilities: NDArray[np.float64] | None = None
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
         """Which images were classified rightly."""
         return np.equal(self.label, self.predicted)
+
+    @property
+    def scores(self) -> Scores:
+        """What can be computed of them."""
+        return Scores(self.label, self.predicted, self.probabilities)
+
+    def probability_of(self, classes: Labels) -> NDArray[np.float64] | None:
+        """The probability of one class for each image, if it is on file; shape (images,)."""
+        if self.probabilities is None:
+            return None
+        return self.probabilities[np.arange(len(classes)), classes]
 
 
 def read_predictions(path: Path, classes: Sequence[str]) -> dict[str, Predictions]:
@@ -43,10 +63,12 @@ def read_predictions(path: Path, classes: Sequence[str]) -> dict[str, Prediction
     if not path.is_file():
         return {}
     try:
-        missing = [name for name in _COLUMNS if name not in pq.read_schema(path).names]
+        names = pq.read_schema(path).names
+        missing = [name for name in _COLUMNS if name not in names]
         if missing:
             raise RunStateError(f"{path} has no column {', '.join(missing)}. {_MEND}")
-        frame = pq.read_table(path, columns=list(_COLUMNS)).to_pandas()
+        columns = [name for name in (*_COLUMNS, _PROBABILITIES) if name in names]
+        frame = pq.read_table(path, columns=columns).to_pandas()
     except (OSError, pa.ArrowException) as error:
         raise RunStateError(f"{path} cannot be read: {error}. {_MEND}") from error
     if not frame[["label", "predicted"]].isin(range(len(classes))).all(axis=None):
@@ -54,13 +76,24 @@ def read_predictions(path: Path, classes: Sequence[str]) -> dict[str, Prediction
             f"{path} has a label that is not among the {len(classes)} classes of test.json. "
             f"The two files are not of the same evaluation. {_MEND}"
         )
-    return {str(model): _of_one_model(rows) for model, rows in frame.groupby("model")}
+    models = {str(model): rows.sort_values("image") for model, rows in frame.groupby("model")}
+    return {name: _of_one_model(path, rows, len(classes)) for name, rows in models.items()}
 
 
-def _of_one_model(rows: pd.DataFrame) -> Predictions:
-    rows = rows.sort_values("image")
+def _of_one_model(path: Path, rows: pd.DataFrame, classes: int) -> Predictions:
     return Predictions(
         tuple(rows["image"].astype(str)),
         rows["label"].to_numpy(np.int64),
         rows["predicted"].to_numpy(np.int64),
+        _probabilities(path, rows, classes) if _PROBABILITIES in rows else None,
     )
+
+
+def _probabilities(path: Path, rows: pd.DataFrame, classes: int) -> NDArray[np.float64]:
+    lengths = rows[_PROBABILITIES].map(len)
+    if not lengths.eq(classes).all():
+        raise RunStateError(
+            f"{path} has {lengths.iloc[0]} probabilities for an image, and test.json "
+            f"{classes} classes. The two files are not of the same evaluation. {_MEND}"
+        )
+    return np.stack(rows[_PROBABILITIES].to_list()).astype(np.float64)

@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 from search.records.run import Run
 from spaces.errors import RunStateError
 
-ROLES = ("final", "winner", "recipe")
+ROLES = ("final", "winner", "recipe", "random")
 """Of a tested model: the winner fine-tuned on training and validation images; the winning trial
-as searched; a recipe's trial as searched. The last two saw the training images alone."""
+as searched; a recipe's trial as searched; the best trial of a random search at equal cost. The last
+three saw the training images alone."""
 
 Record = TypeVar("Record")
 
@@ -116,12 +117,21 @@ class EvaluatedModel:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the sealed test set said, and when it was opened."""
+    """What the sealed test set said, and when it was opened.
+
+    Attributes:
+        opened: When, seconds since 1970.
+        images: How many it has.
+        classes: Their names, in the order of the labels.
+        models: Those that were tested.
+        again: When it was opened once more on purpose, seconds since 1970.
+    """
 
     opened: float
     images: int
     classes: tuple[str, ...]
     models: tuple[EvaluatedModel, ...]
+    again: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images < 1:
@@ -142,7 +152,12 @@ class Evaluation:
         names = ("name", "role", "trial", "sha256", "accuracy", "loss")
         models = tuple(EvaluatedModel(*(m[n] for n in names)) for m in values["models"])
         classes = tuple(map(str, values["classes"]))
-        return cls(values["opened"], int(values["images"]), classes, models)
+        again = tuple(float(_time_of(opening)) for opening in values.get("again") or ())
+        return cls(values["opened"], int(values["images"]), classes, models, again)
+
+
+def _time_of(opening: Any) -> Any:
+    return opening["opened"] if isinstance(opening, dict) else opening
 
 
 def read_record(run: Run, path: Path, make: Callable[[dict[str, Any]], Record]) -> Record | None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from reports.finalists import Finalists
+from reports.importance import Importance
+from reports.photographs import Explained, is_picture, read_explained
 from reports.predictions import Predictions, read_predictions
+from reports.preflight import Preflight
 from reports.private_paths import without_folders
 from reports.result_files import DataSets, Evaluation, FineTuning, read_record
 from reports.working_time import WorkingTime
@@ -28,6 +33,12 @@ class RunData:
         working_time: When a driver was up.
         sets: None where data.json is not there yet; likewise `finetuning` and `test`.
         predictions: By the name of the model; empty before the test set is opened.
+        preflight: What was found out about the data, if it is on file.
+        finalists: The best trials with other seeds, if they were trained again.
+        importance: Which hyperparameters mattered, if it was computed.
+        explained: Pictures of where the final model looked; `mistaken`: of what it got wrong.
+        contact_sheet: A picture of random images, if there is one.
+        remarks: What the search noted down for a reader.
         known_paths: Absolute paths that a text of this run may have in it.
     """
 
@@ -40,7 +51,24 @@ class RunData:
     finetuning: FineTuning | None = None
     test: Evaluation | None = None
     predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    preflight: Preflight | None = None
+    finalists: Finalists | None = None
+    importance: Importance | None = None
+    explained: tuple[Explained, ...] = ()
+    mistaken: tuple[Explained, ...] = ()
+    contact_sheet: Path | None = None
+    remarks: tuple[str, ...] = ()
     known_paths: tuple[str | None, ...] = ()
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials of the search; repeats of finalists are none."""
+        return self.history.searched
+
+    @property
+    def repeats(self) -> list[Trial]:
+        """Trials that repeat a finalist with another seed."""
+        return [t for t in self.history.trials.values() if t.finalist_of is not None]
 
     @property
     def objective(self) -> Objective:
@@ -59,9 +87,9 @@ class RunData:
 
     @property
     def winner(self) -> Trial | None:
-        """The trial that was tested or fine-tuned; before that the incumbent."""
+        """The trial that was tested, fine-tuned or chosen; before that the incumbent."""
         tested = self.test.in_role("winner") if self.test else None
-        chosen = tested or self.finetuning
+        chosen = tested or self.finetuning or (self.finalists.winner if self.finalists else None)
         if chosen is None:
             return self.history.incumbent(self.objective)
         return self.history.trials[chosen.trial]
@@ -69,7 +97,7 @@ class RunData:
     def recipe_trials(self) -> dict[str, Trial | None]:
         """The trial of every recipe, None where it has not been tried."""
         trials: dict[str, Trial | None] = dict.fromkeys(self.study.recipes)
-        for trial in self.history.trials.values():
+        for trial in self.trials:
             if trial.recipe is not None and trials.get(trial.recipe) is None:
                 trials[trial.recipe] = trial
         return trials
@@ -106,28 +134,41 @@ def read_run(run: Run) -> RunData:
         ) from error
     test = read_record(run, run.test, Evaluation.from_dict)
     finetuning = read_record(run, run.finetune, FineTuning.from_dict)
-    _check_trials_are_known(run, history, finetuning, test)
+    finalists = read_record(run, run.finalists, Finalists.from_dict)
+    _check_trials_are_known(run, history, finetuning, test, finalists)
     folder = run.folder.resolve()
     known = (str(folder), str(run.folder), study.dataset.path)
-    predictions = run.folder / "predictions.parquet"
+    sheet = run.folder / "contact_sheet.png"
     return RunData(
         name=folder.name,
         study=study,
         study_text=without_folders(run.study_file.read_text(encoding="utf-8"), known),
         history=history,
         working_time=WorkingTime.of(events),
-        sets=read_record(run, run.folder / "data.json", DataSets.from_dict),
+        sets=read_record(run, run.data, DataSets.from_dict),
         finetuning=finetuning,
         test=test,
-        predictions=read_predictions(predictions, test.classes) if test else {},
+        predictions=read_predictions(run.predictions, test.classes) if test else {},
+        preflight=read_record(run, run.data, Preflight.from_dict),
+        finalists=finalists,
+        importance=read_record(run, run.importance, Importance.from_dict),
+        explained=read_explained(run, "gradcam"),
+        mistaken=read_explained(run, "mistakes"),
+        contact_sheet=sheet if is_picture(sheet) else None,
+        remarks=tuple(str(e.get("text")) for e in events if e["event"] == "noted"),
         known_paths=known,
     )
 
 
 def _check_trials_are_known(
-    run: Run, history: History, finetuning: FineTuning | None, test: Evaluation | None
+    run: Run,
+    history: History,
+    finetuning: FineTuning | None,
+    test: Evaluation | None,
+    finalists: Finalists | None,
 ) -> None:
     named = [(run.finetune, finetuning.trial)] if finetuning else []
+    named += [(run.finalists, one.trial) for one in finalists.finalists] if finalists else []
     named += [(run.test, model.trial) for model in test.models] if test else []
     for path, trial in named:
         if trial not in history.trials:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from reports import formats
+from reports.axes import choices
 from reports.run_data import RunData
 from search.records.events import FAIL
 from search.records.history import value_of
-from spaces.parameters import Categorical, Parameter
+from spaces.parameters import Categorical
+from spaces.study import Objective
 
 
 @dataclass(frozen=True)
@@ -35,25 +36,34 @@ class Slice:
 
 def slices(data: RunData) -> list[Slice]:
     """One for each searched hyperparameter that any trial has; none while no trial has a result."""
-    found = [_slice(data, name) for name in data.searched]
+    found = [_slice(data, name, data.objective) for name in data.searched]
     return [one for one in found if any(value is not None for value in one.y)]
 
 
-def _slice(data: RunData, name: str) -> Slice:
+def losses_by_learning_rate(data: RunData) -> list[Slice]:
+    """The lowest validation loss of each trial by each searched learning rate."""
+    loss = Objective(metric="val_loss", mode="min")
+    names = [name for name in data.searched if name.endswith("learning_rate")]
+    found = [_slice(data, name, loss) for name in names]
+    return [one for one in found if any(value is not None for value in one.y)]
+
+
+def _slice(data: RunData, name: str, objective: Objective) -> Slice:
     parameters = [p for p in data.study.search_space.parameters if p.name == name]
     points = {
-        number: value
-        for number, trial in data.history.trials.items()
-        if (trial.state == FAIL or trial.best(data.objective) is not None)
+        trial.number: value
+        for trial in data.trials
+        if (trial.state == FAIL or trial.best(objective) is not None)
         and (value := getattr(trial.point, name)) is not None
     }
-    categories = _categories(parameters, list(points.values()))
+    is_choice = any(isinstance(parameter, Categorical) for parameter in parameters)
+    categories = choices(parameters, list(points.values())) if is_choice else ()
     x = [
         float(categories.index(formats.hyperparameter(v))) if categories else float(v)
         for v in points.values()
     ]
     trials = [data.history.trials[number] for number in points]
-    best = [None if trial.state == FAIL else trial.best(data.objective) for trial in trials]
+    best = [None if trial.state == FAIL else trial.best(objective) for trial in trials]
     is_log = all(getattr(parameter, "log", False) for parameter in parameters)
     return Slice(
         name,
@@ -62,12 +72,5 @@ def _slice(data: RunData, name: str) -> Slice:
         tuple(points),
         tuple(trial.state for trial in trials),
         tuple(x),
-        tuple(value_of(m, data.objective) if m else None for m in best),
+        tuple(value_of(m, objective) if m else None for m in best),
     )
-
-
-def _categories(parameters: list[Parameter], values: list[Any]) -> tuple[str, ...]:
-    if not any(isinstance(parameter, Categorical) for parameter in parameters):
-        return ()
-    choices = [c for p in parameters if isinstance(p, Categorical) for c in p.choices]
-    return tuple(dict.fromkeys(map(formats.hyperparameter, [*choices, *values])))

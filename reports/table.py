@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reports import formats
@@ -19,11 +19,13 @@ class Column:
         name: In the CSV.
         title: On the page.
         is_number: Set flush right, sorted by value.
+        is_hidden: In the CSV alone.
     """
 
     name: str
     title: str
     is_number: bool = True
+    is_hidden: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    is_sortable: bool = False
+    is_sortable: bool = True
     empty: str = "Nothing to show yet."
 
     def __post_init__(self) -> None:
@@ -78,6 +80,12 @@ class Table:
                     f"a row of {self.name} has {len(row.cells)} cells, must have "
                     f"{len(self.columns)}"
                 )
+
+    def shown(self) -> Table:
+        """The table without its hidden columns."""
+        kept = [index for index, column in enumerate(self.columns) if not column.is_hidden]
+        rows = tuple(Row(tuple(r.cells[i] for i in kept), r.mark) for r in self.rows)
+        return replace(self, columns=tuple(self.columns[i] for i in kept), rows=rows)
 
     def to_csv(self) -> str:
         """Raw values; a missing one is empty."""

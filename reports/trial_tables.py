@@ -1,4 +1,4 @@
-"""Tables of trials: all of them, the incumbents, the recipes, the failed ones."""
+"""Tables of trials: all of them, the incumbents, the failed ones."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def trials_table(data: RunData) -> Table:
         *(Column(name, name.replace("_", " "), _is_number(data, name)) for name in data.searched),
         Column("seed", "seed"),
     ]
-    order = sorted(data.history.trials.values(), key=lambda trial: _rank(data, trial))
+    order = sorted(data.trials, key=lambda trial: _rank(data, trial))
     rows = [_trial_row(data, trial) for trial in order]
     caption = (
         f"All trials, the best {name} first. A failed trial has no result, whatever it reported "
         "before it failed; a dash under a hyperparameter means that it does not exist there."
     )
-    return Table("trials", caption, tuple(columns), tuple(rows), is_sortable=True)
+    return Table("trials", caption, tuple(columns), tuple(rows))
 
 
 def incumbents_table(data: RunData) -> Table:
@@ -65,28 +65,6 @@ def incumbents_table(data: RunData) -> Table:
     return Table("incumbents", caption, columns, tuple(rows), empty=empty)
 
 
-def recipes_table(data: RunData) -> Table:
-    """The winner and every recipe of the study, tried or not."""
-    columns = (
-        Column("name", "configuration", is_number=False),
-        Column("trial", "trial"),
-        Column("state", "state", is_number=False),
-        Column("metric", formats.metric_name(data.objective)),
-        Column("test_accuracy", "test accuracy"),
-        Column("epochs", "epochs"),
-        Column("trainable_params", "trained parameters"),
-        Column("seconds", "seconds"),
-    )
-    winner = data.winner
-    rows = [_recipe_row(data, "winner", winner, "winner")] if winner else []
-    rows += [_recipe_row(data, name, trial) for name, trial in data.recipe_trials().items()]
-    caption = (
-        "Winner and recipes as searched, all trained on the training images alone. "
-        "A recipe that the scheduler stopped shows what it had reached by then."
-    )
-    return Table("recipes", caption, columns, tuple(rows), is_sortable=True)
-
-
 def failures_table(data: RunData) -> Table:
     """Failed trials with their reasons."""
     columns = (
@@ -113,6 +91,33 @@ def failures_table(data: RunData) -> Table:
     )
 
 
+def attempts_table(data: RunData) -> Table:
+    """Attempts at trials that were broken off and made again."""
+    columns = (
+        Column("trial", "trial"),
+        Column("epoch", "after epoch"),
+        Column("reason", "reason", is_number=False),
+        Column("error", "error", is_number=False),
+        Column("state", "the trial is now", is_number=False),
+    )
+    rows = [
+        row(
+            [
+                Cell.of(trial.number),
+                Cell.of(failure.epoch),
+                Cell.of(failure.reason),
+                Cell.of(data.without_folders(failure.error or "")),
+                Cell.of(trial.state),
+            ]
+        )
+        for trial in data.history.trials.values()
+        for failure in trial.failures
+    ]
+    caption = "Attempts that were broken off; each trial was gone on with afterwards."
+    empty = "No attempt at a trial was broken off."
+    return Table("attempts", caption, columns, tuple(rows), empty=empty)
+
+
 def _trial_row(data: RunData, trial: Trial) -> Row:
     best = None if trial.state == FAIL else trial.best(data.objective)
     value = value_of(best, data.objective) if best else None
@@ -134,28 +139,6 @@ def _trial_row(data: RunData, trial: Trial) -> Row:
     return row(cells, "winner" if is_winner else None)
 
 
-def _recipe_row(data: RunData, name: str, trial: Trial | None, mark: str | None = None) -> Row:
-    if trial is None:
-        return row([Cell.of(name), Cell.of(None), Cell.of("not tried yet"), *[Cell.of(None)] * 5])
-    best = None if trial.state == FAIL else trial.best(data.objective)
-    value = value_of(best, data.objective) if best else None
-    tested = data.test.of_trial(trial.number) if data.test else None
-    accuracy = tested.accuracy if tested else None
-    return row(
-        [
-            Cell.of(name),
-            Cell.of(trial.number),
-            Cell.of(trial.state),
-            Cell.of(value, formats.metric(value, data.objective)),
-            Cell.of(accuracy, formats.percent(accuracy)),
-            Cell.of(trial.epochs),
-            Cell.of(trial.trainable_params),
-            Cell.of(trial.total_seconds, formats.seconds(trial.total_seconds)),
-        ],
-        mark,
-    )
-
-
 def _rank(data: RunData, trial: Trial) -> tuple[bool, float, int]:
     best = None if trial.state == FAIL else trial.best(data.objective)
     if best is None:
@@ -165,6 +148,6 @@ def _rank(data: RunData, trial: Trial) -> tuple[bool, float, int]:
 
 
 def _is_number(data: RunData, name: str) -> bool:
-    values = [getattr(trial.point, name) for trial in data.history.trials.values()]
+    values = [getattr(trial.point, name) for trial in data.trials]
     given = [value for value in values if value is not None]
     return all(isinstance(v, int | float) and not isinstance(v, bool) for v in given)

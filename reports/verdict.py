@@ -30,7 +30,7 @@ def verdict(data: RunData) -> Verdict:
 
 
 def _without_comparison(data: RunData) -> str:
-    trials = data.history.trials.values()
+    trials = data.trials
     if not trials:
         return "No trial has been started yet."
     if all(trial.state == FAIL for trial in trials):
@@ -108,7 +108,7 @@ def _basis(data: RunData, comparison: Comparison) -> list[str]:
         state = "is still sealed" if data.test is None else "was opened, but not with both of them"
         sentences.append(
             f"The test set {state}. The winner was chosen on these validation images out of "
-            f"{formats.plural(len(data.history.trials), 'trial')}, which flatters it."
+            f"{formats.plural(len(data.trials), 'trial')}, which flatters it."
         )
     if not comparison.is_of_one_trial:
         sentences.append(_uncertainty(data, comparison))
@@ -121,12 +121,17 @@ def _uncertainty(data: RunData, comparison: Comparison) -> str:
         if data.objective.metric == "val_loss":
             return "A mean loss alone gives no interval, so the difference stands without one."
         return "The number of validation images is not on file, so no interval can be given."
-    way = "paired, Agresti–Min" if comparison.paired else "taken as independent, Newcombe"
     low, high = map(formats.points, (comparison.difference.low, comparison.difference.high))
     difference = formats.points(comparison.winner_value - comparison.recipe_value)
+    text = f"The difference is {difference} percentage points, 95 % interval {low} to {high}"
+    if comparison.rivalry is None:
+        return f"{text} (taken as independent, Newcombe); one that includes zero is called equal."
+    result, p = comparison.rivalry.result, comparison.rivalry.corrected
     return (
-        f"The difference is {difference} percentage points, 95 % interval {low} to {high} ({way}); "
-        "an interval that includes zero is called equal."
+        f"{text} (paired, Agresti–Min). The winner alone is right on {result.only_first:,} images, "
+        f"the recipe alone on {result.only_second:,}: McNemar's exact test, p "
+        f"{formats.p_value(p, equals=True)} after Holm's correction for "
+        f"{formats.plural(comparison.rivalry.of, 'comparison')}; above 0.05 is called equal."
     )
 
 

@@ -168,35 +168,117 @@ def evaluate(run: RunFolder) -> None:
 
 
 @app.command()
-def report(run: RunFolder) -> None:
+def report(
+    run: RunFolder,
+    watch: Annotated[
+        float | None,
+        typer.Option(min=0.5, metavar="SECONDS", help="Look so often, write again until Ctrl-C."),
+    ] = None,
+) -> None:
     """Write page, tables and figures, also of a run under way."""
-    from reports.build import build_report
+    from reports.build import build_report, watch_report
     from search.records.run import Run
 
+    if watch is not None:
+        watch_report(
+            Run(run), watch, lambda text: console.print(text, highlight=False, soft_wrap=True)
+        )
+        return
     page = build_report(Run(run))
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
-@app.command()
-def cache() -> None:
-    """List or clear the feature store."""
-    raise InputError("thawtune cache is not there yet.")
+cache = typer.Typer(help="List or clear the feature store.")
+app.add_typer(cache, name="cache")
+
+
+@cache.callback(invoke_without_command=True)
+def _cache(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_cache()
+
+
+@cache.command("list")
+def list_cache() -> None:
+    """Show what is in the feature store, what was used last first."""
+    from search.caching import chosen, render
+
+    console.print(render(chosen(None, None)), highlight=False)
+
+
+@cache.command("clear")
+def clear_cache(
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    older_than: Annotated[
+        float | None, typer.Option(min=0, metavar="DAYS", help="Not used for so long.")
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="features or images.")] = None,
+) -> None:
+    """Remove what no running search reads."""
+    from search.caching import chosen, clear
+
+    entries = chosen(kind, older_than)
+    if entries and not yes:
+        typer.confirm(f"Remove {len(entries)} of the feature store's entries?", abort=True)
+    console.print(str(clear(entries)), highlight=False)
 
 
 @app.command()
-def export(run: RunFolder) -> None:  # noqa: ARG001
-    """Write the model in another format."""
-    raise InputError(
-        "thawtune export is not there yet; model/model.keras in the run loads in Keras."
-    )
+def export(
+    run: RunFolder,
+    format_: Annotated[
+        str, typer.Option("--format", help="keras, savedmodel, onnx or litert.")
+    ] = "keras",
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Where to; RUN/model/STUDY and the format's ending if not given."),
+    ] = None,
+    quantize: Annotated[
+        bool, typer.Option("--quantize", help="Weights in 8 bits; for litert.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    data: DataPath = None,
+) -> None:
+    """Write the final model in another format, class names and preprocessing inside.
+
+    It is compared with the model on validation images, and nothing is written where a probability
+    differs by more than 1e-4.
+    """
+    _import_tensorflow()
+    from search.exporting import export as run_export
+    from search.records.run import Run
+
+    done = run_export(Run(run), format_, output, quantize, force, data)
+    console.print(done.in_words, highlight=False, soft_wrap=True)
 
 
 @app.command()
-def predict(run: RunFolder) -> None:  # noqa: ARG001
-    """Classify images."""
-    raise InputError(
-        "thawtune predict is not there yet; model/model.keras in the run loads in Keras."
-    )
+def predict(
+    run: RunFolder,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files and folders.")],
+    top: Annotated[int, typer.Option(min=1, help="Classes told of each image.")] = 5,
+    batch: Annotated[int, typer.Option(min=1, help="Images classified at once.")] = 64,
+    explain: Annotated[
+        Path | None, typer.Option(help="Write a Grad-CAM picture of each image into this folder.")
+    ] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a table here; replaced if it is there.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Classify images, in files and in folders, which are searched to the bottom.
+
+    Images that cannot be read are named on standard error with the reason and counted at the end;
+    the exit code is 0 nevertheless, and 2 if none could be read. Where standard output is no
+    terminal, there is a line an image: its path, then each class and its probability, by tabs.
+    """
+    _import_tensorflow()
+    from search.predicting_view import Wanted
+    from search.predicting_view import predict as run_predict
+    from search.records.run import Run
+
+    wanted = Wanted(top, batch, explain, csv, as_json)
+    run_predict(Run(run), images, wanted, console, Console(stderr=True))
 
 
 def _import_tensorflow() -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 
-from spaces.errors import InputError
+from search.plan_view import render_plan
+from search.planned import planned
+from spaces.errors import DataError, InputError
 from spaces.study import Study
 from spaces.study_file import find_study, load_study
 
 
 def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
-    """A study's base configuration, or one of its recipes, as plain values.
+    """A study's base configuration with its plan, or one of its recipes, as plain values.
 
     Raises:
         InputError: If there is no such study or recipe, or its network cannot be built.
@@ -33,7 +37,20 @@ def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
         "recipes": list(study.recipe_points),
         **describe(point, _classes(study)),
         "hyperparameters": point.to_dict(),
+        **({} if recipe else {"plan": _plan(study)}),
     }
+
+
+def _plan(study: Study) -> dict[str, Any]:
+    """What a search of this study keeps, without the configurations that stand for its rows."""
+    from trainables.datasets.location import located
+
+    with suppress(DataError):  # without its data the plan has no sizes, and says so
+        study = study.model_copy(update={"dataset": located(study.dataset, study.name)})
+    plan = planned(study).to_dict()
+    for row in plan["rows"]:
+        del row["point"]
+    return plan
 
 
 def _classes(study: Study) -> int:
@@ -46,17 +63,18 @@ def _classes(study: Study) -> int:
     return len(read_splits(study.dataset)[0].class_names)
 
 
-def render(description: dict[str, Any]) -> Table:
+def render(description: dict[str, Any]) -> Group:
     """The description for a terminal."""
     table = Table(
         title=f"{description['study']} {description['recipe'] or 'base'}", show_header=False
     )
     for name, value in description.items():
-        if name in ("study", "recipe", "hyperparameters") or value is None:
+        if name in ("study", "recipe", "hyperparameters", "plan") or value is None:
             continue
         for label, item in _rows(name, value):
             table.add_row(label, f"{item:,}" if isinstance(item, int) else str(item))
-    return table
+    plan = description.get("plan")
+    return Group(table) if plan is None else Group(table, render_plan(plan), *plan["notes"])
 
 
 def _rows(name: str, value: Any) -> list[tuple[str, Any]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,7 +20,7 @@ from search.records.ledger import read_ledger
 from search.records.run import Run, write_json, write_whole
 from spaces.errors import RunStateError
 from spaces.study import Study
-from trainables.checkpoint import latest_checkpoint, load_state
+from trainables.checkpoint import Checkpoints
 from trainables.weights import sha256
 
 
@@ -108,7 +110,9 @@ def _candidates(history: History, study: Study, final: int) -> Iterator[Candidat
     best = winner(history, study)
     yield Candidate("winner", "winner", best)
     for trial in history.trials.values():
-        if trial.recipe is not None and trial.best(study.objective) is not None:
+        if trial.recipe is None or trial.finalist_of is not None:
+            continue
+        if trial.best(study.objective) is not None:
             yield Candidate(trial.recipe, "recipe", trial)
 
 
@@ -125,13 +129,22 @@ def _predict(
         path = run.model / MODEL
         model, digest = load_model(path), sha256(path)
     else:
-        folder = latest_checkpoint(run.trial_checkpoints(candidate.trial.number))
-        if folder is None:
+        folder = run.trial_checkpoints(candidate.trial.number).resolve()
+        state, _ = Checkpoints(str(folder)).newest()
+        if state is None:
             raise RunStateError(f"Trial {candidate.trial.number} has no checkpoint to test.")
-        model = best_model(point, len(test.class_names), load_state(folder))
-        digest = sha256(folder / "state.npz")
+        model = best_model(point, len(test.class_names), state)
+        digest = weights_hash(model)
     shares = probabilities(model, test.images.pixels)
     return test.keys, test.images.labels, shares, digest
+
+
+def weights_hash(model: keras.Model) -> str:
+    """SHA-256 of a model's weights in their order."""
+    digest = hashlib.sha256()
+    for variable in model.variables:
+        digest.update(variable.numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _date(seconds: float) -> str:

@@ -13,6 +13,7 @@ import ray
 import ray.train
 from ray.train.tensorflow import TensorflowTrainer
 
+from search import finalists
 from search.cluster import ray_running
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
@@ -27,12 +28,12 @@ MODEL, LABELS = "model.keras", "labels.json"
 
 
 def winner(history: History, study: Study) -> Trial:
-    """The trial to fine-tune: the best on validation.
+    """The trial to fine-tune: the best on validation, on average over seeds if it has several.
 
     Raises:
         RunStateError: If no trial has been measured.
     """
-    found = history.incumbent(study.objective)
+    found = finalists.winner(study, history)
     if found is None:
         raise RunStateError(
             f"No trial of {study.name} has a measurement yet, so there is no winner to fine-tune. "

@@ -8,11 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from search.preflighting import checked_data
+from search.records import events
+from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_whole
 from search.runner import create_run
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
 from spaces.study_file import parse_study
+from trainables.datasets.preflight_record import Preflight
 
 
 def prepare(
@@ -29,23 +32,51 @@ def prepare(
 
     Raises:
         InputError: If the folder is there and was not to be taken up, or the other way round.
-        DataError: If a new run's dataset cannot be used.
-        RunStateError: If the run's study is another one.
+        DataError: If the dataset cannot be used.
+        RunStateError: If the run's study or its images are others.
     """
     wanted = _with_trials(study, trials)
     run = Run(folder)
-    if not resume:
-        if folder.exists():
-            raise InputError(
-                f"{folder} exists already. Go on by --resume, or give another folder by --run."
-            )
-        create_run(run, wanted, checked_data(wanted.dataset, wanted.name, console).to_dict())
-        return run, wanted
-    if not folder.exists():
+    if not resume and not _is_unborn(run):
+        raise InputError(
+            f"{folder} exists already. Go on by --resume, or give another folder by --run."
+        )
+    if resume and not folder.exists():
         raise InputError(f"There is no run in {folder} to resume. Leave --resume out to begin one.")
-    _check_same(run.study(), wanted)
-    write_whole(run.study_file, wanted.to_yaml())
+    found = checked_data(wanted.dataset, wanted.name, console)
+    if _is_unborn(run):
+        create_run(run, wanted, found.to_dict())
+    else:
+        _take_up(run, wanted, found)
     return run, wanted
+
+
+def _is_unborn(run: Run) -> bool:
+    """Whether there is no run yet: the ledger, written last, is not begun, and nothing else is."""
+    if not run.folder.exists():
+        return True
+    made_first = (run.study_file.name, run.data.name, run.ledger.name)
+    others = [f for f in run.folder.iterdir() if not f.name.startswith((".", *made_first))]
+    return not others and not (run.ledger.is_file() and read_ledger(run.ledger))
+
+
+def _take_up(run: Run, wanted: Study, found: Preflight) -> None:
+    then = run.study()
+    _check_same(then, wanted)
+    before = (run.read_json(run.data) or {}).get("fingerprint")
+    if before != found.fingerprint:
+        raise RunStateError(
+            f"The images or their labels have changed since this run began: {found.images} images "
+            f"with the fingerprint {found.fingerprint[:12]}, then {str(before)[:12]}. "
+            "Put the dataset back as it was, or begin a new run by --run."
+        )
+    if then.hash != wanted.hash:
+        try:
+            with Ledger(run.ledger) as ledger:
+                ledger.append(events.study_changed(wanted.hash))
+            write_whole(run.study_file, wanted.to_yaml())
+        except OSError as error:
+            raise RunStateError(f"{run.folder} cannot be written: {error.strerror}.") from error
 
 
 def _with_trials(study: Study, trials: int | None) -> Study:
@@ -59,8 +90,8 @@ def _with_trials(study: Study, trials: int | None) -> Study:
 
 
 def _check_same(then: Study, now: Study) -> None:
-    """Refuse a study in which more than the number of trials and the time has changed."""
-    before, after = (_without_budget(study).splitlines() for study in (then, now))
+    """Refuse a study in which more has changed than what may."""
+    before, after = (_without_what_may_change(study).splitlines() for study in (then, now))
     if before != after:
         difference = [
             line
@@ -74,6 +105,14 @@ def _check_same(then: Study, now: Study) -> None:
         )
 
 
-def _without_budget(study: Study) -> str:
-    free = study.budget.model_copy(update={"trials": 1, "seconds": None})
-    return study.model_copy(update={"budget": free}).to_yaml()
+def _without_what_may_change(study: Study) -> str:
+    """All but the number of trials, the time, the machine, the finalists and where the data are."""
+    defaults = study.model_copy(
+        update={
+            "budget": study.budget.model_copy(update={"trials": 1, "seconds": None}),
+            "dataset": study.dataset.model_copy(update={"path": None}),
+            "resources": type(study.resources)(),
+            "finalists": type(study.finalists)(),
+        }
+    )
+    return defaults.to_yaml()

@@ -1,39 +1,20 @@
-"""Between Ray Tune and the ledger: what Tune asks for is proposed, what it sees is recorded."""
+"""Between Tune and the ledger: what Tune is to run, and what it saw."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import ray.cloudpickle
+import ray.exceptions
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
+from search.dispatch import Assignment
+from search.open_run import OpenRun
 from search.records import events
-from search.records.events import EventSink
-from search.searcher import OptunaSearcher
-from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
 from trainables.measurement import Measurement
-
-
-@dataclass(frozen=True)
-class Assignment:
-    """A trial to be trained, or to be gone on with where an earlier driver left it.
-
-    Attributes:
-        checkpoint: Folder to go on from; None begins it anew.
-    """
-
-    number: int
-    recipe: str | None
-    point: Hyperparameters
-    seed: int
-    checkpoint: Path | None
 
 
 class _NotPickled:
@@ -43,28 +24,18 @@ class _NotPickled:
         return {}
 
 
-class RecordedSearcher(_NotPickled, Searcher):
-    """Hands Tune the trials that were left unfinished, then new ones, and records those.
+class DispatchedSearcher(_NotPickled, Searcher):
+    """Hands Tune the trials that `Dispatch` names.
 
     Args:
-        study: Says how many trials there are.
-        searcher: Proposes new ones.
-        sink: Takes their events.
-        left: What is to be gone on with.
-        first: Number of the first new trial.
+        current: The run; says what is next.
+        concurrent: Trials at once.
     """
 
-    def __init__(
-        self,
-        study: Study,
-        searcher: OptunaSearcher,
-        sink: EventSink,
-        left: Sequence[Assignment] = (),
-        first: int = 0,
-    ) -> None:
-        super().__init__(metric=study.objective.metric, mode=study.objective.mode)
-        self._study, self._searcher, self._sink = study, searcher, sink
-        self._left, self._next = deque(left), first
+    def __init__(self, current: OpenRun, concurrent: int) -> None:
+        objective = current.study.objective
+        super().__init__(metric=objective.metric, mode=objective.mode)
+        self._current, self._concurrent = current, concurrent
 
     def set_search_properties(self, *_: Any, **__: Any) -> bool:
         """Accept Tune's metric and mode: they are the study's."""
@@ -72,16 +43,16 @@ class RecordedSearcher(_NotPickled, Searcher):
 
     def suggest(self, trial_id: str) -> Any:
         """The next trial's configuration."""
-        if self._left:
-            trial = self._left.popleft()
-            return _config(trial)
-        if self._next >= self._study.budget.trials:
+        dispatch = self._current.dispatch
+        if self._current.ending.has_begun:
             return Searcher.FINISHED
-        number, self._next = self._next, self._next + 1
-        recipe, point = self._searcher.propose(number)
-        seed = trial_seed(self._study, number)
-        self._sink(events.trial_proposed(number, recipe, point, seed))
-        return _config(Assignment(number, recipe, point, seed, None))
+        if len(dispatch.running) >= self._concurrent:
+            return None
+        assignment = dispatch.next()
+        if assignment is not None:
+            folder = self._current.checkpoints_of(assignment.number).folder
+            return _config(assignment, folder)
+        return None if dispatch.running else Searcher.FINISHED
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -93,12 +64,13 @@ class Recorder(_NotPickled, Callback):
     """Records what Tune sees of each trial.
 
     Args:
-        study: Says when a trial is at its end.
-        sink: Takes the events.
+        current: The run; takes the events.
     """
 
-    def __init__(self, study: Study, sink: EventSink) -> None:
-        self._study, self._sink = study, sink
+    def __init__(self, current: OpenRun) -> None:
+        self._current = current
+        self._study, self._history = current.study, current.history
+        self._dispatch, self._sink = current.dispatch, current.take
         self._ends: dict[int, tuple[str, str, str | None]] = {}
 
     def on_trial_result(
@@ -109,45 +81,88 @@ class Recorder(_NotPickled, Callback):
         result: dict[str, Any],
         **_: Any,
     ) -> None:
-        """An epoch is done, or the trial failed in it."""
+        """Some epochs are done, or the trial failed in one."""
         number = trial.config["trial"]
         if "started" in result:
             self._sink(events.trial_started(number, **result["started"]))
-        if "measurement" in result:
-            measurement = Measurement.from_dict(result["measurement"])
-            self._sink(events.trial_measured(number, measurement))
-            if measurement.epoch >= self._study.budget.max_epochs:
-                self._ends[number] = (events.COMPLETE, "max_epochs", None)
+        for measurement in result.get("measurements", ()):
+            self._sink(events.trial_measured(number, Measurement.from_dict(measurement)))
+        if "checkpoint" in result:
+            self._sink(events.trial_checkpointed(number, *result["checkpoint"]))
+        for text in result.get("notes", ()):
+            self._sink(events.noted(text))
         if "end" in result:
             self._ends[number] = tuple(result["end"])
+        if "storage" in result:
+            self._current.ending.storage_failed(result["storage"])
 
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **_: Any
     ) -> None:
-        """The trial came to its own end, or was stopped."""
+        """The trial came to its own end, or was stopped in a rung."""
         number = trial.config["trial"]
-        end = self._ends.pop(number, (events.PRUNED, "scheduler", None))
-        self._sink(events.trial_ended(number, *end))
+        end = self._ends.pop(number, None)
+        if end is None and self._current.ending.has_begun:
+            pass  # broken off, to be gone on with
+        elif end is None and self._study.budget.promote:
+            self._sink(events.trial_paused(number, self._history.trials[number].epochs))
+        elif end is None:
+            self._sink(events.trial_ended(number, events.PRUNED, "scheduler"))
+        elif end[1] == "out_of_memory":
+            self._failed(number, end[1], end[2], tries=1)
+        else:
+            self._sink(events.trial_ended(number, *end))
+        self._dispatch.released(number)
 
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **_: Any
     ) -> None:
         """The trial's process died."""
-        error = trial.get_error()
+        number = trial.config["trial"]
+        error = _error_of(trial)
+        reason = _reason(error)
+        retries = {"worker_lost": self._study.resources.max_failures, "out_of_memory": 1}
         text = str(error)[-4000:] if error else None
-        self._sink(events.trial_ended(trial.config["trial"], events.FAIL, "worker_lost", text))
+        if reason == "preempted":
+            self._sink(events.attempt_failed(number, reason, text))
+        else:
+            self._failed(number, reason, text, retries.get(reason, 0))
+        self._dispatch.released(number)
+
+    def _failed(self, number: int, reason: str, text: str | None, tries: int) -> None:
+        """Try again, unless that has been done as often as it may be."""
+        failures = [f for f in self._history.trials[number].failures if f.reason == reason]
+        if len(failures) < tries:
+            self._sink(events.attempt_failed(number, reason, text))
+        else:
+            self._sink(events.trial_ended(number, events.FAIL, reason, text))
 
 
-def trial_seed(study: Study, number: int) -> int:
-    """The seed of a trial's initial weights, dropout, augmentation and order of examples."""
-    return int(np.random.SeedSequence([study.seed, number]).generate_state(1)[0]) % 2**31
+def _error_of(trial: TuneTrial) -> Exception | None:
+    """What Tune has just written beside the trial: its own getter looks where it is copied to."""
+    path = trial.pickled_error_file
+    if path is None or not Path(path).is_file():
+        return None
+    error: Exception = ray.cloudpickle.loads(Path(path).read_bytes())
+    return error
 
 
-def _config(trial: Assignment) -> dict[str, Any]:
+def _reason(error: Exception | None) -> str:
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return "out_of_memory"
+    if isinstance(error, ray.exceptions.RayActorError):
+        return "preempted" if error.preempted else "worker_lost"
+    return "error"
+
+
+def _config(trial: Assignment, folder: str) -> dict[str, Any]:
     return {
         "trial": trial.number,
-        "recipe": trial.recipe,
         "hyperparameters": trial.point.to_dict(),
         "seed": trial.seed,
-        "checkpoint": str(trial.checkpoint) if trial.checkpoint else None,
+        "epochs": trial.epochs,
+        "attempt": trial.attempt,
+        "accumulate": trial.accumulate,
+        "checkpoints": folder,
+        "is_never_stopped": trial.is_never_stopped,
     }

@@ -4,87 +4,37 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import signal
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+import tempfile
 from importlib.metadata import version
 from typing import Any
 
 import ray
-from filelock import FileLock, Timeout
 from ray import tune
 from rich.console import Console
 
 from search.cluster import ray_running
-from search.recording import Assignment, RecordedSearcher, Recorder
+from search.ending import Ending, EndStopper
+from search.open_run import OpenRun, opened
+from search.recording import DispatchedSearcher, Recorder
 from search.records import events
 from search.records.history import History
-from search.records.ledger import Ledger, read_ledger
+from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
-from search.records.tables import write_tables
-from search.scheduler import scheduler
-from search.searcher import OptunaSearcher
-from search.signals import Signals
+from search.scheduler import Asha
 from search.view import View
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
 from trainables.cache import cache_folder
-from trainables.checkpoint import latest_checkpoint, remove_older
 from trainables.ray_trainable import Job, KerasTrainable
-
-QUIET_TUNE = {"TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1", "RAY_AIR_NEW_OUTPUT": "0"}
-"""No files and no tables of Tune's own: the ledger and the view have all that they would say."""
 
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "numpy", "thawtune")
 
 
-@dataclass
-class Recording:
-    """A run open for writing: every event reaches the ledger first.
-
-    Attributes:
-        run: Where it stands.
-        study: What is searched.
-        history: What has happened.
-        searcher: Learns from it.
-    """
-
-    run: Run
-    study: Study
-    history: History
-    searcher: OptunaSearcher
-    ledger: Ledger
-
-    def take(self, event: events.Event) -> None:
-        """Write an event, then let all that depend on it know."""
-        self.ledger.append(event)
-        self.history.take(event)
-        self.searcher.take(event)
-        if event["event"] == "trial_ended":
-            self._remove_checkpoints()
-
-    def _remove_checkpoints(self) -> None:
-        """Keep those of recipes, of the best trial that has ended, and of what still runs."""
-        over = [t for t in self.history.trials.values() if t.is_over and t.recipe is None]
-        best = self.history.incumbent(self.study.objective, among=over)
-        for trial in (t for t in self.history.trials.values() if t.is_over):
-            folder = self.run.trial_checkpoints(trial.number)
-            if trial in over and trial is not best:
-                shutil.rmtree(folder, ignore_errors=True)
-            else:
-                remove_older(folder)
-
-    def write_tables(self) -> None:
-        """Write the tables as the ledger has them now."""
-        write_tables(self.run, self.history, self.study.objective)
-
-
 def create_run(run: Run, study: Study, data: dict[str, Any]) -> None:
     """Make a run's folder, with its study, what its data are, and the first event of its ledger."""
-    run.folder.mkdir(parents=True)
+    run.folder.mkdir(parents=True, exist_ok=True)
     write_whole(run.study_file, study.to_yaml())
     write_json(run.data, data)
     versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
@@ -93,7 +43,7 @@ def create_run(run: Run, study: Study, data: dict[str, Any]) -> None:
 
 
 def search(run: Run, study: Study, address: str | None, console: Console) -> History:
-    """Run a study's trials that have not ended yet, and write the run's tables.
+    """Run a study's trials that have not ended yet, and write what follows from them.
 
     Args:
         run: A run that `create_run` made.
@@ -102,107 +52,99 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         console: Where the live view goes.
 
     Raises:
-        RunStateError: If another process drives the run.
+        RunStateError: If another process drives the run, or it cannot be written.
+        InterruptedSearchError: If a signal ended it before its time.
         EveryTrialFailedError: If no trial worked.
     """
-    with _opened(run, study) as recording:
-        left = _unfinished(run, recording.history)
-        first = len(recording.history.trials)
-        recording.take(events.driver_started(socket.gethostname(), os.getpid()))
-        if left or first < study.budget.trials:
-            signals = Signals()
-            with ray_running(address), View(study, recording.history, console), signals.forwarded():
-                _fit(recording, left, first)
-            _refuse_interrupted(recording, signals)
-        recording.take(events.driver_stopped("done"))
-        recording.write_tables()
-        failed = recording.history.in_state(events.FAIL)
-        if failed and len(failed) == len(recording.history.trials):
-            raise EveryTrialFailedError(
-                f"Every one of {len(failed)} trials failed. The first one said: "
-                f"{(failed[0].error or failed[0].reason or '').strip().splitlines()[-1]}"
-            )
-        return recording.history
+    ending = Ending(study.budget.seconds)
+    with opened(run, study, ending, console) as current:
+        current.take(events.driver_started(socket.gethostname(), os.getpid()))
+        current.dispatch.settle()
+        if not current.dispatch.is_over:
+            with (
+                ray_running(address),
+                View(study, current.history, console),
+                ending.listening(),
+                tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
+            ):
+                _fit(current, scratch)
+        _close(current)
+        return current.history
 
 
-def _refuse_interrupted(recording: Recording, signals: Signals) -> None:
-    """Tune ends without a word when a signal asks for it: what is left tells that it did."""
-    history, budget = recording.history, recording.study.budget
-    is_whole = len(history.trials) >= budget.trials and not history.in_state(events.RUNNING)
-    if is_whole or (budget.seconds is not None and signals.received is None):
-        return
-    number = signals.received or signal.SIGINT
-    recording.take(events.driver_stopped(signal.Signals(number).name))
-    recording.write_tables()
-    raise InterruptedSearchError(
-        f"Ended by {signal.Signals(number).name}; everything so far is saved in "
-        f"{recording.run.folder}. Go on by thawtune search {recording.study.name} "
-        f"--run {recording.run.folder} --resume.",
-        number,
-    )
-
-
-@contextmanager
-def _opened(run: Run, study: Study) -> Iterator[Recording]:
-    lock = FileLock(run.folder / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
+def _close(current: OpenRun) -> None:
+    """Say how the search ended: as it should, too early, or without a trial that worked."""
+    ending, folder = current.ending, current.run.folder
+    if ending.reason == "storage":
         raise RunStateError(
-            f"Another process drives the run in {run.folder}. Wait for it, or stop it first."
-        ) from error
-    try:
-        past = read_ledger(run.ledger)
-        searcher = OptunaSearcher(study)
-        for event in past:
-            searcher.take(event)
-        with Ledger(run.ledger) as ledger:
-            yield Recording(run, study, History.of(past), searcher, ledger)
-    finally:
-        lock.release()
-
-
-def _unfinished(run: Run, history: History) -> list[Assignment]:
-    return [
-        Assignment(
-            t.number,
-            t.recipe,
-            t.point,
-            t.seed,
-            latest_checkpoint(run.trial_checkpoints(t.number)),
+            f"{ending.sentence}. All that is in the ledger is whole. Make room there, or make it "
+            f"writable, and go on by thawtune search {current.study.name} --run {folder} --resume."
         )
-        for t in history.in_state(events.RUNNING)
-    ]
+    is_early = not current.dispatch.is_over
+    current.take(events.driver_stopped((ending.reason if is_early else None) or "done"))
+    current.write_derived()
+    if is_early and ending.signal is not None:
+        raise InterruptedSearchError(
+            f"Ended by {signal.Signals(ending.signal).name}; everything so far is saved in "
+            f"{folder}. Go on by thawtune search {current.study.name} --run {folder} --resume.",
+            ending.signal,
+        )
+    failed = current.history.in_state(events.FAIL)
+    if failed and len(failed) == len(current.history.trials):
+        said = (failed[0].error or failed[0].reason or "").strip().splitlines()[-1]
+        raise EveryTrialFailedError(
+            f"Every one of {len(failed)} trials failed. The first one said: {said}"
+        )
 
 
-def _fit(recording: Recording, left: list[Assignment], first: int) -> None:
-    study = recording.study
-    os.environ |= QUIET_TUNE
-    threads = max(1, int(study.resources.cpu))
-    job = Job(study.to_dict(), str(cache_folder()), threads)
+def _fit(current: OpenRun, scratch: str) -> None:
+    """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
+    study = current.study
+    concurrent = _concurrent(study)
+    os.environ |= _environment(concurrent)
+    job = Job(
+        study.to_dict(),
+        str(cache_folder()),
+        max(1, int(study.resources.cpu)),
+        current.rungs.milestones,
+    )
     resources = {"cpu": study.resources.cpu, "gpu": study.resources.gpu}
-    trainable = tune.with_resources(tune.with_parameters(KerasTrainable, job=job), resources)
     tuner = tune.Tuner(
-        trainable,
+        tune.with_resources(tune.with_parameters(KerasTrainable, job=job), resources),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=RecordedSearcher(study, recording.searcher, recording.take, left, first),
-            scheduler=scheduler(study),
-            max_concurrent_trials=_concurrent(study),
+            search_alg=DispatchedSearcher(current, concurrent),
+            scheduler=Asha(study, current.rungs, current.ending),
             reuse_actors=True,
-            time_budget_s=study.budget.seconds,
             trial_name_creator=lambda trial: f"trial_{trial.config['trial']:05d}",
-            trial_dirname_creator=lambda trial: Run.trial_folder_name(trial.config["trial"]),
+            trial_dirname_creator=lambda trial: f"{trial.config['trial']}-{trial.trial_id}",
         ),
         run_config=tune.RunConfig(
-            name=recording.run.checkpoints.name,
-            storage_path=str(recording.run.folder.resolve()),
-            callbacks=[Recorder(study, recording.take)],
-            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=1, num_to_keep=2),
+            name="search",
+            storage_path=scratch,
+            callbacks=[Recorder(current)],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            stop=EndStopper(current.ending),
             verbose=0,
         ),
     )
-    tuner.fit()
+    try:
+        tuner.fit()
+    except Exception:
+        if current.ending.reason != "storage":
+            raise
+
+
+def _environment(concurrent: int) -> dict[str, str]:
+    """Tune writes no files and no tables of its own, and leaves signals to us."""
+    return {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+        "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a worker in a long epoch is not waited for
+        "TUNE_MAX_PENDING_TRIALS_PG": str(concurrent),  # so that an autoscaler sees the demand
+    }
 
 
 def _concurrent(study: Study) -> int:

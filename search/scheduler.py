@@ -1,4 +1,4 @@
-"""The scheduler: asynchronous successive halving over epochs."""
+"""The scheduler: asynchronous successive halving on Ray Tune's interface."""
 
 from __future__ import annotations
 
@@ -6,39 +6,44 @@ import math
 from typing import Any
 
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import ASHAScheduler
+from ray.tune.schedulers import FIFOScheduler
 
+from search.ending import Ending
+from search.rungs import Rungs
 from spaces.study import Study
 
 
-class Asha(ASHAScheduler):
-    """Ray's ASHA, in which a result that is not finite neither passes a rung nor stands in one.
+class Asha(FIFOScheduler):
+    """Stops a trial at a rung that it does not pass.
 
-    Recipes stand in the rungs but are never stopped: a baseline that was cut short would be beaten
-    too easily.
+    With `promote`, every trial stops at its rung, and `Dispatch` goes on with those that come to
+    be among its best. Recipes and repeats of finalists are never stopped: a baseline that was cut
+    short would be beaten too easily.
+
+    Args:
+        study: Says metric, and whether trials are promoted.
+        rungs: Know what other trials have reached.
+        ending: Stops every trial when the search is to end.
     """
+
+    def __init__(self, study: Study, rungs: Rungs, ending: Ending) -> None:
+        super().__init__()
+        self._metric, self._mode = study.objective.metric, study.objective.mode
+        self._promote, self._rungs, self._ending = study.budget.promote, rungs, ending
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its scheduler; ours follows from the ledger, and Tune's copy is not read."""
+        return {"_metric": self._metric, "_mode": self._mode}
 
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Stop the trial, or let it go on."""
-        if not math.isfinite(result[self._metric]):
+        value, epoch = result[self._metric], result["epoch"]
+        if self._ending.has_begun or not math.isfinite(value):
             return self.STOP
-        decision = super().on_trial_result(controller, trial, result)
-        return self.CONTINUE if trial.config["recipe"] else decision
-
-    def on_trial_complete(self, controller: Any, trial: Trial, result: dict[str, Any]) -> None:
-        """Take note of a last result."""
-        if math.isfinite(result[self._metric]):
-            super().on_trial_complete(controller, trial, result)
-
-
-def scheduler(study: Study) -> Asha:
-    """ASHA with the study's rungs."""
-    budget = study.budget
-    return Asha(
-        time_attr="epoch",
-        metric=study.objective.metric,
-        mode=study.objective.mode,
-        max_t=budget.max_epochs,
-        grace_period=budget.grace_period,
-        reduction_factor=budget.reduction_factor,
-    )
+        number = trial.config["trial"]
+        is_judged = epoch in self._rungs.milestones
+        if not is_judged or trial.config["is_never_stopped"]:
+            return self.CONTINUE
+        if self._promote or not self._rungs.is_among_the_best(number, epoch, value):
+            return self.STOP
+        return self.CONTINUE

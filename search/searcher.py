@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
+from search.distributions import encoded, labels
 from search.records.events import COMPLETE, PRUNED, Event
 from search.records.history import value_of
 from spaces.hyperparameters import Hyperparameters
@@ -41,6 +41,7 @@ class OptunaSearcher:
         )
         self._running: dict[int, optuna.Trial] = {}
         self._values: dict[int, dict[int, float]] = {}
+        self._repeats: set[int] = set()
 
     def propose(self, number: int) -> tuple[str | None, Hyperparameters]:
         """The recipe and the point to try as trial `number`; the recipe is None beyond them."""
@@ -58,7 +59,11 @@ class OptunaSearcher:
 
     def take(self, event: Event) -> None:
         """Learn from an event of the ledger."""
-        if event["event"] == "trial_proposed" and event["trial"] not in self._running:
+        if event.get("trial") in self._repeats:
+            return  # the same point once more would tell Optuna that it lies where it lay
+        if event["event"] == "trial_proposed" and event["finalist_of"] is not None:
+            self._repeats.add(event["trial"])
+        elif event["event"] == "trial_proposed" and event["trial"] not in self._running:
             point = Hyperparameters.from_dict(event["hyperparameters"])
             self._enqueue(self._space.choices_of(point))
             self._running[event["trial"]], _ = self._ask()
@@ -74,7 +79,7 @@ class OptunaSearcher:
 
     def _enqueue(self, choices: Mapping[str, Any]) -> None:
         parameters = {p.key: p for p in self._space.parameters}
-        self._optuna.enqueue_trial({k: _encoded(parameters[k], v) for k, v in choices.items()})
+        self._optuna.enqueue_trial({k: encoded(parameters[k], v) for k, v in choices.items()})
 
     def _ask(self) -> tuple[optuna.Trial, Hyperparameters]:
         trial = self._optuna.ask()
@@ -111,21 +116,10 @@ def _sampler(study: Study, number: int) -> optuna.samplers.BaseSampler:
 
 def _suggest(trial: optuna.Trial, parameter: Parameter) -> Any:
     if isinstance(parameter, Categorical):
-        label = trial.suggest_categorical(parameter.key, _labels(parameter))
-        return parameter.choices[_labels(parameter).index(label)]
+        label = trial.suggest_categorical(parameter.key, labels(parameter))
+        return parameter.choices[labels(parameter).index(label)]
     if isinstance(parameter, Float):
         return trial.suggest_float(parameter.key, parameter.low, parameter.high, log=parameter.log)
     return trial.suggest_int(
         parameter.key, parameter.low, parameter.high, step=parameter.step, log=parameter.log
     )
-
-
-def _encoded(parameter: Parameter, value: Any) -> Any:
-    if isinstance(parameter, Categorical):
-        return _labels(parameter)[parameter.choices.index(value)]
-    return value
-
-
-def _labels(parameter: Categorical) -> list[Any]:
-    """Choices as Optuna stores them: lists as text."""
-    return [json.dumps(c) if isinstance(c, tuple) else c for c in parameter.choices]

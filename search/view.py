@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
-from search.records.history import History
+from search.records.history import History, Trial
 from spaces.study import Study
 
 
@@ -26,7 +26,7 @@ class View:
     def __init__(self, study: Study, history: History, console: Console) -> None:
         self._study, self._history = study, history
         self._began = time.monotonic()
-        self._over_before = len(history.in_state(COMPLETE, PRUNED, FAIL))
+        self._over_before = sum(trial.is_over for trial in history.searched)
         self._live = (
             Live(get_renderable=self._table, console=console, refresh_per_second=2)
             if console.is_terminal
@@ -56,7 +56,7 @@ class View:
 
     def _time(self) -> str:
         elapsed = time.monotonic() - self._began
-        over = len(self._history.in_state(COMPLETE, PRUNED, FAIL)) - self._over_before
+        over = sum(trial.is_over for trial in self._history.searched) - self._over_before
         if over == 0:
             return f"{_clock(elapsed)}, no trial has ended yet"
         left = self._study.budget.trials - self._over_before - over
@@ -65,10 +65,10 @@ class View:
 
 def status(study: Study, history: History) -> dict[str, str]:
     """Where a search stands, in words, by heading."""
-    counts = [
-        f"{len(history.in_state(state))} {state}" for state in (RUNNING, COMPLETE, PRUNED, FAIL)
-    ]
-    lines = {"trials": f"{', '.join(counts)} of {study.budget.trials}"}
+    lines = {"trials": f"{_counts(history.searched)} of {study.budget.trials}"}
+    if len(history.searched) < len(history.trials):
+        repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
+        lines["finalists"] = f"{_counts(repeats)} repeats with other seeds"
     incumbent = history.incumbent(study.objective)
     if incumbent is None:
         lines["incumbent"] = "none yet"
@@ -81,6 +81,11 @@ def status(study: Study, history: History) -> dict[str, str]:
         )
     lines["epochs"] = str(sum(trial.epochs for trial in history.trials.values()))
     return lines
+
+
+def _counts(trials: list[Trial]) -> str:
+    states = [trial.state for trial in trials]
+    return ", ".join(f"{states.count(s)} {s}" for s in (RUNNING, COMPLETE, PRUNED, FAIL))
 
 
 def _clock(seconds: float) -> str:

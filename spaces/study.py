@@ -41,12 +41,18 @@ class Objective(Section):
 
 
 class Budget(Section):
-    """What a search may spend; the resource of the scheduler is the epoch."""
+    """What a search may spend; the resource of the scheduler is the epoch.
+
+    Attributes:
+        promote: Trials wait at a rung until they are among its best, where otherwise they go on
+            or end at once. For few workers, and epochs that are dear.
+    """
 
     trials: int = Field(20, ge=1)
     max_epochs: int = Field(10, ge=1)
     grace_period: int = Field(1, ge=1)
     reduction_factor: float = Field(3, gt=1)
+    promote: bool = False
     seconds: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
@@ -59,11 +65,31 @@ class Budget(Section):
 
 
 class Resources(Section):
-    """What one trial occupies, and how many run at once (None: as many as fit)."""
+    """What one trial occupies, how many run at once, and what becomes of broken ones.
+
+    Attributes:
+        concurrent: Trials at once; None: as many as fit.
+        max_failures: Times that a trial is gone on with after its worker was lost.
+        checkpoint_seconds: So much training at the most is lost with a worker, if saving is cheap.
+    """
 
     cpu: float = Field(1, gt=0)
     gpu: float = Field(0, ge=0)
     concurrent: int | None = Field(None, ge=1)
+    max_failures: int = Field(2, ge=0)
+    checkpoint_seconds: float = Field(5, ge=0)
+
+
+class Finalists(Section):
+    """The best trials and the recipes, trained again with other seeds before one is chosen.
+
+    Attributes:
+        count: Best trials by the search's metric; 0 chooses the search's best as it is.
+        seeds: Trainings of each.
+    """
+
+    count: int = Field(3, ge=0)
+    seeds: int = Field(3, ge=1)
 
 
 class Study(Section):
@@ -78,6 +104,7 @@ class Study(Section):
     recipes: dict[str, dict[str, Any]] = {}
     budget: Budget = Budget()
     resources: Resources = Resources()
+    finalists: Finalists = Finalists()
     seed: int = Field(0, ge=0)
 
     @model_validator(mode="after")

@@ -16,41 +16,49 @@ class Augmentation:
     """What is done to training images (batch, size, size, 3), RGB, 0..255.
 
     Args:
-        steps: Applied in this order.
+        steps: Applied in this order, each with what is added to the seed for it.
+        seed: Of what is drawn.
     """
 
-    def __init__(self, steps: Sequence[keras.Layer]) -> None:
+    def __init__(self, steps: Sequence[tuple[int, keras.Layer]], seed: int) -> None:
         self._steps = tuple(steps)
+        self.reset(seed)
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        for step in self._steps:
+        for _, step in self._steps:
             images = step(images, training=True)
         return images
+
+    def reset(self, seed: int) -> None:
+        """Draw from the beginning, by another seed."""
+        for offset, step in self._steps:
+            for variable in step.variables:
+                variable.assign([seed + offset, 0])
 
     @property
     def variables(self) -> list[keras.Variable]:
         """States of the random number generators, which a checkpoint has to hold."""
-        return [variable for step in self._steps for variable in step.variables]
+        return [variable for _, step in self._steps for variable in step.variables]
 
 
 def augmentation(point: Hyperparameters, seed: int) -> Augmentation | None:
     """What a configuration does to training images, or None."""
-    steps: list[keras.Layer] = []
+    steps: list[tuple[int, keras.Layer]] = []
     if point.crop:
         # A crop at a random place is a shift, then the middle: what the shift fills is cut off.
-        steps.append(layers.RandomTranslation(point.crop / 2, point.crop / 2, seed=seed))
-        steps.append(layers.RandomZoom((-point.crop, -point.crop), seed=seed + 1))
+        steps.append((0, layers.RandomTranslation(point.crop / 2, point.crop / 2)))
+        steps.append((1, layers.RandomZoom((-point.crop, -point.crop))))
     if point.flip != "none":
-        steps.append(layers.RandomFlip("horizontal", seed=seed + 2))
+        steps.append((2, layers.RandomFlip("horizontal")))
     if point.flip == "both":  # one layer for both turns an image both ways or not at all
-        steps.append(layers.RandomFlip("vertical", seed=seed + 3))
+        steps.append((3, layers.RandomFlip("vertical")))
     if point.rotation:
-        steps.append(layers.RandomRotation(point.rotation / 360, seed=seed + 4))
+        steps.append((4, layers.RandomRotation(point.rotation / 360)))
     if point.zoom:
-        steps.append(layers.RandomZoom(point.zoom, seed=seed + 5))
+        steps.append((5, layers.RandomZoom(point.zoom)))
     if point.shift:
-        steps.append(layers.RandomTranslation(point.shift, point.shift, seed=seed + 6))
+        steps.append((6, layers.RandomTranslation(point.shift, point.shift)))
     if point.shear:
         slope = min(1.0, math.tan(math.radians(point.shear)))
-        steps.append(layers.RandomShear(slope, slope, seed=seed + 7))
-    return Augmentation(steps) if steps else None
+        steps.append((7, layers.RandomShear(slope, slope)))
+    return Augmentation(steps, seed) if steps else None

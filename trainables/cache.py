@@ -41,11 +41,21 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     Raises:
         DataError: If the cache cannot be written, and whatever `make` raises.
     """
+
+    def make_and_publish(temporary: Path) -> None:
+        make(temporary)
+        publish(temporary, path)
+
+    return made_in_place(path, make_and_publish)
+
+
+def made_in_place(path: Path, make: Callable[[Path], None]) -> Path:
+    """As `made_once`, but `make` itself gives what is whole its name, by `publish`."""
     if path.exists():
         return path
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.with_name(f"{path.name}.lock")):
+        with writing(path):
             if not path.exists():
                 _make(path, make)
     except OSError as error:
@@ -56,20 +66,49 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     return path
 
 
-def _make(path: Path, make: Callable[[Path], None]) -> None:
-    """Under the lock: what has a temporary name is left from a process that was killed."""
+def writing(path: Path) -> FileLock:
+    """The lock that whoever makes, mends or removes `path` holds; a killed process loses it."""
+    return FileLock(path.with_name(f"{path.name}.lock"))
+
+
+def temporary_name(path: Path) -> Path:
+    """A name for `path` until it is whole; under the lock, for what was left under others goes.
+
+    They are from processes that were killed.
+    """
     for left_behind in path.parent.glob(f".{path.name}.*"):
-        _remove(left_behind)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        make(temporary)
-        temporary.rename(path)
-    finally:
-        _remove(temporary)
+        remove(left_behind)
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}")
 
 
-def _remove(path: Path) -> None:
+def publish(temporary: Path, path: Path) -> None:
+    """Give what is whole its name, so that it is there after a power cut or is not there at all."""
+    if temporary.is_file():
+        sync(temporary)
+    temporary.rename(path)
+    sync(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder, if it is there."""
     if path.is_dir():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """Wait until the disk has a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _make(path: Path, make: Callable[[Path], None]) -> None:
+    temporary = temporary_name(path)
+    try:
+        make(temporary)
+    finally:
+        remove(temporary)

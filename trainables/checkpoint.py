@@ -1,47 +1,109 @@
-"""A training's state as a file of arrays."""
+"""A trial's checkpoints: one file of arrays an epoch, in a folder on this machine or at a URL."""
 
 from __future__ import annotations
 
-import shutil
+import re
 import zipfile
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
 
 from spaces.errors import RunStateError
 
-_FILE = "state.npz"
+State = Mapping[str, np.ndarray]
+
+_NAME = re.compile(r"epoch_(\d+)\.npz")
+_DAMAGE = (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError)
 
 
-def save_state(folder: Path, state: dict[str, np.ndarray]) -> None:
-    """Write a state into a folder."""
-    np.savez(folder / _FILE, allow_pickle=False, **state)
+class Checkpoints:
+    """The checkpoints of one trial.
 
-
-def load_state(folder: Path) -> dict[str, np.ndarray]:
-    """Read what `save_state` wrote.
-
-    Raises:
-        RunStateError: If it is missing or damaged.
+    Args:
+        folder: Absolute path, or a URL that `pyarrow.fs` knows (s3://, gs://).
     """
-    try:
-        with (folder / _FILE).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError) as error:
-        raise RunStateError(f"The checkpoint {folder} cannot be read: {error}.") from error
 
+    def __init__(self, folder: str) -> None:
+        from pyarrow import fs
 
-def remove_older(folder: Path) -> None:
-    """Remove all checkpoints in a trial's folder but the newest whole one."""
-    newest = latest_checkpoint(folder)
-    for candidate in folder.glob("checkpoint_*"):
-        if newest is not None and candidate != newest:
-            shutil.rmtree(candidate, ignore_errors=True)
+        self.folder = folder
+        self._fs, self._path = fs.FileSystem.from_uri(folder)
+        self._is_local = isinstance(self._fs, fs.LocalFileSystem)
 
+    def save(self, epoch: int, state: State) -> int:
+        """Write the state after an epoch, whole or not at all; its size in bytes.
 
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint in a trial's folder that is whole, or None."""
-    for candidate in sorted(folder.glob("checkpoint_*"), reverse=True):
-        if zipfile.is_zipfile(candidate / _FILE):
-            return candidate
-    return None
+        Raises:
+            OSError: If it cannot be written.
+        """
+        self._fs.create_dir(self._path)
+        final = self._file(epoch)
+        # An object appears when it is complete; a file is renamed when it is.
+        temporary = f"{self._path}/.epoch_{epoch:05d}" if self._is_local else final
+        with self._fs.open_output_stream(temporary) as file:
+            np.savez(file, allow_pickle=False, **state)
+        if self._is_local:
+            self._fs.move(temporary, final)
+        return int(self._fs.get_file_info(final).size)
+
+    @property
+    def epochs(self) -> list[int]:
+        """Epochs after which a state was saved, in order."""
+        from pyarrow import fs
+
+        selector = fs.FileSelector(self._path, allow_not_found=True)
+        names = [info.base_name for info in self._fs.get_file_info(selector)]
+        return sorted(int(found[1]) for name in names if (found := _NAME.fullmatch(name)))
+
+    def load(self, epoch: int) -> dict[str, np.ndarray]:
+        """Read the state after an epoch.
+
+        Raises:
+            RunStateError: If it is missing or damaged.
+        """
+        path = self._file(epoch)
+        try:
+            with self._fs.open_input_file(path) as file:
+                arrays = np.load(file, allow_pickle=False)
+                return {name: arrays[name] for name in arrays.files}
+        except _DAMAGE as error:
+            raise RunStateError(f"The checkpoint {path} cannot be read: {error}.") from error
+
+    def newest(self, until: int | None = None) -> tuple[dict[str, np.ndarray] | None, list[str]]:
+        """The newest state that is whole, and what is wrong with those that are newer.
+
+        Args:
+            until: An epoch; states after it do not count.
+
+        Returns:
+            The state, or None if there is none; sentences, newest checkpoint first.
+        """
+        damaged: list[str] = []
+        for epoch in reversed(self.epochs):
+            if until is None or epoch <= until:
+                try:
+                    return self.load(epoch), damaged
+                except RunStateError as error:
+                    damaged.append(str(error))
+        return None, damaged
+
+    def keep_newest(self, count: int) -> None:
+        """Remove all but the newest ones."""
+        for epoch in self.epochs[:-count]:
+            self._fs.delete_file(self._file(epoch))
+
+    def remove_after(self, epoch: int) -> None:
+        """Remove those of later epochs: they are trained again."""
+        for later in self.epochs:
+            if later > epoch:
+                self._fs.delete_file(self._file(later))
+
+    def remove(self) -> None:
+        """Remove all."""
+        from pyarrow import fs
+
+        if self._fs.get_file_info(self._path).type != fs.FileType.NotFound:
+            self._fs.delete_dir(self._path)
+
+    def _file(self, epoch: int) -> str:
+        return f"{self._path}/epoch_{epoch:05d}.npz"

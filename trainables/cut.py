@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import keras
+
+PIXELS = "pixels"
+"""Name of the cut below which there is nothing."""
+
+_OWN_RATE = "thawed_rate"
+"""Attribute in which a frozen dropout layer keeps the rate that it has when it is thawed."""
 
 
 @dataclass(frozen=True)
@@ -22,35 +29,79 @@ class Cut:
     above: keras.Model
 
 
-def cut(model: keras.Model) -> Cut:
+def cut(model: keras.Model, kept: Collection[str] | None = None) -> Cut:
     """Cut a graph as high as possible with nothing below that changes from step to step.
 
     Trained layers and stochastic ones (dropout that is on) stay above. The cut runs through
     one tensor: where blocks have side branches, it lies below the block.
+
+    Args:
+        model: Pixels to logits; its frozen dropout layers are turned off, its thawed ones on.
+        kept: Names of the cuts to choose from; None chooses from all.
     """
+    for operation in reversed(cuts(model)):
+        if kept is None or operation.name in kept:
+            below = keras.Model(model.input, operation.output)
+            if not below.weights:
+                break
+            return Cut(operation.name, below, keras.Model(operation.output, model.output))
+    return Cut(PIXELS, None, model)
+
+
+def cuts(model: keras.Model) -> list[keras.Operation]:
+    """Operations whose outputs a graph can be cut at, input first."""
+    freeze_dropout(model)
     operations = model.operations
     position = {id(operation): i for i, operation in enumerate(operations)}
-    first = next(i for i, operation in enumerate(operations) if _changes(operation))
     reach = list(range(len(operations)))
     for i, operation in enumerate(operations):
         for source in _sources(operation):
             if id(source) in position:
                 reach[position[id(source)]] = max(reach[position[id(source)]], i)
-    best, furthest = 0, -1
-    for i in range(first):
+    found, furthest = [], -1
+    for i, operation in enumerate(operations):
+        if _changes(operation):
+            break
         if furthest <= i:
-            best = i
+            found.append(operation)
         furthest = max(furthest, reach[i])
-    tensor = operations[best].output
-    below = keras.Model(model.input, tensor)
-    if not below.weights:
-        return Cut(operations[0].name, None, model)
-    return Cut(operations[best].name, below, keras.Model(tensor, model.output))
+    return found
+
+
+def freeze_dropout(model: keras.Model) -> None:
+    """Let the dropout of the frozen part do nothing, as its batch norms do in inference mode.
+
+    Above the boundary it drops. A layer that drops the inputs of a thawed one belongs to that.
+    """
+    operations = model.operations
+    fed = {
+        id(source)
+        for operation in operations
+        if _is_trained(operation)
+        for source in _sources(operation)
+    }
+    for operation in operations:
+        if isinstance(operation, keras.layers.Dropout):
+            _turn(operation, on=operation.trainable or id(operation) in fed)
+
+
+def _turn(dropout: keras.layers.Dropout, on: bool) -> None:
+    """Off, or back on; one that was never turned off is another's to change."""
+    if on and hasattr(dropout, _OWN_RATE):
+        dropout.rate = getattr(dropout, _OWN_RATE)
+        delattr(dropout, _OWN_RATE)
+    elif not on and not hasattr(dropout, _OWN_RATE):
+        setattr(dropout, _OWN_RATE, dropout.rate)
+        dropout.rate = 0.0
 
 
 def _changes(operation: keras.Operation) -> bool:
     if isinstance(operation, keras.layers.Dropout):
         return operation.rate > 0
+    return _is_trained(operation)
+
+
+def _is_trained(operation: keras.Operation) -> bool:
     return isinstance(operation, keras.Layer) and bool(operation.trainable_weights)
 
 

@@ -2,74 +2,95 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainables.cache import cache_folder, made_once
+from spaces.hyperparameters import Hyperparameters
+from trainables.cache import cache_folder
 from trainables.cut import Cut
 from trainables.datasets.images import Images
-from trainables.loop import Examples, blocks
-from trainables.tensor_file import read_rows, write_rows
+from trainables.feature_key import feature_key
+from trainables.loop import Examples, blocks, forward
+from trainables.notes import take_notes
+from trainables.plan import PREFIX_NAMES
+from trainables.residents import Residents, share_of_memory
+from trainables.storing import computed_once
+
+__all__ = ["entry_folder", "examples_at", "forget", "stored", "take_notes"]
+
+_residents = Residents(share_of_memory())
 
 
-def examples_at(cut: Cut, images: Images) -> Examples:
+def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) -> Examples:
     """What the part above a cut takes for these images, read once a process.
 
     Args:
         cut: Where the network is cut; without anything below, the examples are the pixels.
         images: One set.
+        point: Told in the list of entries.
     """
     labels = tf.constant(images.labels)
-    if cut.below is None:
-        return Examples(_resident_pixels(images.fingerprint, _Held(images.pixels)), labels)
-    path = cache_folder() / "features" / f"{_key(cut.below, cut.name, images)}.arrow"
     below = cut.below
-    shape = (len(images.labels), *below.output.shape[1:])
-    made_once(path, lambda new: write_rows(new, shape, blocks(below, images.pixels), np.float32))
-    return Examples(_resident(path), labels)
+    if below is None:
+        pixels = _residents.get(images.fingerprint, lambda: tf.constant(images.pixels))
+        return Examples(pixels, labels)
+    folder = entry_folder(below, cut.name, images)
+
+    def made() -> tf.Tensor:
+        found = stored(below, cut.name, images, point)
+        return tf.constant(forward(below, images.pixels) if found is None else found)
+
+    return Examples(_residents.get(str(folder), made), labels)
 
 
-def _key(below: keras.Model, name: str, images: Images) -> str:
-    """Names the activations by all that decides them."""
-    digest = hashlib.sha256()
-    for weight in below.weights:
-        digest.update(weight.numpy().tobytes())
-    about = [images.fingerprint, name, below.output.shape, *map(_settings, below.operations)]
-    versions = [keras.__version__, tf.__version__]
-    digest.update(json.dumps([*about, *versions], default=str).encode())
-    return digest.hexdigest()
+def forget() -> None:
+    """Give back the memory that examples hold from trial to trial."""
+    _residents.clear()
 
 
-def _settings(operation: keras.Operation) -> list[object]:
-    """What an operation does beside its weights; its name may come from a counter."""
-    config = operation.get_config() if isinstance(operation, keras.Layer) else {}
-    return [type(operation).__name__, {k: v for k, v in config.items() if k != "name"}]
+def entry_folder(below: keras.Model, name: str, images: Images) -> Path:
+    """Where the activations at a cut are, or would be, stored."""
+    return cache_folder() / "features" / feature_key(below, name, images.fingerprint)
 
 
-@lru_cache(maxsize=8)
-def _resident(path: Path) -> tf.Tensor:
-    return tf.constant(read_rows(path))
+def stored(
+    below: keras.Model, name: str, images: Images, point: Hyperparameters | None = None
+) -> np.ndarray | None:
+    """The activations at a cut from the store, computed if it has them not, or not whole.
+
+    Args:
+        below: Pixels to activations.
+        name: Of the cut.
+        images: One set.
+        point: Told in the list of entries.
+
+    Returns:
+        float32 (images, ...), mapped into memory; None if the store has no room for them.
+
+    Raises:
+        DataError: If the store cannot be written.
+    """
+    return computed_once(
+        entry_folder(below, name, images),
+        (len(images.labels), *below.output.shape[1:]),
+        lambda: blocks(below, images.pixels),
+        description(name, images, point),
+    )
 
 
-class _Held:
-    """Carries an array past a cache that goes by another argument."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = array
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Held)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=4)
-def _resident_pixels(fingerprint: str, held: _Held) -> tf.Tensor:  # noqa: ARG001 - the key
-    return tf.constant(held.array)
+def description(name: str, images: Images, point: Hyperparameters | None) -> dict[str, Any]:
+    """What an entry says about itself, for people."""
+    values = {} if point is None else point.to_dict()
+    return {
+        **{key: values.get(key) for key in PREFIX_NAMES},
+        "boundary": name,
+        "images": len(images.labels),
+        "image_size": images.pixels.shape[1],
+        "data": images.fingerprint,
+        "dtype": "float32",
+        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
+    }

@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from spaces.hyperparameters import Hyperparameters
+from trainables.dropout import AdjustableDropout
 
 PREFIX = "classifier_"
 """Begins the name of every layer of the head."""
@@ -67,4 +68,4 @@ def _pooled(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasT
 def _dropped(features: keras.KerasTensor, point: Hyperparameters, place: str) -> keras.KerasTensor:
     if point.dropout == 0:
         return features
-    return layers.Dropout(point.dropout, name=f"{PREFIX}dropout_{place}")(features)
+    return AdjustableDropout(point.dropout, name=f"{PREFIX}dropout_{place}")(features)

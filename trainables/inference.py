@@ -11,7 +11,8 @@ import numpy as np
 from spaces.errors import RunStateError
 from spaces.hyperparameters import Hyperparameters
 from trainables.loop import forward
-from trainables.training import build_pretrained, kept_weights
+from trainables.network import kept_weights
+from trainables.pool import build_pretrained
 
 
 def best_model(
@@ -27,7 +28,7 @@ def best_model(
     Raises:
         RunStateError: If the checkpoint is another configuration's.
     """
-    network = build_pretrained(point, classes)
+    network = build_pretrained(point, classes, int(state.get("seed", np.array(0))))
     for i, variable in enumerate(kept_weights(network)):
         if f"best/{i}" not in state or state[f"best/{i}"].shape != tuple(variable.shape):
             raise RunStateError("The checkpoint does not fit the trial's configuration.")

@@ -9,7 +9,6 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from spaces.hyperparameters import Hyperparameters
 from trainables.losses import per_example_loss
 
 EVALUATION_BATCH = 256
@@ -37,31 +36,48 @@ class Loop:
     Each replica of the strategy holds all examples and takes its share of every batch, so the
     last, smaller batch of an epoch counts as it should however many replicas there are.
 
+    What trials of one shape differ in (batch size, label smoothing, class weights) are values and
+    no part of the graph, which is traced once.
+
     Args:
         model: Inputs to logits (batch, classes).
         optimizer: Not yet built.
-        point: Says loss and batch size.
-        class_weights: float32 (classes,), what an example of each class counts in training.
+        loss: As in `Hyperparameters.loss`.
         augment: Applied to the inputs of a training batch, or None.
+        accumulate: Parts that a batch is computed in, one after the other, their gradients added
+            up: less memory for the same update.
     """
 
     def __init__(
         self,
         model: keras.Model,
         optimizer: keras.Optimizer,
-        point: Hyperparameters,
-        class_weights: np.ndarray,
+        loss: str,
         augment: Callable[[tf.Tensor], tf.Tensor] | None = None,
+        accumulate: int = 1,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
-        self._point = point
-        self._class_weights = tf.constant(class_weights, tf.float32)
-        self._augment = augment
+        self.batch_size = 32
+        self._loss, self._augment, self._accumulate = loss, augment, accumulate
+        self._smoothing = tf.Variable(0.0, trainable=False)
+        self._class_weights = tf.Variable(tf.ones(model.outputs[0].shape[-1]), trainable=False)
         self._strategy = tf.distribute.get_strategy()
         optimizer.build(model.trainable_variables)
-        self._train = tf.function(self._epoch)
+        self._train = tf.function(self._epoch, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
+
+    def adjust(self, batch_size: int, smoothing: float, class_weights: np.ndarray) -> None:
+        """Take the numbers of a configuration.
+
+        Args:
+            batch_size: Examples in an update.
+            smoothing: Share of a label that is spread over all classes, 0..1.
+            class_weights: float32 (classes,), what an example of each class counts in training.
+        """
+        self.batch_size = batch_size
+        self._smoothing.assign(smoothing)
+        self._class_weights.assign(class_weights)
 
     def train_epoch(
         self, examples: Examples, order: np.ndarray, rates: np.ndarray
@@ -76,55 +92,109 @@ class Loop:
         Returns:
             Mean loss and accuracy of the examples, as they were trained.
         """
-        sums = self._train(examples.inputs, examples.labels, tf.constant(order), tf.constant(rates))
-        return float(sums[0]) / len(examples), float(sums[1]) / len(examples)
+        # As long as the order whatever the batch size, which so is no reason to trace anew.
+        padded = np.zeros(len(order), np.float32)
+        padded[: len(rates)] = rates
+        sums = self._train(
+            examples.inputs,
+            examples.labels,
+            tf.constant(order),
+            tf.constant(padded),
+            tf.constant(self.batch_size),
+        )
+        return _means(sums, len(examples))
 
     def evaluate(self, examples: Examples) -> tuple[float, float]:
         """Mean loss and accuracy, nothing trained."""
-        sums = self._evaluate(examples.inputs, examples.labels)
-        return float(sums[0]) / len(examples), float(sums[1]) / len(examples)
+        return _means(self._evaluate(examples.inputs, examples.labels), len(examples))
 
     def _epoch(
-        self, inputs: tf.Tensor, labels: tf.Tensor, order: tf.Tensor, rates: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, correct = tf.constant(0.0), tf.constant(0.0)
-        batch = self._point.batch_size
-        for step in tf.range(tf.shape(rates)[0]):
+        self,
+        inputs: tf.Tensor,
+        labels: tf.Tensor,
+        order: tf.Tensor,
+        rates: tf.Tensor,
+        batch: tf.Tensor,
+    ) -> tf.Tensor:
+        sums = tf.zeros(2)
+        for step in tf.range(-(-tf.shape(order)[0] // batch)):
             chosen = order[step * batch : (step + 1) * batch]
-            sums = self._strategy.run(self._update, args=(inputs, labels, chosen, rates[step]))
-            loss += self._strategy.reduce("SUM", sums[0], axis=None)
-            correct += self._strategy.reduce("SUM", sums[1], axis=None)
-        return loss, correct
+            mine = self._strategy.run(self._update, args=(inputs, labels, chosen, rates[step]))
+            sums += self._strategy.reduce("SUM", mine, axis=None)
+        return sums
 
     def _update(
         self, inputs: tf.Tensor, labels: tf.Tensor, chosen: tf.Tensor, rate: tf.Tensor
-    ) -> tuple[tf.Tensor, tf.Tensor]:
-        total = tf.cast(tf.shape(chosen)[0], tf.float32)
+    ) -> tf.Tensor:
+        """Learn from a batch; returns the sums of losses and of right answers of this replica."""
+        share = 1 / tf.cast(tf.shape(chosen)[0], tf.float32)
+        chosen, counts = self._mine(chosen)
+        if self._accumulate == 1:
+            gradients, sums = self._gradients(inputs, labels, chosen, share * counts)
+        else:
+            gradients, sums = self._accumulated(inputs, labels, chosen, share * counts)
+        self.optimizer.learning_rate.assign(rate)
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+        return sums * counts
+
+    def _mine(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """This replica's part of a batch, and 1; or an example of another's, and 0."""
         context = tf.distribute.get_replica_context()
-        mine = chosen[context.replica_id_in_sync_group :: context.num_replicas_in_sync]
-        batch = tf.cast(tf.gather(inputs, mine), tf.float32)
-        targets = tf.gather(labels, mine)
+        replicas, mine = context.num_replicas_in_sync, context.replica_id_in_sync_group
+        if replicas == 1:
+            return chosen, tf.constant(1.0)
+        count = tf.shape(chosen)[0]
+        first = tf.minimum(mine, count - 1)  # fewer examples than replicas: kernels need one
+        return chosen[first::replicas], tf.cast(mine < count, tf.float32)
+
+    def _accumulated(
+        self, inputs: tf.Tensor, labels: tf.Tensor, chosen: tf.Tensor, share: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """As `_gradients`, part by part; none of the parts is empty."""
+        count = tf.shape(chosen)[0]
+        size = tf.maximum(1, -(-count // self._accumulate))
+        gradients = [tf.zeros(v.shape, v.dtype) for v in self.model.trainable_variables]
+        sums = tf.zeros(2)
+        for start in tf.range(0, count, size):
+            part, more = self._gradients(inputs, labels, chosen[start : start + size], share)
+            gradients = [one + other for one, other in zip(gradients, part, strict=True)]
+            sums += more
+        return gradients, sums
+
+    def _gradients(
+        self, inputs: tf.Tensor, labels: tf.Tensor, chosen: tf.Tensor, share: tf.Tensor
+    ) -> tuple[list[tf.Tensor], tf.Tensor]:
+        """Gradients of the chosen examples' loss, each counting by `share`, and the sums."""
+        batch = tf.cast(tf.gather(inputs, chosen), tf.float32)
+        targets = tf.gather(labels, chosen)
         if self._augment is not None:
             batch = self._augment(batch)
-        variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
             logits = self.model(batch, training=True)
-            losses = per_example_loss(logits, targets, self._point)
+            losses = per_example_loss(logits, targets, self._loss, self._smoothing)
             weighted = losses * tf.gather(self._class_weights, targets)
-            objective = tf.reduce_sum(weighted) / total
-        self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(tape.gradient(objective, variables), variables)
-        return tf.reduce_sum(losses), _correct(logits, targets)
+            objective = tf.reduce_sum(weighted) * share
+        gradients = tape.gradient(
+            objective,
+            [v.value for v in self.model.trainable_variables],
+            unconnected_gradients="zero",
+        )
+        return gradients, tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
 
-    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        loss, correct = tf.constant(0.0), tf.constant(0.0)
+    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        sums = tf.zeros(2)
         for start in tf.range(0, tf.shape(labels)[0], EVALUATION_BATCH):
             targets = labels[start : start + EVALUATION_BATCH]
             batch = tf.cast(inputs[start : start + EVALUATION_BATCH], tf.float32)
             logits = self.model(batch, training=False)
-            loss += tf.reduce_sum(per_example_loss(logits, targets, self._point))
-            correct += _correct(logits, targets)
-        return loss, correct
+            losses = per_example_loss(logits, targets, self._loss, self._smoothing)
+            sums += tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
+        return sums
+
+
+def _means(sums: tf.Tensor, count: int) -> tuple[float, float]:
+    loss, correct = sums.numpy()
+    return float(loss) / count, float(correct) / count
 
 
 def _correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

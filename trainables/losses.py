@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from spaces.hyperparameters import Hyperparameters
 
-
-def per_example_loss(logits: tf.Tensor, labels: tf.Tensor, point: Hyperparameters) -> tf.Tensor:
+def per_example_loss(
+    logits: tf.Tensor, labels: tf.Tensor, loss: str, smoothing: float | tf.Tensor
+) -> tf.Tensor:
     """Loss of each example.
 
     Categorical cross-entropy is that of the logits' softmax, with sigmoid outputs too: so it is in
@@ -16,15 +16,15 @@ def per_example_loss(logits: tf.Tensor, labels: tf.Tensor, point: Hyperparameter
     Args:
         logits: float32 (batch, classes).
         labels: int32 (batch,); converted to the form that the loss takes.
-        point: Says loss and label smoothing.
+        loss: As in `Hyperparameters.loss`.
+        smoothing: Share of the label that is spread over all classes, 0..1.
 
     Returns:
         float32 (batch,).
     """
     classes = logits.shape[-1]
-    smoothing = point.label_smoothing
     targets = tf.one_hot(labels, classes)
-    if point.loss == "binary":
+    if loss == "binary":
         targets = targets * (1 - smoothing) + smoothing / 2
         losses = tf.nn.sigmoid_cross_entropy_with_logits(labels=targets, logits=logits)
         return tf.reduce_mean(losses, axis=-1)

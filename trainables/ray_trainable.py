@@ -6,7 +6,6 @@ import os
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,16 @@ from spaces.errors import DataError, TrialFailedError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables import cache
-from trainables.checkpoint import load_state, save_state
+from trainables.checkpoint import Checkpoints
+
+REPORT_SECONDS = 1.0
+"""Epochs that are shorter are reported together."""
+
+KEPT_CHECKPOINTS = 2
+"""Of a live trial: if the newest is damaged there is one before it."""
+
+_SAVING_SHARE = 0.05
+"""Of the time of a trial, at the most, unless a rung asks for a checkpoint."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +36,34 @@ class Job:
         study: As plain values.
         cache: Folder of the feature store.
         threads: Threads of TensorFlow in a worker.
+        milestones: Epochs at which trials are judged, and have a checkpoint.
     """
 
     study: dict[str, Any]
     cache: str
     threads: int
+    milestones: tuple[int, ...]
 
 
 class KerasTrainable(tune.Trainable):
     """One trial after the other in one process, so that TensorFlow is imported once.
 
-    A step is an epoch. Its result holds the metric, `epoch` and `measurement`; the first one of
-    a trial also `started`; the last one `end`: state, reason and error. What goes wrong in a
-    trial is such a result too, so that the process lives on for the next one.
+    A step is as many epochs as take a second, and at least one; it ends at a rung. Its result
+    holds the metric and `epoch` of the last one, `measurements` of all, and the newest
+    `checkpoint` (epoch, bytes) if one was made; the first result of a trial also `started`; the
+    last one `end`: state, reason and error. What goes wrong in a trial is such a result too, so
+    that the process lives on for the next one. If a checkpoint cannot be written, `storage` says
+    why: that is no fault of the trial.
     """
 
     _training: Any = None
-    _state: Any = None
 
     def setup(self, config: dict[str, Any], job: Job) -> None:
         """Begin the first trial of this process."""
         began = time.perf_counter()
         os.environ[cache.VARIABLE] = job.cache
         _limit_threads(job.threads)
+        self._job = job
         self._study = Study.model_validate(job.study)
         self._data: dict[int, Any] = {}
         self._begin(config, began)
@@ -61,32 +74,42 @@ class KerasTrainable(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Train an epoch."""
+        """Train until there is something to report."""
+        self._told: dict[str, Any] = {"measurements": []}
         try:
-            return self._next_epoch()
+            self._train()
         except Exception as error:  # whatever it is, it ended this trial and not the search
             reason, text = _classified(error)
-            return self._result(np.nan) | {"done": True, "end": ("FAIL", reason, text)}
+            self._training = None
+            self._told |= {"done": True, "end": ("FAIL", reason, text)}
+        return self._result()
 
-    def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Save what the trial needs to go on after its last whole epoch."""
-        began = time.perf_counter()
-        if self._training is not None:
-            save_state(Path(checkpoint_dir), self._training.state())
-            self._training.add_seconds("checkpoint", time.perf_counter() - began)
-
-    def load_checkpoint(self, checkpoint: Any) -> None:
-        """Go on from a checkpoint, at the epoch after it."""
-        self._training = None
-        self._state = load_state(Path(checkpoint))
+    def cleanup(self) -> None:
+        """Save a trial that is broken off: one that has ended has its checkpoint already."""
+        if self._training is not None and self._training.epoch != self._saved_epoch:
+            self._save()
 
     def _begin(self, config: dict[str, Any], began: float) -> None:
-        self._config = config
+        self._config, self._began = config, began
         self._training = None
-        self._state = None
-        if config["checkpoint"]:
-            self._state = load_state(Path(config["checkpoint"]))
-        self._began = began
+        self._checkpoints = Checkpoints(config["checkpoints"])
+        self._saved, self._saving_seconds = time.perf_counter(), 0.0
+        self._saved_epoch = 0
+
+    def _train(self) -> None:
+        began = time.perf_counter()
+        if self._training is None:
+            self._start()
+        training = self._training
+        while training.end is None:
+            self._told["measurements"].append(training.run_epoch().to_dict())
+            at_rung = training.epoch in self._job.milestones
+            if at_rung or time.perf_counter() - began > REPORT_SECONDS:
+                break
+        if training.end is not None:
+            self._told |= {"done": True, "end": ("COMPLETE", training.end, None)}
+        if self._is_checkpoint_due:
+            self._save()
 
     def _start(self) -> None:
         """Build the trial's network; not in setup, where an error would end the process."""
@@ -100,52 +123,65 @@ class KerasTrainable(tune.Trainable):
             self._data = {size: load_trial_data(self._study.dataset, size)}
         data = self._data[size]
         loaded = time.perf_counter() - self._began - idle
-        self._training = Training(
+        training = Training(
             point,
             len(data.class_names),
             data.train,
             data.validation,
             self._config["seed"],
             self._study.objective,
+            accumulate=self._config["accumulate"],
         )
-        self._training.add_seconds("start", idle)
-        self._training.add_seconds("data", loaded)
-        if self._state is not None:
-            self._training.restore(self._state)
-            self._state = None
+        training.add_seconds("start", idle)
+        training.add_seconds("data", loaded)
+        state, damaged = self._checkpoints.newest(until=self._config["epochs"])
+        if state is not None:
+            training.restore(state)
+        self._saved_epoch = training.epoch
+        self._checkpoints.remove_after(training.epoch)
+        self._training = training
+        self._told["started"] = self._started(damaged)
 
-    def _next_epoch(self) -> dict[str, Any]:
-        started = {}
-        if self._training is None:
-            self._start()
-            started = self._started()
-        training = self._training
-        if training.end is not None:  # a checkpoint of a trial that was at its end
-            return (
-                self._result(np.nan)
-                | started
-                | {"done": True, "end": ("COMPLETE", training.end, None)}
-            )
-        measurement = training.run_epoch()
-        result = self._result(getattr(measurement, self._study.objective.metric)) | started
-        result["measurement"] = measurement.to_dict()
-        if training.end is not None:
-            result |= {"done": True, "end": ("COMPLETE", training.end, None)}
-        return result
+    @property
+    def _is_checkpoint_due(self) -> bool:
+        since = time.perf_counter() - self._saved
+        wait = max(self._study.resources.checkpoint_seconds, self._saving_seconds / _SAVING_SHARE)
+        at_rung = self._training.epoch in self._job.milestones
+        return at_rung or self._training.end is not None or since >= wait
 
-    def _result(self, metric: float) -> dict[str, Any]:
-        epoch = self._training.epoch if self._training is not None else 1
-        return {self._study.objective.metric: metric, "epoch": max(epoch, 1)}
+    def _save(self) -> None:
+        began = time.perf_counter()
+        epoch = self._training.epoch
+        try:
+            size = self._checkpoints.save(epoch, self._training.state())
+            self._checkpoints.keep_newest(KEPT_CHECKPOINTS)
+        except OSError as error:
+            text = f"A checkpoint of trial {self._config['trial']} cannot be written: {error}"
+            self._told |= {"storage": text}
+            return
+        self._told["checkpoint"] = (epoch, size)
+        self._saved, self._saved_epoch = time.perf_counter(), epoch
+        self._saving_seconds = self._saved - began
+        self._training.add_seconds("checkpoint", self._saving_seconds)
 
-    def _started(self) -> dict[str, Any]:
-        model = self._training.network.model
+    def _result(self) -> dict[str, Any]:
+        metric = self._study.objective.metric
+        last = self._told["measurements"][-1] if self._told["measurements"] else {}
+        is_sound = last and self._told.get("end", ("", "", None))[0] != "FAIL"
+        return self._told | {
+            metric: last[metric] if is_sound else np.nan,
+            "epoch": last["epoch"] if last else 0,
+        }
+
+    def _started(self, damaged: list[str]) -> dict[str, Any]:
         return {
-            "started": {
-                "node": ray.util.get_node_ip_address(),
-                "total_params": model.count_params(),
-                "trainable_params": self._training.trained_params,
-                "resumed": self._training.epoch,
-            }
+            "node": ray.util.get_node_ip_address(),
+            "total_params": self._training.network.model.count_params(),
+            "trainable_params": self._training.trained_params,
+            "resumed": self._training.epoch,
+            "attempt": self._config["attempt"],
+            "accumulate": self._config["accumulate"],
+            "damaged": damaged,
         }
 
 

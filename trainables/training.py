@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 import keras
@@ -13,15 +13,11 @@ import numpy as np
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
-from trainables.augmentation import augmentation
-from trainables.backbones.pretrained import load_pretrained
-from trainables.cut import Cut, cut
 from trainables.datasets.images import Images
-from trainables.features import examples_at
-from trainables.head import PREFIX
-from trainables.loop import Examples, Loop
+from trainables.loop import Examples
 from trainables.measurement import Measurement
-from trainables.network import Network, build_network
+from trainables.pool import build_pretrained as build_pretrained
+from trainables.pool import prepare
 from trainables.schedule import Schedule
 
 State = dict[str, np.ndarray]
@@ -32,7 +28,10 @@ class Training:
     """A configuration, its network, and how far it has come.
 
     Attributes:
+        network: Its own for as long as it is held.
         trained_params: Parameters that are trained in any phase.
+        epoch: Epochs trained.
+        best: Measurement of the best epoch so far.
 
     Args:
         point: What is trained.
@@ -42,6 +41,9 @@ class Training:
             loss stands for the validation loss in decay and early stopping.
         seed: Of initial weights, dropout, augmentation and the order of examples.
         objective: Says which epoch is the best.
+        accumulate: Parts that a batch is computed in, for less memory. Batch norms that are
+            trained see a part at a time.
+        kept: Names of boundaries whose features are stored; None does not restrict them.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
@@ -55,24 +57,23 @@ class Training:
         validation: Images | None,
         seed: int,
         objective: Objective,
+        *,
+        accumulate: int = 1,
+        kept: Collection[str] | None = None,
     ) -> None:
         self.point, self.seed, self.objective = point, seed, objective
         self.epoch = 0
         self.best: Measurement | None = None
+        self._accumulate, self._kept_boundaries = accumulate, kept
         self._seconds: dict[str, float] = {}
         self._train_images, self._validation_images = train, validation
         with self._timed("start"):
-            keras.utils.set_random_seed(seed)
-            self.network = build_pretrained(point, classes)
+            self._prepared, self.network = prepare(point, classes, seed)
             self._schedule = Schedule(point)
             self._class_weights = _class_weights(point, train.labels, classes)
-            self._kept = kept_weights(self.network)
-            self.trained_params = sum(
-                math.prod(v.shape) for v in self.network.model.trainable_variables
-            )
+            self.trained_params = self._prepared.trained_params
             self._best_weights = self._weights()
-            self._augment = augmentation(point, seed)
-        self._enter_phase()
+        self._enter_phase(1)
 
     @property
     def end(self) -> str | None:
@@ -90,8 +91,8 @@ class Training:
             TrialFailedError: If the loss is no longer finite.
         """
         self.epoch += 1
-        if self.epoch == (self.point.head_epochs or 0) + 1 and self.epoch > 1:
-            self._enter_phase()
+        if self._trains_head_alone != self._is_in_head_phase(self.epoch):
+            self._enter_phase(self.epoch)
         steps = math.ceil(len(self._train) / self.point.batch_size)
         rates = self._schedule.rates(self.epoch, steps)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self._train))
@@ -125,14 +126,18 @@ class Training:
 
     def state(self) -> State:
         """All that `restore` needs to go on from here; at the end, the best weights alone."""
-        state = {"epoch": np.array(self.epoch), "schedule": self._schedule.state()}
+        state = {
+            "epoch": np.array(self.epoch),
+            "seed": np.array(self.seed),
+            "schedule": self._schedule.state(),
+        }
         state |= {f"best/{i}": array for i, array in enumerate(self._best_weights)}
         if self.end is not None:
             return state
         state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
-        state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(self._loop.optimizer.variables)}
-        generators = self._augment.variables if self._augment else []
-        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(generators)}
+        optimizer = self._loop.optimizer
+        state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
+        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(self._generators)}
         if self.best is not None:
             state["best"] = np.array(
                 [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
@@ -143,21 +148,22 @@ class Training:
         """Go on after the epoch whose `state` this is."""
         self.epoch = int(state["epoch"])
         self._schedule.restore(state["schedule"])
-        self._best_weights = [state[f"best/{i}"] for i in range(len(self._kept))]
+        count = len(self._prepared.kept)
+        self._best_weights = [state[f"best/{i}"] for i in range(count)]
         if self.end is not None:
             self.restore_best()
             return
-        self._set_weights([state[f"weight/{i}"] for i in range(len(self._kept))])
+        self._set_weights([state[f"weight/{i}"] for i in range(count)])
         if "best" in state:
             epoch, loss, accuracy = state["best"]
             self.best = Measurement(
                 int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
             )
-        self._enter_phase()
-        for i, variable in enumerate(self._augment.variables if self._augment else []):
+        self._enter_phase(self.epoch + 1)
+        for i, variable in enumerate(self._generators):
             variable.assign(state[f"augmentation/{i}"])
         if self.epoch == (self.point.head_epochs or 0):
-            return  # the next epoch begins the second phase, with an optimizer of its own
+            return  # the next epoch begins a phase, with an optimizer of its own
         for i, variable in enumerate(self._loop.optimizer.variables):
             variable.assign(state[f"optimizer/{i}"])
 
@@ -165,24 +171,32 @@ class Training:
         """Give the network the weights of its best epoch."""
         self._set_weights(self._best_weights)
 
-    def _enter_phase(self) -> None:
-        """Thaw what this phase trains, and take the data up to there."""
-        head_only = self.epoch < (self.point.head_epochs or 0)
+    def _is_in_head_phase(self, epoch: int) -> bool:
+        return epoch <= (self.point.head_epochs or 0)
+
+    def _enter_phase(self, epoch: int) -> None:
+        """Thaw what is trained in an epoch, and take the data up to there."""
+        self._trains_head_alone = self._is_in_head_phase(epoch)
         with self._timed("start"):
-            if head_only:
-                self.network.freeze_backbone()
-            else:
-                self.network.thaw()
-            model, augment = self.network.model, self._augment
-            split = Cut("pixels", None, model) if augment else cut(model)
-            self._loop = Loop(
-                split.above, _optimizer(self.point), self.point, self._class_weights, augment
+            phase = self._prepared.enter(
+                self.point,
+                self._trains_head_alone,
+                self._class_weights,
+                self._accumulate,
+                self._kept_boundaries,
             )
+            self._phase, self._loop = phase, phase.loop
         with self._timed("features"):
-            self._train = examples_at(split, self._train_images)
+            self._train = self._prepared.examples_at(phase.split, self._train_images)
             self._validation: Examples | None = None
             if self._validation_images is not None:
-                self._validation = examples_at(split, self._validation_images)
+                self._validation = self._prepared.examples_at(phase.split, self._validation_images)
+
+    @property
+    def _generators(self) -> list[keras.Variable]:
+        """States of the augmentation's random number generators."""
+        augment = self._prepared.augment
+        return augment.variables if augment else []
 
     def _keep_if_best(self, measurement: Measurement) -> None:
         metric, sign = self.objective.metric, 1 if self.objective.mode == "max" else -1
@@ -195,10 +209,10 @@ class Training:
             self._best_weights = self._weights()
 
     def _weights(self) -> list[np.ndarray]:
-        return [variable.numpy() for variable in self._kept]
+        return [variable.numpy() for variable in self._prepared.kept]
 
     def _set_weights(self, arrays: list[np.ndarray]) -> None:
-        for variable, array in zip(self._kept, arrays, strict=True):
+        for variable, array in zip(self._prepared.kept, arrays, strict=True):
             variable.assign(array)
 
     @contextmanager
@@ -214,53 +228,6 @@ class Training:
     def _take_seconds(self) -> dict[str, float]:
         taken, self._seconds = self._seconds, {}
         return taken
-
-
-def build_pretrained(point: Hyperparameters, classes: int) -> Network:
-    """Build a configuration with its pretrained weights, the head random.
-
-    Raises:
-        InputError: If the network cannot be built, or its weights cannot be had.
-    """
-    network = build_network(point, classes)
-    if network.backbone_layers:
-        features = network.backbone_layers[-1].output
-        load_pretrained(keras.Model(network.model.inputs, features), point)
-    return network
-
-
-def kept_weights(network: Network) -> list[keras.Variable]:
-    """Variables that training changes in any phase: the rest is as it was loaded.
-
-    Leaves the network thawed.
-    """
-    network.thaw()
-    changing = {id(v) for v in network.model.trainable_variables}
-    statistics = [
-        layer
-        for layer in network.model.layers
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
-    ]
-    changing |= {id(v) for layer in statistics for v in layer.variables}
-    seeds = [v for v in network.model.variables if "seed" in v.path]
-    changing |= {id(v) for v in seeds}
-    head = [
-        v
-        for layer in network.model.layers
-        if layer.name.startswith(PREFIX)
-        for v in layer.variables
-    ]
-    changing |= {id(v) for v in head}
-    return [v for v in network.model.variables if id(v) in changing]
-
-
-def _optimizer(point: Hyperparameters) -> keras.Optimizer:
-    decay = point.weight_decay or None
-    if point.optimizer == "sgd":
-        return keras.optimizers.SGD(
-            point.learning_rate, momentum=point.momentum or 0.0, weight_decay=decay
-        )
-    return keras.optimizers.Adam(point.learning_rate, weight_decay=decay)
 
 
 def _class_weights(point: Hyperparameters, labels: np.ndarray, classes: int) -> np.ndarray:

@@ -59,7 +59,7 @@ def draw_fine_tuning(
     """One quantity of the fine-tuning by epoch."""
     figure, axes = new_figure(2.6)
     axes.plot(epochs, values, "-o", color=BLUE, markersize=3.5)
-    axes.set_ylim(*sensible_limits(values))
+    axes.set_ylim(*sensible_limits(values, values))
     axes.set_title(title)
     epochs_below(axes)
     if is_share:

@@ -23,6 +23,7 @@ class Picture:
         caption: What to see in it, and how to read it.
         alt: What it says, for those who do not see it.
         draw: Draws it, within the style.
+        is_tall: Whether two others fit beside it, one above the other.
     """
 
     stem: str
@@ -30,6 +31,7 @@ class Picture:
     caption: str
     alt: str
     draw: Callable[[], Figure]
+    is_tall: bool = False
     kind: str = "picture"
 
 

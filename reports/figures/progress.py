@@ -32,9 +32,13 @@ _MANY_POINTS = 3000
 
 
 def draw_incumbent(
-    steps: Sequence[Step], marks: Sequence[RecipeMark], end: float, objective: Objective
+    steps: Sequence[Step],
+    marks: Sequence[RecipeMark],
+    end: float,
+    objective: Objective,
+    what: str = "search time",
 ) -> Figure:
-    """The best value so far by time at work, until `end` seconds, with the recipes' best epochs."""
+    """The best value so far by time or cost, until `end` seconds, with the recipes' best epochs."""
     figure, axes = new_figure(3.1 + 0.2 * math.ceil(len(marks) / 2))
     unit, divisor = _time_unit(end)
     times = [*(step.seconds / divisor for step in steps), end / divisor]
@@ -57,7 +61,7 @@ def draw_incumbent(
     always = [values[-1], *(mark.value for mark in marks)]
     axes.set_ylim(*sensible_limits(values, always))
     axes.set_xlim(left=0)
-    axes.set_xlabel(f"search time, {unit}")
+    axes.set_xlabel(f"{what}, {unit}")
     _name_metric(axes, objective)
     legend_below(figure, axes)
     return figure

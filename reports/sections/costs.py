@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from functools import partial
 
+from matplotlib.figure import Figure
+
 from reports import formats
 from reports.cost import STATES, Cost, cost, cost_sentence, cost_table
-from reports.document import Beside, Block, Section, TableBlock, Text
+from reports.curves import incumbents_by_cost, recipe_costs
+from reports.document import Beside, Block, Heading, Section, TableBlock, Text
 from reports.figures.costs import draw_cost
 from reports.figures.picture import Picture
+from reports.figures.progress import draw_incumbent
 from reports.run_data import RunData
+from reports.stages import stages_table
 
 
 def section(data: RunData) -> Section:
@@ -19,6 +24,10 @@ def section(data: RunData) -> Section:
         return Section("cost", "Cost", (Text(cost_sentence(spent)),))
     blocks: list[Block] = [Text(f"{cost_sentence(spent)} {_by_the_clock(data, spent)}")]
     blocks.append(Beside(_picture(spent), TableBlock(cost_table(spent))))
+    everything = TableBlock(stages_table(data))
+    picture = _result_by_cost(data, spent)
+    blocks.append(Heading("Result by cost", "result-by-cost"))
+    blocks.append(everything if picture is None else Beside(picture, everything))
     return Section("cost", "Cost", tuple(blocks))
 
 
@@ -30,6 +39,33 @@ def _by_the_clock(data: RunData, spent: Cost) -> str:
     if data.history.drivers > 1:
         text += f"; it was started {data.history.drivers} times"
     return f"{text}."
+
+
+def _result_by_cost(data: RunData, spent: Cost) -> Picture | None:
+    steps = incumbents_by_cost(data.history, data.objective)
+    if not steps:
+        return None
+    marks = recipe_costs(data)
+    name = formats.metric_name(data.objective)
+    first, last = steps[0], steps[-1]
+    values = [formats.metric(step.value, data.objective) for step in (first, last)]
+    recipes = ", ".join(
+        f"{m.recipe} {formats.metric(m.value, data.objective)} for {formats.duration(m.seconds)}"
+        for m in marks
+    )
+    alt = (
+        f"Step line of the best {name} by device-seconds: from {values[0]} to {values[1]} after "
+        f"{formats.duration(last.seconds)}. Recipes alone: {recipes or 'none has a result'}."
+    )
+    caption = (
+        f"Best {name} by the device-seconds of all trials until then, those of pruned and failed "
+        "ones included. A recipe stands where it would have been trained alone."
+    )
+
+    def draw() -> Figure:
+        return draw_incumbent(steps, marks, spent.total, data.objective, "device time")
+
+    return Picture("incumbent_by_cost", "Result by cost", caption, alt, draw)
 
 
 def _picture(spent: Cost) -> Picture:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from reports import formats
 from reports.data_table import data_table
-from reports.document import Beside, Block, Section, TableBlock, Text
+from reports.document import Beside, Block, Heading, Photographs, Section, TableBlock, Text
 from reports.figures.classes import draw_class_counts
 from reports.figures.picture import Picture
-from reports.result_files import DataSets
+from reports.photographs import Photograph
+from reports.preflight import Preflight, findings_table, sizes_table
+from reports.result_files import DataSets, Evaluation
 from reports.run_data import RunData
 
 
@@ -21,7 +25,44 @@ def section(data: RunData) -> Section:
     blocks.append(Text(_seal(data)))
     if data.sets is not None:
         blocks.append(Beside(_picture(data.sets), TableBlock(data_table(data.sets))))
+    blocks += _preflight(data)
+    if data.contact_sheet is not None:
+        blocks += [Heading("Images", "contact-sheet"), Photographs((_sheet(data.contact_sheet),))]
     return Section("data", "Data", tuple(blocks))
+
+
+def _preflight(data: RunData) -> list[Block]:
+    found = data.preflight
+    if found is None:
+        return []
+    blocks: list[Block] = [Heading("Preflight", "preflight"), Text(_leakage(found))]
+    blocks += [Text(data.without_folders(text)) for text in (*found.errors, *found.warnings)]
+    sizes = sizes_table(found)
+    if sizes is not None:
+        blocks.append(TableBlock(sizes))
+    return [*blocks, TableBlock(findings_table(found))]
+
+
+def _leakage(found: Preflight) -> str:
+    if found.leaks:
+        return (
+            f"{formats.sentence(formats.plural(found.leaks, 'group'))} of equal images stand in "
+            "more than one of the three sets, so that results on them flatter."
+        )
+    return (
+        "No image stands in more than one of the three sets: all were compared by their decoded "
+        "pixels."
+    )
+
+
+def _sheet(path: Path) -> Photograph:
+    return Photograph(
+        "contact_sheet",
+        "Random training images with their classes.",
+        "Contact sheet: random training images in rows, each with the name of its class.",
+        path,
+        width=1100,
+    )
 
 
 def _sizes(sets: DataSets) -> str:
@@ -44,7 +85,18 @@ def _seal(data: RunData) -> str:
         "The test set was sealed while the search ran: no trial has seen it, and everything was "
         "chosen on the validation set. It was opened on "
         f"{formats.moment(data.test.opened)}, for {formats.plural(len(data.test.models), 'model')} "
-        f"and {data.test.images:,} images."
+        f"and {data.test.images:,} images.{_again(data.test)}"
+    )
+
+
+def _again(test: Evaluation) -> str:
+    """What opening it more than once costs is said for as long as there is a report."""
+    if not test.again:
+        return ""
+    times = ", ".join(map(formats.moment, test.again))
+    return (
+        f" It was opened again on purpose ({times}): whoever chose between models by what they saw "
+        "has chosen on the test set, and these figures flatter."
     )
 
 

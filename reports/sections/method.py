@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shlex
 
+from reports.approximations import approximations
 from reports.document import Block, Code, Heading, Section, TableBlock, Text
+from reports.hardware import hardware
 from reports.run_data import RunData
 from reports.table import Cell, Column, Table, row
-from reports.trial_tables import failures_table
+from reports.trial_tables import attempts_table, failures_table
 
 
 def section(data: RunData) -> Section:
-    """Settings, versions, seeds, failed trials, commands."""
+    """Commands, seeds, what was approximate, what failed, hardware, versions, settings."""
     blocks: list[Block] = [
         Heading("Commands", "commands"),
         Text("With the settings below saved as study.yaml:"),
@@ -21,8 +23,14 @@ def section(data: RunData) -> Section:
             f"Study {data.study.seed}, split of the data {data.study.dataset.seed}; the seed of "
             "each trial is in the table of trials."
         ),
-        Heading("Failed trials", "failed"),
+        Heading("What was approximate", "approximate"),
+        *(Text(text) for text in approximations(data)),
+        Heading("What failed, and why", "failed"),
         TableBlock(failures_table(data)),
+        TableBlock(attempts_table(data)),
+        *(Text(f"Noted by the search: {data.without_folders(text)}") for text in data.remarks),
+        Heading("Hardware", "hardware"),
+        Text(hardware(data)),
         Heading("Versions", "versions"),
         TableBlock(versions_table(data)),
         Heading("Settings", "settings"),

@@ -13,25 +13,38 @@ from reports.confusion import (
     confused_pairs_table,
     confusion,
 )
-from reports.document import Beside, Block, Gallery, Section, TableBlock, Text
+from reports.document import (
+    Beside,
+    Block,
+    Gallery,
+    Heading,
+    Photographs,
+    Section,
+    TableBlock,
+    Text,
+)
 from reports.figures.classes import draw_confusion
 from reports.figures.picture import Picture
+from reports.photographs import MOST
+from reports.predictions import Predictions
 from reports.result_files import EvaluatedModel
 from reports.run_data import RunData
+from reports.tested import tested_model
+from reports.worst_images import worst_images_table
 
 
 def section(data: RunData) -> Section:
-    """Confusion matrix, scores by class, and the pairs confused most often."""
+    """Confusion, scores by class, pairs confused most often, worst images, Grad-CAM."""
     return Section("errors", "Errors", tuple(_blocks(data)))
 
 
 def _blocks(data: RunData) -> list[Block]:
     if data.test is None:
         return [Text("The test set is still sealed, so nothing is known of errors on it.")]
-    model = data.test.in_role("final") or data.test.in_role("winner")
-    predictions = data.predictions.get(model.name) if model else None
-    if model is None or predictions is None:
+    found = tested_model(data)
+    if found is None:
         return [Text("The predictions for each test image are not on file.")]
+    model, predictions = found
     matrix = confusion(predictions, data.test.classes)
     wrong = int(np.sum(~predictions.is_right))
     share = formats.percent(wrong / max(1, len(predictions.images)))
@@ -43,7 +56,47 @@ def _blocks(data: RunData) -> list[Block]:
             TableBlock(class_scores_table(predictions, data.test.classes)),
             TableBlock(confused_pairs_table(matrix)),
         ),
+        Heading("Worst images", "worst"),
+        *_worst(data, predictions),
+        Heading("Where the model looked", "gradcam"),
+        *_looked(data),
     ]
+
+
+def _worst(data: RunData, predictions: Predictions) -> list[Block]:
+    classes = data.test.classes if data.test else ()
+    shown = [
+        one.photograph(f"mistake_{index:02d}", "Picture")
+        for index, one in enumerate(data.mistaken[:MOST], start=1)
+    ]
+    table = TableBlock(worst_images_table(predictions, classes))
+    return [Photographs(tuple(shown)), table] if shown else [table]
+
+
+def _looked(data: RunData) -> list[Block]:
+    if not data.explained:
+        return [
+            Text(
+                "There are no Grad-CAM pictures in the run: thawtune evaluate makes them, of "
+                "networks that have convolutions."
+            )
+        ]
+    shown = [
+        (one.is_right, one.photograph(f"gradcam_{index:02d}", "Grad-CAM picture"))
+        for index, one in enumerate(data.explained[:MOST], start=1)
+    ]
+    blocks: list[Block] = [
+        Text(
+            "Each picture has the test image on the left, and on the right the same with the heat "
+            "of the predicted class on it (Grad-CAM, Selvaraju et al., ICCV 2017): what is hot "
+            "spoke for that class. It shows where the evidence lay, not why it was enough."
+        )
+    ]
+    for is_right, title in ((False, "Wrong cases, the worst first"), (True, "Right cases")):
+        photographs = tuple(photo for right, photo in shown if right is is_right)
+        if photographs:
+            blocks += [Text(f"{title}:"), Photographs(photographs)]
+    return blocks
 
 
 def _which(model: EvaluatedModel) -> str:

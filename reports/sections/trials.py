@@ -1,45 +1,39 @@
-"""The section about the search: every trial."""
+"""The section about the search: every trial, and what became of it."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from matplotlib.figure import Figure
 
 from reports import formats
 from reports.answer import trial_states
 from reports.curves import validation_curves
-from reports.document import Beside, Block, Gallery, Heading, Section, TableBlock, Text
+from reports.document import Beside, Block, Heading, Section, TableBlock, Text
 from reports.figures.picture import Picture
 from reports.figures.progress import draw_validation_curves
-from reports.figures.slices import draw_slice
+from reports.figures.rungs import draw_rungs
 from reports.run_data import RunData
-from reports.slices import Slice, slices
+from reports.rungs import FAILED, STOPPED, WENT_ON, Rung, rung_name, rungs, rungs_table
+from reports.sections import finalists, hyperparameters
 from reports.trial_tables import incumbents_table, trials_table
 
 
 def section(data: RunData) -> Section:
-    """Curves, incumbents, slices and the table of trials."""
-    trials = list(data.history.trials.values())
-    if not trials:
+    """Curves, incumbents, rungs, what mattered, finalists and the table of trials."""
+    if not data.trials:
         return Section("search", "Search", (Text("No trial has been started yet."),))
     blocks: list[Block] = [Text(_budget(data)), _curves(data)]
-    pictures = tuple(_slice_picture(data, one) for one in slices(data))
-    blocks.append(Heading("By hyperparameter", "slices"))
-    if pictures:
-        blocks += [Text(_how_to_read(data)), Gallery(pictures)]
-    else:
-        blocks.append(Text("No trial has a result, so there is nothing to compare."))
+    blocks += [Heading("Rungs", "rungs"), *_rungs(data)]
+    blocks += [Heading("Finalists", "finalists"), *finalists.blocks(data)]
+    blocks += hyperparameters.blocks(data)
     blocks += [Heading("Trials", "trials"), TableBlock(trials_table(data))]
     return Section("search", "Search", tuple(blocks))
 
 
 def _budget(data: RunData) -> str:
     budget = data.study.budget
-    trials = list(data.history.trials.values())
     return (
-        f"{len(trials):,} of {formats.plural(budget.trials, 'trial')} that the budget allows: "
-        f"{trial_states(trials)}. The scheduler stops weak trials from epoch "
+        f"{len(data.trials):,} of {formats.plural(budget.trials, 'trial')} that the budget allows: "
+        f"{trial_states(data.trials)}. The scheduler stops weak trials from epoch "
         f"{budget.grace_period} on, reduction factor {budget.reduction_factor:g}, and lets none "
         f"run beyond epoch {budget.max_epochs}."
     )
@@ -66,34 +60,30 @@ def _curves(data: RunData) -> Block:
     return Beside(picture, TableBlock(incumbents_table(data)))
 
 
-def _how_to_read(data: RunData) -> str:
-    return (
-        f"The best {formats.metric_name(data.objective)} of each trial by one searched "
-        "hyperparameter at a time; all others differ too. Pruned trials had fewer epochs. Failed "
-        "trials are crosses on the bad edge, whatever they reported before. Choices are spread "
-        "sideways only to be told apart."
+def _rungs(data: RunData) -> list[Block]:
+    found = rungs(data)
+    text = (
+        "At a rung a trial goes on if it is among the best of those that came there before it; so "
+        "early ones pass more easily than late ones."
     )
+    if data.study.budget.promote:
+        text = "At a rung a trial waits until it is among the best of those that came there."
+    if data.study.recipes:
+        text += " Recipes count in the rungs but are never stopped."
+    return [Text(text), Beside(_rungs_picture(found), TableBlock(rungs_table(found)))]
 
 
-def _slice_picture(data: RunData, one: Slice) -> Picture:
-    winner = data.winner.number if data.winner else None
-    title = formats.sentence(one.name.replace("_", " "))
-    values = [(y, trial) for y, trial in zip(one.y, one.trials, strict=True) if y is not None]
-    alt = f"Points of the best {formats.metric_name(data.objective)} by {title.lower()}"
-    alt += f", {formats.plural(len(values), 'trial')}"
-    if values:
-        pick: Callable[..., tuple[float, int]] = max if data.objective.mode == "max" else min
-        value, trial = pick(values)
-        point = getattr(data.history.trials[trial].point, one.name)
-        best = formats.metric(value, data.objective)
-        alt += f"; the best, {best}, is at {formats.hyperparameter(point)}"
-    caption = f"{formats.plural(len(one.trials), 'trial')} with this hyperparameter."
-    if one.is_log:
-        caption += " Logarithmic axis."
+def _rungs_picture(found: list[Rung]) -> Picture:
+    listed = "; ".join(
+        f"{rung_name(rung, found)}: {rung.reached:,} reached, {rung.fates[WENT_ON]:,} went on, "
+        f"{rung.fates[STOPPED]:,} stopped, {rung.fates[FAILED]:,} failed"
+        for rung in found
+    )
     return Picture(
-        f"slice_{one.name}",
-        title,
-        caption,
-        f"{alt}.",
-        lambda: draw_slice(one, winner, data.objective),
+        "rungs",
+        "Rung survival",
+        "Trials by the last rung they reached and what became of them before the next; the figure "
+        "at the end of a bar is how many came so far.",
+        f"Bars of trials by rung. {listed}.",
+        lambda: draw_rungs(found),
     )

@@ -1,24 +1,30 @@
 """The events of a ledger: plain records with a name, a time and, where they concern one, a trial.
 
-study_opened     version, study, hash, versions
-driver_started   host, pid
-trial_proposed   trial, recipe, hyperparameters, seed
-trial_started    trial, node, total_params, trainable_params, resumed
-trial_measured   trial, measurement
-trial_ended      trial, state, reason, error
-driver_stopped   reason
+study_opened        version, study, hash, versions
+study_changed       hash (more trials, more time, other resources: what resuming allows)
+driver_started      host, pid
+trial_proposed      trial, recipe, hyperparameters, seed, finalist_of
+trial_started       trial, node, total_params, trainable_params, resumed, attempt, accumulate,
+                    damaged
+trial_measured      trial, measurement
+trial_checkpointed  trial, epoch, bytes
+trial_paused        trial, epoch
+attempt_failed      trial, reason, error (the trial is tried again)
+trial_ended         trial, state, reason, error
+noted               text
+driver_stopped      reason
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.measurement import Measurement
 
-VERSION = 1
+VERSION = 2
 """Of the ledger's form; a reader refuses a newer one."""
 
 RUNNING, COMPLETE, PRUNED, FAIL = "RUNNING", "COMPLETE", "PRUNED", "FAIL"
@@ -37,6 +43,11 @@ def study_opened(study: str, study_hash: str, versions: dict[str, str]) -> Event
     return _event("study_opened", version=VERSION, study=study, hash=study_hash, versions=versions)
 
 
+def study_changed(study_hash: str) -> Event:
+    """The study is gone on with in another form."""
+    return _event("study_changed", hash=study_hash)
+
+
 def driver_started(host: str, pid: int) -> Event:
     """A process drives the run from now on."""
     return _event("driver_started", host=host, pid=pid)
@@ -47,17 +58,46 @@ def driver_stopped(reason: str) -> Event:
     return _event("driver_stopped", reason=reason)
 
 
-def trial_proposed(trial: int, recipe: str | None, point: Hyperparameters, seed: int) -> Event:
-    """A configuration is to be tried."""
+def trial_proposed(
+    trial: int,
+    recipe: str | None,
+    point: Hyperparameters,
+    seed: int,
+    finalist_of: int | None = None,
+) -> Event:
+    """A configuration is to be tried; `finalist_of` is the trial that it repeats."""
     return _event(
-        "trial_proposed", trial=trial, recipe=recipe, hyperparameters=point.to_dict(), seed=seed
+        "trial_proposed",
+        trial=trial,
+        recipe=recipe,
+        hyperparameters=point.to_dict(),
+        seed=seed,
+        finalist_of=finalist_of,
     )
 
 
 def trial_started(
-    trial: int, node: str, total_params: int, trainable_params: int, resumed: int
+    trial: int,
+    node: str,
+    total_params: int,
+    trainable_params: int,
+    resumed: int,
+    attempt: int = 1,
+    accumulate: int = 1,
+    damaged: Sequence[str] = (),
 ) -> Event:
-    """A worker has built the trial's network; `resumed` is the epoch it goes on from, or 0."""
+    """A worker has built the trial's network.
+
+    Args:
+        trial: Its number.
+        node: Address of the machine.
+        total_params: Of the network.
+        trainable_params: Those trained in any phase.
+        resumed: The epoch it goes on from, or 0.
+        attempt: From 1; one more after each failure.
+        accumulate: Parts that a batch is taken in.
+        damaged: Checkpoints that could not be read, newest first.
+    """
     return _event(
         "trial_started",
         trial=trial,
@@ -65,12 +105,30 @@ def trial_started(
         total_params=total_params,
         trainable_params=trainable_params,
         resumed=resumed,
+        attempt=attempt,
+        accumulate=accumulate,
+        damaged=list(damaged),
     )
 
 
 def trial_measured(trial: int, measurement: Measurement) -> Event:
     """An epoch is done."""
     return _event("trial_measured", trial=trial, measurement=measurement.to_dict())
+
+
+def trial_checkpointed(trial: int, epoch: int, size: int) -> Event:
+    """The state after an epoch is on disk; `size` in bytes."""
+    return _event("trial_checkpointed", trial=trial, epoch=epoch, bytes=size)
+
+
+def trial_paused(trial: int, epoch: int) -> Event:
+    """The trial waits in a rung."""
+    return _event("trial_paused", trial=trial, epoch=epoch)
+
+
+def attempt_failed(trial: int, reason: str, error: str | None) -> Event:
+    """The trial was broken off and is tried again."""
+    return _event("attempt_failed", trial=trial, reason=reason, error=error)
 
 
 def trial_ended(trial: int, state: str, reason: str, error: str | None = None) -> Event:
@@ -82,6 +140,11 @@ def trial_ended(trial: int, state: str, reason: str, error: str | None = None) -
     if state not in STATES or state == RUNNING:
         raise ValueError(f"state is {state!r}, must be one of {STATES[1:]}")
     return _event("trial_ended", trial=trial, state=state, reason=reason, error=error)
+
+
+def noted(text: str) -> Event:
+    """Something that a reader of the run should know."""
+    return _event("noted", text=text)
 
 
 EventSink = Callable[[Event], None]

@@ -12,15 +12,38 @@ from spaces.study import Objective
 from trainables.measurement import KINDS, Measurement
 
 
+@dataclass(frozen=True)
+class Failure:
+    """An attempt at a trial that was broken off and made again.
+
+    Attributes:
+        epoch: Epochs that were known to be done.
+        reason: As in the states of trials.
+        error: What was said.
+    """
+
+    epoch: int
+    reason: str
+    error: str | None
+
+
 @dataclass
 class Trial:
-    """One configuration and all that happened to it."""
+    """One configuration and all that happened to it.
+
+    Attributes:
+        finalist_of: The trial that this one repeats with another seed.
+        resumed: Times that it went on from a checkpoint, pauses in a rung not counted.
+        checkpoints: Size in bytes of the state after an epoch, by epoch.
+        is_paused: Whether it waits in a rung.
+    """
 
     number: int
     recipe: str | None
     point: Hyperparameters
     seed: int
     proposed: float
+    finalist_of: int | None = None
     state: str = RUNNING
     reason: str | None = None
     error: str | None = None
@@ -31,6 +54,10 @@ class Trial:
     ended: float | None = None
     measurements: list[Measurement] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    checkpoints: dict[int, int] = field(default_factory=dict)
+    accumulate: int = 1
+    is_paused: bool = False
 
     @property
     def epochs(self) -> int:
@@ -41,6 +68,11 @@ class Trial:
     def is_over(self) -> bool:
         """Whether it has ended, in whatever state."""
         return self.state != RUNNING
+
+    @property
+    def is_never_stopped(self) -> bool:
+        """Whether it is trained to its end: a recipe, or a repeat of a finalist."""
+        return self.recipe is not None or self.finalist_of is not None
 
     def best(self, objective: Objective) -> Measurement | None:
         """The epoch with the best metric, the earliest of equals; None if there is none."""
@@ -83,6 +115,11 @@ class History:
         if handler is not None:
             handler(event)
 
+    @property
+    def searched(self) -> list[Trial]:
+        """The trials that are no repeats of finalists."""
+        return [trial for trial in self.trials.values() if trial.finalist_of is None]
+
     def in_state(self, *states: str) -> list[Trial]:
         """The trials in these states."""
         return [trial for trial in self.trials.values() if trial.state in states]
@@ -90,9 +127,9 @@ class History:
     def incumbent(self, objective: Objective, among: Iterable[Trial] | None = None) -> Trial | None:
         """The best trial so far, the earliest of equals; of `among` if that is given.
 
-        A trial that failed is never the incumbent.
+        A trial that failed is never the incumbent, nor is a repeat of a finalist.
         """
-        trials = self.trials.values() if among is None else among
+        trials = self.searched if among is None else among
         scored = [
             (trial, best)
             for trial in trials
@@ -114,9 +151,13 @@ class History:
         self.stopped = event
 
     def _on_trial_proposed(self, event: Event) -> None:
-        point = Hyperparameters.from_dict(event["hyperparameters"])
         self.trials[event["trial"]] = Trial(
-            event["trial"], event["recipe"], point, event["seed"], event["time"]
+            event["trial"],
+            event["recipe"],
+            Hyperparameters.from_dict(event["hyperparameters"]),
+            event["seed"],
+            event["time"],
+            event["finalist_of"],
         )
 
     def _on_trial_started(self, event: Event) -> None:
@@ -124,10 +165,22 @@ class History:
         trial.node = event["node"]
         trial.total_params = event["total_params"]
         trial.trainable_params = event["trainable_params"]
-        trial.resumed += bool(event["resumed"])
+        trial.accumulate = event["accumulate"]
+        trial.resumed += bool(event["resumed"]) and not trial.is_paused
+        trial.is_paused = False
         # Epochs after the checkpoint that it goes on from are trained, and will be told, again.
         del trial.measurements[event["resumed"] :]
         del trial.times[event["resumed"] :]
+
+    def _on_trial_checkpointed(self, event: Event) -> None:
+        self.trials[event["trial"]].checkpoints[event["epoch"]] = event["bytes"]
+
+    def _on_trial_paused(self, event: Event) -> None:
+        self.trials[event["trial"]].is_paused = True
+
+    def _on_attempt_failed(self, event: Event) -> None:
+        trial = self.trials[event["trial"]]
+        trial.failures.append(Failure(trial.epochs, event["reason"], event["error"]))
 
     def _on_trial_measured(self, event: Event) -> None:
         trial = self.trials[event["trial"]]

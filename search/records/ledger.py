@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -26,15 +28,26 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         whole = sum(len(line) for line, _ in _lines(path)) if path.exists() else 0
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)
         self._file.truncate(whole)
 
     def append(self, event: Event) -> None:
-        """Write an event and wait until it is on disk."""
-        line = json.dumps(_storable(event), allow_nan=False, separators=(",", ":"))
-        self._file.write(line.encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Write an event and wait until it is on disk.
+
+        Raises:
+            OSError: If it cannot be written; then nothing of it is in the file.
+        """
+        text = json.dumps(_storable(event), allow_nan=False, separators=(",", ":"))
+        line = text.encode() + b"\n"
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file.fileno())
+        except OSError:
+            with suppress(OSError):
+                self._file.truncate(end)
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -80,8 +93,14 @@ def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
                     f"{path} has version {event['version']}; this thawtune reads up to {VERSION}. "
                     "Upgrade it."
                 )
-            yield line, _restored(event)
+            yield line, _ADDED_SINCE_1.get(name, {}) | _restored(event)
 
+
+_ADDED_SINCE_1: dict[str, Event] = {
+    "trial_proposed": {"finalist_of": None},
+    "trial_started": {"attempt": 1, "accumulate": 1, "damaged": []},
+}
+"""What ledgers of version 1 leave unsaid."""
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 

@@ -58,6 +58,21 @@ class Run:
         return f"trial_{number:05d}"
 
     @property
+    def journal(self) -> Path:
+        """The Optuna study, for optuna-dashboard."""
+        return self.folder / "study.journal"
+
+    @property
+    def finalists(self) -> Path:
+        """The best trials, trained again with other seeds."""
+        return self.folder / "finalists.json"
+
+    @property
+    def importance(self) -> Path:
+        """Which hyperparameters mattered."""
+        return self.folder / "importance.json"
+
+    @property
     def data(self) -> Path:
         """Classes and their counts in each set."""
         return self.folder / "data.json"

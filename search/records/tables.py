@@ -40,11 +40,18 @@ TRIALS = pa.schema(
         ("total_params", pa.int64()),
         ("trainable_params", pa.int64()),
         ("resumed", pa.int64()),
+        ("attempts", pa.int64()),
+        ("accumulate", pa.int64()),
+        ("finalist_of", pa.int64()),
         ("seed", pa.int64()),
         ("error", pa.string()),
     ]
 )
-"""Columns of trials.parquet. `epochs` are those done; `max_epochs` the hyperparameter."""
+"""Columns of trials.parquet. `epochs` are those done; `max_epochs` the hyperparameter.
+
+`attempts` is 1 where nothing was lost; `accumulate` the parts that a batch was taken in;
+`finalist_of` the trial that this one repeats with another seed.
+"""
 
 EPOCHS = pa.schema(
     [
@@ -91,6 +98,9 @@ def _trial_row(trial: Trial, objective: Objective) -> dict[str, Any]:
         "total_params": trial.total_params,
         "trainable_params": trial.trainable_params,
         "resumed": trial.resumed,
+        "attempts": len(trial.failures) + 1,
+        "accumulate": trial.accumulate,
+        "finalist_of": trial.finalist_of,
         "seed": trial.seed,
         "error": trial.error,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from reports.build import build_report
 from reports.run_data import RunData, read_run
@@ -39,6 +41,7 @@ class RunMaker:
     def __init__(self, folder: Path, study: Study) -> None:
         self.run, self.study, self.time, self.trials = Run(folder), study, START, 0
         self.chance = random.Random(study.seed)
+        self.points: dict[int, Hyperparameters] = {}
         write_whole(self.run.study_file, study.to_yaml())
         self.ledger = Ledger(self.run.ledger)
         versions = {"thawtune": "0.1.0", "keras": "3.15.1", "tensorflow": "2.21.0"}
@@ -49,12 +52,16 @@ class RunMaker:
         self.time += seconds
         self.ledger.append(event | {"time": self.time})
 
-    def propose(self, recipe: str | None = None) -> tuple[int, Hyperparameters]:
-        """A trial of a recipe, or drawn at random."""
+    def propose(
+        self, recipe: str | None = None, finalist_of: int | None = None
+    ) -> tuple[int, Hyperparameters]:
+        """A trial of a recipe, drawn at random, or as another one with a new seed."""
         space = self.study.search_space
         point = self.study.recipe_points[recipe] if recipe else space.sample(self._draw)
+        point = point if finalist_of is None else self.points[finalist_of]
         number, self.trials = self.trials, self.trials + 1
-        self.write(events.trial_proposed(number, recipe, point, 100 + number), 0.1)
+        self.write(events.trial_proposed(number, recipe, point, 100 + number, finalist_of), 0.1)
+        self.points[number] = point
         trained = 12_810 + 90_000 * point.unfrozen_depth
         self.write(events.trial_started(number, "10.0.0.1", 3_426_474, trained, 0), 0.2)
         return number, point
@@ -177,10 +184,19 @@ def write_predictions(path: Path, accuracies: dict[str, float]) -> None:
             "image": [f"image {index:04d}" for index in range(360)],
             "label": label.astype(np.int64),
             "predicted": predicted.astype(np.int64),
-            "probabilities": [[0.1] * 10] * 360,
+            "probabilities": probabilities(predicted, label, hardness).tolist(),
         }
         tables.append(pa.table(columns))
     pq.write_table(pa.concat_tables(tables), path)
+
+
+def probabilities(predicted: np.ndarray, label: np.ndarray, hardness: np.ndarray) -> np.ndarray:
+    """Sure of what it predicts, less so of hard images; the true class comes second."""
+    sure = 0.99 - 0.35 * (hardness < 60)
+    shares = np.full((360, 10), 0.0)
+    shares[np.arange(360), label] = 1 - sure
+    shares[np.arange(360), predicted] = sure
+    return shares + (1 - shares.sum(axis=1, keepdims=True)) / 10
 
 
 FIXED: dict[str, Any] = {
@@ -283,8 +299,104 @@ def _nasty(folder: Path) -> Run:
     return maker.close(f"stopped {NASTY}")
 
 
+def _full(folder: Path) -> Run:
+    """A run that has every file which a report can be made of."""
+    maker = RunMaker(folder, digits(budget={"trials": 14, "max_epochs": 9}))
+    maker.search(14)
+    best = maker.history().incumbent(maker.study.objective).number
+    for finalist in (best, 0):
+        for _ in range(3):
+            trial, point = maker.propose(finalist_of=finalist)
+            maker.train(trial, point)
+            maker.end(trial)
+    trial = maker.history().trials[best + 1].number
+    maker.write(events.attempt_failed(trial, "worker_lost", "killed in /home/ann/x.py"))
+    maker.write(events.noted("Features are recomputed: /home/ann/cache was full."))
+    run = maker.close()
+    finish(run, {"final": 0.9889, "winner": 0.9833, "linear_probe": 0.9361, "two_phase": 0.95})
+    add_finalists(run, best)
+    write_json(run.importance, IMPORTANCE)
+    for name, count in (("gradcam", 5), ("mistakes", 3)):
+        add_pictures(run.folder / name, count)
+    Image.new("RGB", (1500, 600), "#88aacc").save(run.folder / "contact_sheet.png")
+    write_json(run.data, data_sets() | PREFLIGHT)
+    return run
+
+
+IMPORTANCE = {
+    "epoch": 3,
+    "trials": 14,
+    "parameters": [
+        {"name": "dropout", "mean": 0.2, "std": 0.3},
+        {"name": "learning_rate", "mean": 0.6, "std": 0.05},
+    ],
+}
+
+PREFLIGHT: dict[str, Any] = {
+    "sizes": {
+        "distinct": 4,
+        "quantiles": [0.0, 0.05, 0.5, 1.0],
+        "widths": [8, 9, 10, 12],
+        "heights": [7, 8, 8, 20],
+    },
+    "unreadable": [["a/broken.png", "truncated"]],
+    "mislabelled": [],
+    "ignored": [["notes.txt", "no image"]],
+    "empty_classes": ["ten"],
+    "duplicates": [
+        {"names": ["a", "b"], "sets": ["train", "train"], "classes": ["0", "0"]},
+        {"names": ["c", "d"], "sets": ["train", "test"], "classes": ["0", "1"]},
+    ],
+    "near_duplicates": [],
+    "errors": [],
+    "warnings": ["One image is in two sets."],
+}
+
+
+def add_finalists(run: Run, best: int) -> None:
+    """finalists.json as the search writes it, from the repeats in the ledger."""
+    data = read_run(run)
+
+    def finalist(name: str, trial: int, recipe: str | None, search: float) -> dict[str, Any]:
+        made = [t for t in data.repeats if t.finalist_of == trial]
+        metrics = [t.best(data.objective).val_accuracy for t in made]
+        values = [
+            {"seed": t.seed, "trial": t.number, "metric": m, "state": t.state}
+            for t, m in zip(made, metrics, strict=True)
+        ]
+        mean, std = float(np.mean(metrics)), float(np.std(metrics, ddof=1))
+        return {"name": name, "trial": trial, "recipe": recipe, "search": search} | {
+            "values": values, "mean": mean, "std": std,
+        }  # fmt: skip
+
+    top = data.history.trials[best].best(data.objective).val_accuracy
+    rows = [finalist(f"trial {best}", best, None, top)]
+    rows.append(finalist("linear_probe", 0, "linear_probe", 0.94))
+    write_json(
+        run.finalists,
+        {"metric": "val_accuracy", "seeds": 3, "finalists": rows, "chosen": best}
+        | {"selection_bias": top - rows[0]["mean"], "seconds": 33.1},
+    )
+
+
+def add_pictures(folder: Path, count: int) -> None:
+    """Pictures with their index, right and wrong in turn."""
+    folder.mkdir()
+    entries = []
+    for index in range(count):
+        file = f"{index + 1:04d}.png"
+        Image.new("RGB", (900, 450), (40 * index, 90, 160)).save(folder / file)
+        is_right = index % 2 == 0
+        entries.append(
+            {"file": file, "image": f"image {index:04d}", "label": "3", "probability": 0.9}
+            | {"predicted": "3" if is_right else "9", "right": is_right}
+        )
+    write_whole(folder / "index.json", json.dumps(entries))
+
+
 SHAPES: dict[str, Shape] = {
     "complete": _complete,
+    "full": _full,
     "minimising": _minimising,
     "under_way": _under_way,
     "nothing_finished": _nothing_finished,

@@ -60,9 +60,22 @@ def test_a_complete_run_has_every_figure_and_table(reported) -> None:
     fixed |= {"confusion_counts", "confusion_by_row", "learning_val_loss", "slice_learning_rate"}
     assert fixed <= stems
     assert {path.stem for path in (folder / "tables").iterdir()} == {
-        "data", "trials", "incumbents", "recipes", "class_scores", "confused_pairs", "cost",
-        "failures", "versions",
+        "data", "trials", "incumbents", "rungs", "models", "test_scores", "comparisons",
+        "class_scores", "confused_pairs", "worst_images", "cost", "stages", "failures", "versions",
     }  # fmt: skip
+
+
+def test_a_run_with_every_file_has_the_pictures_that_come_of_them(reported) -> None:
+    folder = reported("full")
+    stems = {path.stem for path in (folder / "figures").glob("*.svg")}
+    assert {"finalists", "importance", "parallel", "reliability", "rungs"} <= stems
+    assert {"incumbent_by_cost", "loss_learning_rate", "grid_learning_rate"} <= stems
+    photographs = {path.name for path in (folder / "figures").glob("*.jpg")}
+    assert len(photographs) == 5 + 3 + 1
+    markdown = (folder / "report.md").read_text(encoding="utf-8")
+    assert [name for name in photographs if f"(figures/{name})" not in markdown] == []
+    tables = {path.stem for path in (folder / "tables").iterdir()}
+    assert {"finalists", "importance", "preflight", "sizes", "attempts", "rungs"} <= tables
 
 
 def test_nothing_is_written_beside_the_report(failed) -> None:

@@ -8,6 +8,10 @@ from html.parser import HTMLParser
 
 import pytest
 
+from reports.page import render_page
+from reports.run_data import read_run
+from reports.writing import document_of
+
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 
 
@@ -66,11 +70,12 @@ def test_no_address_of_any_kind_is_in_it(reported, shape) -> None:
 def test_figures_say_in_words_what_they_show(page, shape) -> None:
     parsed = page(shape)
     drawings = [a for a in parsed.all("div") if a.get("class") == "drawing"]
-    assert len(drawings) == len(parsed.all("figure")) == len(parsed.all("figcaption"))
+    assert len(parsed.all("figure")) == len(parsed.all("figcaption"))
+    assert len(drawings) + len(parsed.all("img")) == len(parsed.all("figure"))
     assert all(a["role"] == "img" and len(a["aria-label"] or "") > 20 for a in drawings)
     for attributes in parsed.all("svg"):
         assert attributes["aria-hidden"] == "true"
-    assert all(a.get("alt") is not None for a in parsed.all("img"))
+    assert all(len(a["alt"] or "") > 20 for a in parsed.all("img"))
 
 
 def test_tables_have_scopes_and_scroll_in_a_box_of_their_own(page, shape) -> None:
@@ -104,7 +109,9 @@ def test_headings_are_in_order_and_have_anchors(page, shape) -> None:
     assert headings.count("h1") == 1
     assert headings[0] == "h1"
     sections = [a["id"] for a in parsed.all("h2") if "id" in a]
-    assert sections == ["data", "search", "recipes", "learning", "errors", "cost", "method"]
+    assert sections == [
+        "data", "search", "models", "learning", "errors", "calibration", "cost", "method",
+    ]  # fmt: skip
     assert all("id" in a for a in parsed.all("h3"))
 
 
@@ -134,9 +141,36 @@ def test_a_missing_value_is_never_nan(page, shape) -> None:
             "all_failed",
             ["Every one of the 3 trials failed", "100.0\u00a0% into trials that failed"],
         ),
+        (
+            "full",
+            [
+                "selection bias",
+                "Learning rate mattered most",
+                "epoch 3",
+                "1 group of equal images",
+                "One image is in two sets.",
+                "Noted by the search: Features are recomputed: …/cache",
+                "Right cases:",
+                "expected calibration error",
+            ],
+        ),
         ("complete", ["It was opened on 2026-01-05", "thawtune search study.yaml --run run-1"]),
     ],
 )
 def test_each_shape_says_what_it_is(page, name, sentences) -> None:
     text = page(name).text
     assert [sentence for sentence in sentences if sentence not in text] == []
+
+
+def test_tables_of_more_than_two_rows_can_be_sorted(page) -> None:
+    parsed = page("complete")
+    sortable = [a for a in parsed.all("table") if a.get("class") == "sortable"]
+    assert len(sortable) >= 8
+
+
+def test_only_a_page_that_is_watched_loads_itself_anew(runs, reported) -> None:
+    document = document_of(read_run(runs["under_way"]))
+    drawings = {picture.stem: "<svg></svg>" for picture in document.pictures()}
+    refresh = '<meta http-equiv="refresh" content="5">'
+    assert refresh in render_page(document, drawings, refresh=5)
+    assert "refresh" not in (reported("under_way") / "index.html").read_text(encoding="utf-8")

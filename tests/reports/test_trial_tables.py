@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from reports.trial_tables import failures_table, incumbents_table, recipes_table, trials_table
+from reports.run_data import read_run
+from reports.trial_tables import attempts_table, failures_table, incumbents_table, trials_table
+from search.records import events
 
 
 def column(table, name) -> list:
@@ -39,16 +41,6 @@ def test_incumbents_only_get_better(read) -> None:
     assert incumbents_table(read("all_failed")).rows == ()
 
 
-def test_recipes_stand_beside_the_winner(read) -> None:
-    table = recipes_table(read("complete"))
-    assert column(table, "name") == ["winner", "linear_probe", "two_phase"]
-    assert column(table, "test_accuracy") == [0.9833, 0.9361, 0.95]
-    table = recipes_table(read("one_trial"))
-    assert column(table, "state") == ["COMPLETE", "COMPLETE", "not tried yet"]
-    assert column(table, "test_accuracy") == [None, None, None]
-    assert column(recipes_table(read("empty")), "name") == ["linear_probe", "two_phase"]
-
-
 def test_failures_have_reason_and_error_without_folders(read) -> None:
     table = failures_table(read("nasty"))
     (error,) = column(table, "error")
@@ -56,3 +48,31 @@ def test_failures_have_reason_and_error_without_folders(read) -> None:
     assert "…/loop.py" in error
     assert "ann" not in error
     assert failures_table(read("one_trial")).rows == ()
+
+
+def test_attempts_that_were_broken_off_are_told_by_trial(make_run, read) -> None:
+    maker = make_run()
+    trial, point = maker.propose()
+    maker.measure(trial, 1, 0.9)
+    maker.write(events.attempt_failed(trial, "out_of_memory", "OOM in /home/ann/x.py"))
+    maker.train(trial, point, 2)
+    maker.end(trial)
+    table = attempts_table(read_run(maker.close()))
+    assert [cell.value for cell in table.rows[0].cells] == [
+        0, 1, "out_of_memory", "OOM in …/x.py", "COMPLETE",
+    ]  # fmt: skip
+    assert attempts_table(read("complete")).rows == ()
+
+
+def test_repeats_of_finalists_are_no_trials_of_the_search(make_run) -> None:
+    maker = make_run()
+    first, _ = maker.propose()
+    maker.measure(first, 1, 0.9)
+    maker.end(first)
+    again, _ = maker.propose(finalist_of=first)
+    maker.measure(again, 1, 0.95)
+    maker.end(again)
+    data = read_run(maker.close())
+    assert column(trials_table(data), "trial") == [first]
+    assert [trial.number for trial in data.repeats] == [again]
+    assert data.winner.number == first

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+import io
 
-from search.describing import describe_study
+import pytest
+from rich.console import Console
+
+from search.describing import describe_study, render
 from spaces.study_file import find_study, load_study, study_names
 
 # Total and trained parameters, of phase one where there are two; None where no report gives it.
@@ -45,3 +48,22 @@ def test_frozen_convolutions_and_frozen_dense_layers_share_out_alexnet() -> None
     dense = describe_study("caltech101", "alexnet_fc_only")["trainable_params"]
     convolutions = describe_study("caltech101", "alexnet_conv_only")["trainable_params"]
     assert dense + convolutions == 57_417_637
+
+
+def test_a_study_has_a_plan_and_a_recipe_has_none() -> None:
+    study = find_study("digits")
+    plan = describe_study(str(study), None)["plan"]
+    assert plan["images"] == 1437
+    kept = {depth: row["shape"] for row in plan["rows"] if row["kept"] for depth in row["depths"]}
+    assert tuple(kept["head"]) == (1280,)
+    assert "plan" not in describe_study(str(study), "linear_probe")
+
+
+def test_without_data_the_plan_says_that_sizes_are_not_known() -> None:
+    described = describe_study("flowers", None)
+    assert described["plan"]["images"] is None
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(render(described))
+    said = " ".join(console.export_text().split())
+    assert "number of images not known" in said
+    assert "augmented images are new in each epoch" in said

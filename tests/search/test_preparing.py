@@ -9,6 +9,7 @@ from rich.console import Console
 
 from search import preparing
 from search.records.ledger import read_ledger
+from search.records.run import write_json
 from spaces.errors import DataError, InputError, RunStateError
 from spaces.study_file import load_study
 
@@ -57,6 +58,7 @@ def test_there_is_nothing_to_resume_where_there_is_no_run(study, tmp_path):
         prepare(tmp_path / "run", study, None, resume=True)
     assert not (tmp_path / "run").exists()
     (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "holiday.jpg").touch()
     with pytest.raises(RunStateError, match="is not a run"):
         prepare(tmp_path / "other", study, None, resume=True)
 
@@ -103,7 +105,6 @@ def test_trials_and_time_may_change(tiny_study, study, tmp_path):
         ("subset: 300", "subset: 200"),
         ("max_epochs: 3", "max_epochs: 4"),
         ("grace_period: 1", "grace_period: 2"),
-        ("cpu: 1", "cpu: 2"),
         ("resources:", "seed: 5\nresources:"),
         ("  hidden:", "  wide:"),
     ],
@@ -118,6 +119,36 @@ def test_anything_else_may_not(tiny_study, study, tmp_path, old, new):
     assert any(line.strip().startswith("-") for line in differences)
     assert any(line.strip().startswith("+") for line in differences)
     assert run.study_file.read_bytes() == before
+
+
+def test_the_machine_may_change_and_the_place_of_the_data(tiny_study, study, tmp_path):
+    run, _ = prepare(tmp_path / "run", study, None, resume=False)
+    other = changed(tiny_study, "cpu: 1", "cpu: 2\nfinalists: {count: 1}")
+    _, to_run = prepare(tmp_path / "run", other, None, resume=True)
+    assert (to_run.resources.cpu, to_run.finalists.count) == (2, 1)
+    assert [event["event"] for event in read_ledger(run.ledger)] == [
+        "study_opened",
+        "study_changed",
+    ]
+
+
+def test_other_images_are_refused(study, tmp_path):
+    run, _ = prepare(tmp_path / "run", study, None, resume=False)
+    data = run.read_json(run.data)
+    write_json(run.data, data | {"fingerprint": "0" * 64})
+    with pytest.raises(RunStateError, match="images or their labels have changed"):
+        prepare(tmp_path / "run", study, None, resume=True)
+
+
+@pytest.mark.parametrize("left", [[], ["study.yaml"], ["study.yaml", "data.json", "ledger.jsonl"]])
+@pytest.mark.parametrize("resume", [True, False])
+def test_what_was_killed_before_it_began_is_begun(study, tmp_path, left, resume):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in left:
+        (folder / name).touch()
+    run, _ = prepare(folder, study, None, resume=resume)
+    assert len(read_ledger(run.ledger)) == 1
 
 
 def test_a_change_of_comments_and_order_is_none(tiny_study, study, tmp_path):

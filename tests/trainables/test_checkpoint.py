@@ -1,101 +1,121 @@
-"""Checkpoints: what is saved is what is loaded, and a damaged one is refused or passed over."""
+"""Checkpoints: what is written is read, what is damaged is passed over, nothing half is left."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from spaces.errors import RunStateError
-from trainables.checkpoint import latest_checkpoint, load_state, save_state
+from trainables.checkpoint import Checkpoints
 
 STATE = {
     "epoch": np.array(3),
-    "weight/0": np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32),
-    "schedule": np.array([np.inf, np.nan, -0.0, 1e-300]),
-    "seeds": np.array([7, 2**32 - 1], np.uint32),
-    "empty": np.zeros((0, 5), np.float32),
+    "weight/0": np.linspace(0, 1, 7, dtype=np.float32).reshape(1, 7),
+    "empty": np.zeros((0, 2), np.float32),
+    "best": np.array([2.0, np.nan, 0.5]),
 }
 
 
-def checkpoint(folder, number, state=STATE):
-    path = folder / f"checkpoint_{number:06d}"
-    path.mkdir(parents=True)
-    save_state(path, state)
-    return path
+@pytest.fixture
+def checkpoints(tmp_path: Path) -> Checkpoints:
+    return Checkpoints(str(tmp_path / "trial_00000"))
 
 
-def test_what_is_saved_is_what_is_loaded(tmp_path):
-    save_state(tmp_path, STATE)
-    loaded = load_state(tmp_path)
-    assert set(loaded) == set(STATE)
+def test_what_is_saved_is_loaded(checkpoints):
+    size = checkpoints.save(3, STATE)
+    loaded = checkpoints.load(3)
+    assert loaded.keys() == STATE.keys()
     for name, array in STATE.items():
-        assert loaded[name].dtype == array.dtype
         np.testing.assert_array_equal(loaded[name], array)
+        assert loaded[name].dtype == array.dtype
+    assert [path.name for path in Path(checkpoints.folder).iterdir()] == ["epoch_00003.npz"]
+    assert size == Path(checkpoints.folder, "epoch_00003.npz").stat().st_size
 
 
-def test_what_is_saved_anew_replaces_the_old(tmp_path):
-    save_state(tmp_path, STATE)
-    save_state(tmp_path, {"epoch": np.array(9)})
-    assert list(load_state(tmp_path)) == ["epoch"]
+def test_saving_an_epoch_again_replaces_it(checkpoints):
+    checkpoints.save(1, STATE)
+    checkpoints.save(1, {"epoch": np.array(9)})
+    assert list(checkpoints.load(1)) == ["epoch"]
 
 
-def test_code_is_not_loaded(tmp_path):
-    np.savez(tmp_path / "state.npz", epoch=np.array([object()], object))
+def test_objects_are_not_saved(checkpoints):
+    with pytest.raises(ValueError, match="pickle"):
+        checkpoints.save(1, {"epoch": np.array([object()], object)})
+    assert checkpoints.epochs == []
+
+
+def test_the_newest_is_taken_up_to_an_epoch(checkpoints):
+    for epoch in (2, 10, 100):
+        checkpoints.save(epoch, {"epoch": np.array(epoch)})
+    assert checkpoints.epochs == [2, 10, 100]
+    for until, expected in ((None, 100), (100, 100), (99, 10), (2, 2)):
+        state, damaged = checkpoints.newest(until)
+        assert (int(state["epoch"]), damaged) == (expected, [])
+    assert checkpoints.newest(until=1) == (None, [])
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "flipped", "not an archive", "gone"])
+def test_what_is_damaged_is_named_and_passed_over(checkpoints, damage):
+    checkpoints.save(4, STATE)
+    checkpoints.save(5, STATE)
+    path = Path(checkpoints.folder, "epoch_00005.npz")
+    content = bytearray(path.read_bytes())
+    match damage:
+        case "cut":
+            path.write_bytes(content[: len(content) // 2])
+        case "empty":
+            path.write_bytes(b"")
+        case "flipped":
+            where = bytes(content).index(STATE["weight/0"].tobytes())
+            content[where + 5] ^= 0xFF
+            path.write_bytes(content)
+        case "not an archive":
+            path.write_bytes(b"\x80\x04K\x01.")
+        case "gone":
+            path.unlink()
+    state, said = checkpoints.newest()
+    np.testing.assert_array_equal(state["weight/0"], STATE["weight/0"])
+    assert len(said) == (damage != "gone")
+    assert all("epoch_00005.npz cannot be read" in sentence for sentence in said)
     with pytest.raises(RunStateError, match="cannot be read"):
-        load_state(tmp_path)
+        checkpoints.load(5)
 
 
-def test_code_is_not_saved(tmp_path):
-    with pytest.raises(ValueError, match="pickle|Object"):
-        save_state(tmp_path, {"epoch": np.array([object()], object)})
+def test_where_nothing_is_whole_there_is_no_state(checkpoints):
+    assert checkpoints.newest() == (None, [])
+    checkpoints.save(1, STATE)
+    Path(checkpoints.folder, "epoch_00001.npz").write_bytes(b"PK")
+    state, said = checkpoints.newest()
+    assert state is None
+    assert len(said) == 1
 
 
-def test_a_missing_one_is_refused(tmp_path):
-    with pytest.raises(RunStateError, match="cannot be read"):
-        load_state(tmp_path)
+def test_what_is_left_of_a_writer_that_was_killed_does_not_count(checkpoints):
+    checkpoints.save(1, STATE)
+    Path(checkpoints.folder, ".epoch_00002").write_bytes(b"PK\x03\x04 half")
+    assert checkpoints.epochs == [1]
+    checkpoints.save(2, STATE)
+    assert sorted(p.name for p in Path(checkpoints.folder).iterdir()) == [
+        "epoch_00001.npz",
+        "epoch_00002.npz",
+    ]
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
-def test_one_that_was_cut_off_is_refused(tmp_path, share):
-    save_state(tmp_path, STATE)
-    file = tmp_path / "state.npz"
-    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
-    with pytest.raises(RunStateError, match=str(tmp_path)):
-        load_state(tmp_path)
+def test_old_and_untrue_ones_are_removed(checkpoints):
+    for epoch in range(1, 6):
+        checkpoints.save(epoch, {"epoch": np.array(epoch)})
+    checkpoints.keep_newest(3)
+    assert checkpoints.epochs == [3, 4, 5]
+    checkpoints.remove_after(4)
+    assert checkpoints.epochs == [3, 4]
+    checkpoints.remove()
+    checkpoints.remove()
+    assert not Path(checkpoints.folder).exists()
 
 
-def test_one_that_was_altered_is_refused(tmp_path):
-    save_state(tmp_path, STATE)
-    file = tmp_path / "state.npz"
-    content = file.read_bytes()
-    weight = STATE["weight/0"].tobytes()
-    assert weight in content
-    file.write_bytes(content.replace(weight, weight[::-1]))
-    with pytest.raises(RunStateError, match="cannot be read"):
-        load_state(tmp_path)
-
-
-class TestLatest:
-    def test_it_is_the_highest_number(self, tmp_path):
-        for number in (2, 10, 9):
-            checkpoint(tmp_path, number)
-        assert latest_checkpoint(tmp_path).name == "checkpoint_000010"
-
-    def test_one_that_was_cut_off_is_passed_over(self, tmp_path):
-        checkpoint(tmp_path, 1)
-        torn = checkpoint(tmp_path, 2) / "state.npz"
-        torn.write_bytes(torn.read_bytes()[:-30])
-        assert latest_checkpoint(tmp_path).name == "checkpoint_000001"
-
-    def test_one_without_its_file_is_passed_over(self, tmp_path):
-        checkpoint(tmp_path, 1)
-        (tmp_path / "checkpoint_000002").mkdir()
-        assert latest_checkpoint(tmp_path).name == "checkpoint_000001"
-
-    def test_other_folders_are_none(self, tmp_path):
-        (tmp_path / "logs").mkdir()
-        save_state(tmp_path / "logs", STATE)
-        assert latest_checkpoint(tmp_path) is None
-
-    def test_a_trial_without_a_folder_has_none(self, tmp_path):
-        assert latest_checkpoint(tmp_path / "nowhere") is None
+def test_what_cannot_be_written_says_so_and_leaves_no_checkpoint(tmp_path):
+    (tmp_path / "trial").write_text("a file where the folder should be")
+    with pytest.raises(OSError, match="trial"):
+        Checkpoints(str(tmp_path / "trial")).save(1, STATE)

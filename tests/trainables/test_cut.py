@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from trainables.cut import cut
+from trainables.cut import cut, cuts
 from trainables.head import PREFIX
 from trainables.network import Network, build_network
 
@@ -173,7 +173,90 @@ def test_what_the_head_begins_with_decides(values, name):
     assert cut(whole(truncation_layer="block2_pool", **values)).name == name
 
 
-def test_below_dropout_that_a_backbone_has_itself():
-    """AlexNet drops before its first dense layer, whether that is trained or not."""
-    model = build_network(Hyperparameters(backbone="AlexNet", weights="none"), 4).model
-    assert cut(model).name == "conv5_flatten"
+def alexnet(depth):
+    point = Hyperparameters(backbone="AlexNet", weights="none", unfrozen_depth=depth)
+    return build_network(point, 4).model
+
+
+@pytest.mark.parametrize(
+    ("depth", "name"), [(0, "fc7_relu"), (1, "fc6_relu"), (2, "conv5_flatten")]
+)
+def test_dropout_of_a_backbone_is_off_below_the_boundary_alone(depth, name):
+    """Dropout right before a thawed layer is that layer's, and stays on."""
+    model = alexnet(depth)
+    assert cut(model).name == name
+    rates = [x.rate for x in model.layers if isinstance(x, keras.layers.Dropout)]
+    assert [rate > 0 for rate in rates] == [depth > 1, depth > 0]
+
+
+@pytest.fixture(scope="module")
+def stochastic(make_images):
+    point = Hyperparameters(backbone="EfficientNetB0", weights="none", image_size=64, dropout=0.5)
+    network = build_network(point, 4)
+    calibrate(network.model, make_images(8, size=64).pixels.astype(np.float32))
+    return network
+
+
+@pytest.mark.parametrize("depth", [11, 5, 0])
+def test_stochastic_depth_below_the_boundary_is_off_and_above_it_is_on(
+    stochastic, make_images, depth
+):
+    """The graph uncut and both its parts take the same step, whatever it was cut for before."""
+    thawed = at(stochastic, depth)
+    split = cut(thawed.model)
+    drops = {x.name: x.rate > 0 for x in split.above.layers if x.name.endswith("_drop")}
+    assert any(drops.values()) == (depth > 5)
+    pixels = make_images(3, size=64, seed=1).pixels.astype(np.float32)
+    seeds = [
+        x.seed_generator.state
+        for x in thawed.model.layers
+        if isinstance(x, keras.layers.Dropout) and x.rate
+    ]
+    before = [seed.numpy() for seed in seeds]
+    whole = thawed.model(pixels, training=True).numpy()
+    for seed, value in zip(seeds, before, strict=True):
+        seed.assign(value)
+    parts = split.above(split.below(pixels, training=False), training=True).numpy()
+    np.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_with_a_frozen_backbone_of_stochastic_depth_the_pooling_is_the_cut(stochastic):
+    split = cut(at(stochastic, 0).model)
+    assert split.name == f"{PREFIX}pooling_average"
+    rates = [x.rate for x in split.below.layers if isinstance(x, keras.layers.Dropout)]
+    assert len(rates) == 9
+    assert not any(rates)
+    at(stochastic, 81)
+    cut(stochastic.model)
+    assert all(x.rate for x in stochastic.model.layers if isinstance(x, keras.layers.Dropout))
+
+
+def test_the_rate_of_dropout_in_the_head_is_its_owner_s(network):
+    model = at(network, 0).model
+    dropout = next(x for x in model.layers if isinstance(x, keras.layers.Dropout))
+    cut(model)
+    dropout.rate = 0.25
+    cut(model)
+    assert dropout.rate == 0.25
+    dropout.rate = 0.5
+
+
+def test_of_the_cuts_that_are_kept_it_is_the_highest_safe_one(network):
+    model = at(network, 0).model
+    names = [x.name for x in cuts(model)]
+    low, middle, high = names[len(names) // 3], names[len(names) // 2], names[-1]
+    assert cut(model, [low, high]).name == high
+    assert cut(model, {middle, low}).name == middle
+    assert cut(model, ["nowhere"]).name == cut(model, []).name == "pixels"
+    thawed = at(network, 6).model
+    assert cut(thawed, [low, high]).name == low
+    assert cut(thawed, [high]).below is None
+
+
+def test_a_lower_cut_gives_the_same(network, make_images):
+    model = at(network, 0).model
+    names = [x.name for x in cuts(model)]
+    pixels = make_images(3, size=64, seed=1).pixels.astype(np.float32)
+    split = cut(model, [names[len(names) // 2]])
+    parts = split.above(split.below(pixels, training=False), training=False)
+    np.testing.assert_allclose(parts, model(pixels, training=False), rtol=1e-4, atol=1e-5)

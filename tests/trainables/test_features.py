@@ -11,7 +11,8 @@ import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.cut import Cut, cut
-from trainables.features import examples_at
+from trainables.features import entry_folder, examples_at, forget, stored, take_notes
+from trainables.lease import end_leases
 from trainables.loop import forward
 from trainables.network import build_network
 
@@ -19,10 +20,12 @@ from trainables.network import build_network
 @pytest.fixture(autouse=True)
 def store(tmp_path, monkeypatch):
     monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
-    return tmp_path
+    forget()
+    yield tmp_path
+    end_leases()
 
 
-def stored(folder):
+def files(folder):
     """Files of activations: name, inode, time of change."""
     files = sorted(folder.rglob("*.arrow"))
     return [(file.name, file.stat().st_ino, file.stat().st_mtime_ns) for file in files]
@@ -50,9 +53,9 @@ def test_they_are_what_the_lower_part_gives(make_images):
 def test_they_are_computed_once(make_images, store):
     images = make_images(10)
     first = examples_at(small_cut(), images)
-    [file] = stored(store)
+    [file] = files(store)
     again = examples_at(small_cut(), dataclasses.replace(images))
-    assert stored(store) == [file]
+    assert files(store) == [file]
     np.testing.assert_array_equal(first.inputs, again.inputs)
 
 
@@ -61,7 +64,7 @@ def test_what_is_above_is_nothing_to_them(make_images, store):
     examples_at(split, images)
     other = keras.Sequential([keras.Input((4,)), keras.layers.Dense(9), keras.layers.Dense(3)])
     examples_at(dataclasses.replace(split, above=other), images)
-    assert len(stored(store)) == 1
+    assert len(files(store)) == 1
 
 
 OTHERS = {
@@ -78,7 +81,7 @@ def test_another_lower_part_has_its_own(make_images, store, changes):
     first = examples_at(small_cut(), images)
     split = small_cut(**changes)
     second = examples_at(split, images)
-    assert len(stored(store)) == 2
+    assert len(files(store)) == 2
     assert not np.array_equal(first.inputs, second.inputs)
     np.testing.assert_array_equal(second.inputs, forward(split.below, images.pixels))
 
@@ -93,7 +96,7 @@ def test_another_set_of_images_has_its_own(make_images, store, other):
     np.testing.assert_array_equal(
         examples_at(split, images).inputs, forward(split.below, images.pixels)
     )
-    assert len(stored(store)) == 2
+    assert len(files(store)) == 2
 
 
 NETWORKS = {
@@ -124,7 +127,7 @@ def test_another_configuration_has_its_own(first_cut, make_images, store, change
     for split in (first_cut, real_cut(**changes)):
         examples = examples_at(split, images)
         np.testing.assert_array_equal(examples.inputs, forward(split.below, images.pixels))
-    assert len(stored(store)) == 2
+    assert len(files(store)) == 2
 
 
 def test_without_anything_below_the_pixels_are_the_examples(make_images, store):
@@ -137,16 +140,19 @@ def test_without_anything_below_the_pixels_are_the_examples(make_images, store):
     np.testing.assert_array_equal(
         examples_at(Cut("pixels", None, above), other).inputs, other.pixels
     )
-    assert stored(store) == []
+    assert files(store) == []
 
 
 def test_what_was_deleted_is_computed_anew(make_images, store):
     split, images = small_cut(seed=7), make_images(10)
     first = examples_at(split, images).inputs.numpy()
+    forget()
     for file in store.rglob("*.arrow"):
         file.unlink()
     np.testing.assert_array_equal(examples_at(split, images).inputs, first)
-    assert len(stored(store)) == 1
+    assert len(files(store)) == 1
+    [line] = take_notes()
+    assert "computed anew" in line
 
 
 def test_a_run_that_was_killed_while_it_computed_leaves_no_half_file(make_images, store):
@@ -161,4 +167,59 @@ def test_a_run_that_was_killed_while_it_computed_leaves_no_half_file(make_images
     below = type("Dying", (keras.Model,), {"call": dies})(split.below.input, split.below.output)
     with pytest.raises(Killed):
         examples_at(dataclasses.replace(split, below=below), images)
-    assert stored(store) == []
+    assert files(store) == []
+
+
+def flip_a_byte(folder):
+    with (folder / "activations.arrow").open("r+b") as file:
+        file.seek(-20, 2)
+        byte = file.read(1)[0]
+        file.seek(-1, 1)
+        file.write(bytes([byte ^ 4]))
+
+
+def truncate(folder):
+    path = folder / "activations.arrow"
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 8)
+
+
+def empty(folder):
+    (folder / "activations.arrow").write_bytes(b"")
+
+
+def lose_the_description(folder):
+    (folder / "entry.json").unlink()
+
+
+def spoil_the_description(folder):
+    (folder / "entry.json").write_text('{"shape":')
+
+
+@pytest.mark.parametrize(
+    "damage", [flip_a_byte, truncate, empty, lose_the_description, spoil_the_description]
+)
+def test_what_is_damaged_is_mended_and_said(make_images, store, damage):
+    split, images = small_cut(seed=9), make_images(40)
+    first = stored(split.below, split.name, images).copy()
+    folder = entry_folder(split.below, split.name, images)
+    end_leases()
+    damage(folder)
+    np.testing.assert_array_equal(stored(split.below, split.name, images), first)
+    [line] = take_notes()
+    assert folder.name in line
+    assert "damaged" in line
+    stored(split.below, split.name, images)
+    assert take_notes() == []
+    assert {path.name for path in folder.parent.iterdir()} == {folder.name, f"{folder.name}.lock"}
+
+
+def test_without_room_they_are_computed_and_not_stored(make_images, store, monkeypatch):
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", "100B")
+    split, images = small_cut(), make_images(10)
+    np.testing.assert_array_equal(
+        examples_at(split, images).inputs, forward(split.below, images.pixels)
+    )
+    assert files(store) == []
+    [line] = take_notes()
+    assert "no room" in line

@@ -22,7 +22,7 @@ def built(shape=MAPS, **values):
 
 def kinds(model):
     """Class name of each layer, input first."""
-    return [type(layer).__name__ for layer in model.layers[1:]]
+    return [type(layer).__name__.removeprefix("Adjustable") for layer in model.layers[1:]]
 
 
 POOLED = {

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from spaces.hyperparameters import Hyperparameters
 from trainables.losses import per_example_loss
 
 CLASSES = 5
@@ -17,10 +16,8 @@ LABELS = CHANCE.integers(0, CLASSES, 16).astype(np.int32)
 ONE_HOT = np.eye(CLASSES, dtype=np.float32)[LABELS]
 
 
-def ours(logits=LOGITS, labels=LABELS, **point):
-    return per_example_loss(
-        tf.constant(logits), tf.constant(labels), Hyperparameters(**point)
-    ).numpy()
+def ours(logits=LOGITS, labels=LABELS, loss="sparse_categorical", label_smoothing=0.0):
+    return per_example_loss(tf.constant(logits), tf.constant(labels), loss, label_smoothing).numpy()
 
 
 def outputs(activation):
@@ -44,7 +41,7 @@ def test_a_loss_is_that_of_a_compiled_keras_model(loss, activation):
     model.compile(loss=f"{loss}_crossentropy", optimizer="sgd")
     labels = LABELS if loss == "sparse_categorical" else ONE_HOT
     expected = model.evaluate(LOGITS, labels, verbose=0)
-    found = ours(loss=loss, output_activation=activation).mean()
+    found = ours(loss=loss).mean()
     assert found == pytest.approx(expected, rel=1e-4)
 
 
@@ -74,18 +71,17 @@ def test_binary_is_keras(smoothing):
     expected = keras.losses.binary_crossentropy(
         ONE_HOT, outputs("sigmoid"), label_smoothing=smoothing
     )
-    found = ours(loss="binary", output_activation="sigmoid", label_smoothing=smoothing)
+    found = ours(loss="binary", label_smoothing=smoothing)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("loss", "activation"), FORMS)
 class TestEvery:
     def test_its_gradient_is_that_of_its_probabilities(self, loss, activation):
-        point = Hyperparameters(loss=loss, output_activation=activation)
         logits = tf.constant(LOGITS)
         with tf.GradientTape(persistent=True) as tape:
             tape.watch(logits)
-            found = tf.reduce_sum(per_example_loss(logits, tf.constant(LABELS), point))
+            found = tf.reduce_sum(per_example_loss(logits, tf.constant(LABELS), loss, 0.0))
             shares = keras.activations.get(activation)(logits)
             kind = "binary" if loss == "binary" else "categorical"
             function = getattr(keras.losses, f"{kind}_crossentropy")
@@ -96,24 +92,18 @@ class TestEvery:
 
     @pytest.mark.parametrize("scale", [1e3, 1e6])
     def test_it_is_finite_however_sure_the_network_is(self, loss, activation, scale):
-        found = ours(LOGITS * scale, loss=loss, output_activation=activation)
+        found = ours(LOGITS * scale, loss=loss)
         assert np.isfinite(found).all()
         assert (found >= 0).all()
 
     def test_it_falls_as_the_right_output_rises(self, loss, activation):
-        losses = [
-            ours(LOGITS + step * ONE_HOT, loss=loss, output_activation=activation).mean()
-            for step in range(4)
-        ]
+        losses = [ours(LOGITS + step * ONE_HOT, loss=loss).mean() for step in range(4)]
         assert losses == sorted(losses, reverse=True)
         assert len(set(losses)) == 4
 
     def test_there_is_one_for_each_example(self, loss, activation):
-        whole = ours(loss=loss, output_activation=activation)
+        whole = ours(loss=loss)
         assert whole.shape == (16,)
         assert whole.dtype == np.float32
-        alone = [
-            ours(LOGITS[i : i + 1], LABELS[i : i + 1], loss=loss, output_activation=activation)[0]
-            for i in range(16)
-        ]
+        alone = [ours(LOGITS[i : i + 1], LABELS[i : i + 1], loss=loss)[0] for i in range(16)]
         np.testing.assert_allclose(whole, alone, rtol=1e-5)

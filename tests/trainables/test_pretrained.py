@@ -11,7 +11,7 @@ from spaces.hyperparameters import Hyperparameters
 from trainables.backbones.building import own_module
 from trainables.backbones.pretrained import pretrained_weights
 from trainables.loop import forward
-from trainables.training import build_pretrained
+from trainables.pool import build_pretrained
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """Keras 3.15 saves through what NumPy 2.4 deprecates."""

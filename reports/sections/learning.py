@@ -1,4 +1,4 @@
-"""The sections about recipes and about the learning curves of winner and recipes."""
+"""The section about the learning curves of winner and recipes, and the fine-tuning."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from functools import partial
 
 from reports import formats
 from reports.curves import LEARNING, Curve, learning_curves, sensible_limits
-from reports.document import Block, Gallery, Heading, Section, TableBlock, Text
+from reports.document import Block, Gallery, Heading, Section, Text
 from reports.figures.learning import draw_fine_tuning, draw_learning_curves
 from reports.figures.picture import Picture
 from reports.result_files import FineTuning
 from reports.run_data import RunData
-from reports.trial_tables import recipes_table
 
 _TITLES = {
     "train_accuracy": "Training accuracy",
@@ -23,24 +22,7 @@ _TITLES = {
 }
 
 
-def recipes_section(data: RunData) -> Section:
-    """The winner against every recipe."""
-    if not data.study.recipes:
-        text = "The study has no recipe, so there is nothing to hold the search against."
-        return Section("recipes", "Recipes", (Text(text),))
-    blocks: list[Block] = [
-        Text(
-            "A recipe is a configuration tuned by hand, tried before anything else. It is trained "
-            "and stopped by the same rules as every other trial."
-        )
-    ]
-    if data.test is None:
-        blocks.append(Text("The test set is sealed, so test accuracies are missing."))
-    blocks.append(TableBlock(recipes_table(data)))
-    return Section("recipes", "Recipes", tuple(blocks))
-
-
-def learning_section(data: RunData) -> Section:
+def section(data: RunData) -> Section:
     """Learning curves, training beside validation, and the fine-tuning."""
     curves = {quantity: learning_curves(data, quantity) for quantity in LEARNING}
     blocks: list[Block] = []
@@ -67,7 +49,9 @@ def _who_is_shown(data: RunData, curves: Sequence[Curve]) -> str:
 
 def _picture(curves: dict[str, list[Curve]], quantity: str) -> Picture:
     kind = quantity.partition("_")[2]
-    both = [v for q in (f"train_{kind}", f"val_{kind}") for c in curves[q] for v in c.values]
+    pair = (f"train_{kind}", f"val_{kind}")
+    both = [v for q in pair for c in curves[q] for v in c.values]
+    first = [v for q in pair for c in curves[q][:1] for v in c.values]
     shown, is_share = curves[quantity], kind == "accuracy"
     ends = [(c.label, [v for v in c.values if math.isfinite(v)][-1:]) for c in shown]
     text = ", ".join(
@@ -81,7 +65,7 @@ def _picture(curves: dict[str, list[Curve]], quantity: str) -> Picture:
         title,
         f"At the last epoch: {text or 'no finite value'}.",
         f"Lines of {title.lower()} by epoch, one for each model.",
-        partial(draw_learning_curves, shown, title.lower(), sensible_limits(both), is_share),
+        partial(draw_learning_curves, shown, title.lower(), sensible_limits(both, first), is_share),
     )
 
 

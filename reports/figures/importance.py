@@ -1,0 +1,31 @@
+"""Drawing the importance of the hyperparameters."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from reports.figures.style import BLUE, INK, new_figure, shortened
+from reports.importance import Importance
+
+
+def draw_importance(found: Importance) -> Figure:
+    """A bar a hyperparameter, the most important above, with its deviation as a whisker."""
+    figure, axes = new_figure(1.0 + 0.34 * len(found.weights))
+    places = range(len(found.weights))
+    means = [weight.mean for weight in found.weights]
+    deviations = [weight.std for weight in found.weights]
+    below = [min(mean, std) for mean, std in zip(means, deviations, strict=True)]
+    axes.barh(
+        places,
+        means,
+        xerr=(below, deviations),
+        height=0.6,
+        color=BLUE,
+        error_kw={"ecolor": INK, "capsize": 3, "elinewidth": 1.2},
+    )
+    axes.set_yticks(places, [shortened(w.name.replace("_", " ")) for w in found.weights])
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel("share of the metric's variance, ± one deviation")
+    return figure

@@ -1,0 +1,39 @@
+"""The section about models: winner and recipes, their test scores, and who beat whom."""
+
+from __future__ import annotations
+
+from reports.document import Block, Heading, Section, TableBlock, Text
+from reports.models_table import models_table
+from reports.rivals import rivalries, rivals_table, sentence
+from reports.run_data import RunData
+from reports.scoring import scores_table
+
+
+def section(data: RunData) -> Section:
+    """The winner against every recipe, on validation and on the test set."""
+    blocks: list[Block] = [Text(_what_recipes_are(data)), TableBlock(models_table(data))]
+    blocks.append(Heading("On the test set", "test-scores"))
+    blocks += _on_the_test_set(data)
+    return Section("models", "Models", tuple(blocks))
+
+
+def _what_recipes_are(data: RunData) -> str:
+    if not data.study.recipes:
+        return "The study has no recipe, so there is nothing to hold the search against."
+    return (
+        "A recipe is a configuration tuned by hand. It is tried before anything else and never "
+        "stopped by the scheduler, because a baseline that is cut short is beaten too easily."
+    )
+
+
+def _on_the_test_set(data: RunData) -> list[Block]:
+    if data.test is None:
+        return [Text("The test set is sealed, so test accuracies are missing.")]
+    if not data.predictions:
+        return [Text("The predictions for each test image are not on file: no scores but these.")]
+    found = rivalries(data)
+    blocks: list[Block] = [TableBlock(scores_table(data)), Heading("Who beat whom", "comparisons")]
+    blocks += [Text(sentence(one)) for one in found]
+    if all(model.role != "random" for model in data.test.models):
+        blocks.append(Text("No random search at equal cost was tested beside them."))
+    return [*blocks, TableBlock(rivals_table(found))]

@@ -1,0 +1,1 @@
+"""Scores of classifiers, their bootstrap intervals, and tests of one model against another."""

@@ -1,0 +1,245 @@
+"""The model card: what the fine-tuned model is, from the run's files alone.
+
+Sections after Mitchell et al. 2019, Model Cards for Model Reporting,
+https://arxiv.org/abs/1810.03993.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+from search.records.history import History, Trial
+from search.records.ledger import read_ledger
+from search.records.run import Run, write_whole
+from spaces.errors import RunStateError
+from spaces.hyperparameters import CONDITIONS
+from spaces.study import Study
+
+_NOT_METRICS = ("name", "role", "trial", "sha256")
+_MOST_CLASSES = 50
+"""Classes that the card lists; of more it gives the totals."""
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """All that the card is written from."""
+
+    study: Study
+    trial: Trial
+    versions: dict[str, str]
+    finetune: dict[str, Any]
+    data: dict[str, Any]
+    test: dict[str, Any] | None
+
+
+def write_card(run: Run) -> Path:
+    """Write model/README.md anew.
+
+    It names no path of the machine, since a card goes where the model goes.
+
+    Raises:
+        RunStateError: If there is no final model yet, or a file of the run is damaged.
+    """
+    path = run.model / "README.md"
+    write_whole(path, "\n\n".join(_parts(_facts(run))) + "\n")
+    return path
+
+
+def _facts(run: Run) -> _Facts:
+    study = run.study()
+    finetune, data = run.read_json(run.finetune), run.read_json(run.data)
+    if finetune is None or data is None:
+        raise RunStateError(f"{run.folder} has no final model yet: run thawtune finetune first.")
+    history = History.of(read_ledger(run.ledger))
+    if finetune["trial"] not in history.trials:
+        raise RunStateError(
+            f"{run.finetune} is of trial {finetune['trial']}, which the ledger does not know. "
+            "Run thawtune finetune again."
+        )
+    versions = (history.opened or {}).get("versions") or {}
+    trial = history.trials[finetune["trial"]]
+    return _Facts(study, trial, versions, finetune, data, run.read_json(run.test))
+
+
+def _parts(facts: _Facts) -> Iterator[str]:
+    point = facts.trial.point
+    classes = facts.data["classes"]
+    yield f"# {facts.study.name}: an image classifier"
+    yield (
+        f"{_network(facts)}, fine-tuned by thawtune to tell {len(classes)} classes apart. It takes "
+        f"RGB images of {point.image_size}×{point.image_size} pixels with values 0..255, "
+        "preprocessing is inside, and gives a probability for each class."
+    )
+    yield "## Use"
+    yield _code(point.image_size)
+    yield (
+        "Whatever their shape, images are resized to that square, bicubic. `labels.json` has the "
+        "names of the outputs in their order. On the command line: `thawtune predict RUN "
+        "IMAGE...`; in other formats: `thawtune export RUN --format onnx`."
+    )
+    yield "## Intended use"
+    yield (
+        "Images like those that it was trained on, each of which shows one of the classes below. "
+        "It has no answer for anything else: one of the classes gets the largest probability "
+        "whatever is in the image."
+    )
+    yield "## Data"
+    yield from _data(facts)
+    yield "## Training"
+    yield from _training(facts)
+    yield "## Evaluation"
+    yield from _evaluation(facts)
+    yield "## Limits"
+    yield _limits(facts)
+    yield "## Versions and licence"
+    yield _table(("package", "version"), sorted(facts.versions.items()))
+    yield f"SHA-256 of `model.keras`: `{facts.finetune['sha256']}`."
+    yield _licence(facts)
+
+
+def _network(facts: _Facts) -> str:
+    point = facts.trial.point
+    if point.backbone == "none":
+        return "A convolutional network trained from scratch"
+    if point.weights == "none":
+        return f"{point.backbone} trained from scratch"
+    return f"{point.backbone} with {_weights(facts)}"
+
+
+def _weights(facts: _Facts) -> str:
+    weights = facts.trial.point.weights
+    return "ImageNet weights" if weights == "imagenet" else f"weights from {PurePath(weights).name}"
+
+
+def _code(size: int) -> str:
+    return f"""\
+```python
+import json, keras, numpy as np
+from PIL import Image, ImageOps
+
+model = keras.models.load_model("model.keras", compile=False)
+image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB").resize(({size}, {size}))
+shares = model.predict(np.asarray(image, "float32")[np.newaxis])[0]
+
+print(json.load(open("labels.json"))[shares.argmax()], shares.max())
+```"""
+
+
+def _data(facts: _Facts) -> Iterator[str]:
+    data, dataset = facts.data, facts.study.dataset
+    sets = [data["train"], data["validation"], data["test"]]
+    rows = (
+        [(name, *counts) for name, *counts in zip(data["classes"], *sets, strict=True)]
+        if len(data["classes"]) <= _MOST_CLASSES
+        else []
+    )
+    part = f", of which {data['subset']} were used" if data.get("subset") else ""
+    yield (
+        f"Dataset {dataset.name or facts.study.name}, format {dataset.format}{part}. Training, "
+        "validation and test set have no file and no content in common."
+    )
+    totals = ("all", *(sum(counts) for counts in sets))
+    yield _table(("class", "training", "validation", "test"), [*rows, totals])
+
+
+def _training(facts: _Facts) -> Iterator[str]:
+    record, budget = facts.finetune, facts.study.budget
+    recipe = f", the recipe {facts.trial.recipe}" if facts.trial.recipe else ""
+    yield (
+        f"The configuration is that of trial {record['trial']}{recipe}: the best on the validation "
+        f"set of a search of {budget.trials} trials of at most {budget.max_epochs} epochs. It was "
+        f"trained anew on training and validation images together, {record['images']} in all, for "
+        f"{record['epochs']} epochs by {record['workers']} worker(s) in {record['seconds']:.0f} s."
+    )
+    values = facts.trial.point.to_dict() | {"weights": _weights(facts)}
+    exist = {n: v for n, v in values.items() if not (n in CONDITIONS and v is None)}
+    yield _table(
+        ("hyperparameter", "value"),
+        [(name, json.dumps(value, ensure_ascii=False).strip('"')) for name, value in exist.items()],
+    )
+
+
+def _evaluation(facts: _Facts) -> Iterator[str]:
+    objective = facts.study.objective
+    best = facts.trial.best(objective)
+    if best is not None:
+        yield (
+            f"In the search, trained on the training images alone, it had {objective.metric} "
+            f"{getattr(best, objective.metric):.4f}. It was chosen for that, so the figure is "
+            "flattering."
+        )
+    if facts.test is None:
+        yield "The test set is still sealed: this model has not been tested on images of its own."
+        return
+    final = next(m for m in facts.test["models"] if m["role"] == "final")
+    if final["sha256"] != facts.finetune["sha256"]:
+        yield (
+            f"The test set was opened on {_date(facts.test['opened'])} for another model (SHA-256 "
+            f"{final['sha256'][:12]}…): there are no test figures of this one."
+        )
+        return
+    yield (
+        f"The test set, {facts.test['images']} images that had no part in search or training, was "
+        f"opened on {_date(facts.test['opened'])}, after everything about this model was decided."
+    )
+    yield _table(("on the test set", "value"), _metrics(final))
+
+
+def _metrics(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every number of a tested model, intervals beside what they are of."""
+    for name, value in model.items():
+        if name in _NOT_METRICS:
+            continue
+        if isinstance(value, float):
+            yield name.replace("_", " "), f"{value:.4f}"
+        elif isinstance(value, list) and [type(v) for v in value] == [float, float]:
+            yield name.replace("_", " "), f"{value[0]:.4f} to {value[1]:.4f}"
+
+
+def _limits(facts: _Facts) -> str:
+    limits = [
+        "Images from other cameras, places or times than the data's may be classified worse than "
+        "the figures above say; nothing here measures that.",
+        "The probabilities are those of the network's outputs, not calibrated afterwards.",
+        "Whether it errs more on some groups of people, places or things than on others has not "
+        "been looked into.",
+    ]
+    counts = facts.data["train"]
+    if counts and max(counts) > 2 * max(1, min(counts)):
+        names = facts.data["classes"]
+        rare, common = counts.index(min(counts)), counts.index(max(counts))
+        limits.append(
+            f"The classes are uneven: {min(counts)} training images of {_cell(names[rare])}, "
+            f"{max(counts)} of {_cell(names[common])}."
+        )
+    return "\n".join(f"- {limit}" for limit in limits)
+
+
+def _licence(facts: _Facts) -> str:
+    if facts.trial.point.weights == "none":
+        return "The licence of the training images is for you to check before you pass this on."
+    return (
+        f"The model began as {_weights(facts)} of {facts.trial.point.backbone}. Their licence, and "
+        "that of the training images, are for you to check before you pass this on."
+    )
+
+
+def _table(headings: Sequence[str], rows: Iterator[Any] | Sequence[Any]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(_cell(str(value)) for value in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that Markdown shows as it is, in one line of a table."""
+    for mark in "\\|<>*_`[]":
+        text = text.replace(mark, f"\\{mark}")
+    return " ".join(text.split())
+
+
+def _date(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))

@@ -1,0 +1,64 @@
+"""The plan of a study: the one that was made before, or a new one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from search.remembering import remember_plan, remembered_plan
+from spaces.study import Study
+from trainables.cache import VARIABLE
+from trainables.plan import Plan
+
+
+def planned(study: Study) -> Plan:
+    """What is worth keeping for a study's trials.
+
+    Where Ray runs, a worker makes the plan: it then has TensorFlow ready for the features.
+
+    Raises:
+        InputError: If a network cannot be built.
+    """
+    plan = remembered_plan(study)
+    if plan is None:
+        is_a_workers = "tensorflow" not in sys.modules and _is_ray_running()
+        plan = _planned_by_a_worker(study) if is_a_workers else _plan(study)
+        remember_plan(study, plan)
+    return plan
+
+
+def _is_ray_running() -> bool:
+    return "ray" in sys.modules and sys.modules["ray"].is_initialized()
+
+
+def _planned_by_a_worker(study: Study) -> Plan:
+    """The other workers import TensorFlow meanwhile."""
+    import ray
+
+    resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu}
+    make = ray.remote(_plan_of).options(**resources)
+    task = make.remote(study.to_dict(), os.environ.get(VARIABLE))
+    others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1
+    for _ in range(others):
+        ray.remote(_import_tensorflow).options(**resources).remote()
+    return Plan.from_dict(ray.get(task))
+
+
+def _plan_of(study: dict[str, Any], folder: str | None) -> dict[str, Any]:
+    if folder is not None:
+        os.environ[VARIABLE] = folder
+    return _plan(Study.model_validate(study)).to_dict()
+
+
+def _plan(study: Study) -> Plan:
+    _import_tensorflow()
+    from trainables.planning import plan_study
+
+    return plan_study(study)
+
+
+def _import_tensorflow() -> None:
+    from trainables.quiet import import_tensorflow
+
+    import_tensorflow()

@@ -1,0 +1,122 @@
+"""How much is measured: the full benchmark, and a quick one of under 12 minutes on 2 cores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Size:
+    """So many configurations, each for so many epochs."""
+
+    trials: int
+    epochs: int
+
+    def __str__(self) -> str:
+        return f"{self.trials}x{self.epochs}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run of the benchmark measures.
+
+    Attributes:
+        name: Of the result files.
+        same: Benchmark A, the same trials in all tools.
+        live: What P0 is measured on; its seconds are estimated from this where it is not `same`.
+        arms: Tools in A that run by default.
+        large: A second size of A, for P2 and ours alone, or None.
+        spread: Configurations and seeds by which plain Keras's spread is measured.
+        tools: Tools in B that run by default.
+        seeds: Of B.
+        budget: Trials and epochs at the most in B.
+        to_the_end: Whether runs of B go on when the target is reached.
+        depth: Benchmark C, ours; `depth_live`: what P0 is measured on there.
+        thawed: Blocks that are unfrozen in C.
+        growing: Numbers of trials in D.
+        workers: Numbers of logical workers in D.
+        images: Numbers of images in D.
+        limit: Benchmark E.
+    """
+
+    name: str
+    same: Size
+    live: Size
+    arms: tuple[str, ...]
+    large: Size | None
+    spread: tuple[int, int]
+    tools: tuple[str, ...]
+    seeds: int
+    budget: Size
+    to_the_end: bool
+    depth: Size
+    depth_live: Size
+    thawed: tuple[int, ...]
+    growing: tuple[int, ...]
+    workers: tuple[int, ...]
+    images: tuple[int, ...]
+    limit: tuple[Size, ...]
+
+
+FULL = Plan(
+    name="full",
+    same=Size(24, 5),
+    live=Size(24, 5),
+    arms=("U", "P0", "P1", "P2", "K", "O"),
+    large=Size(100, 20),
+    spread=(24, 5),
+    tools=("U", "KH", "KB", "O", "R"),
+    seeds=5,
+    budget=Size(40, 20),
+    to_the_end=True,
+    depth=Size(8, 5),
+    depth_live=Size(8, 5),
+    thawed=(0, 1, 2),
+    growing=(10, 100, 1000),
+    workers=(1, 2, 4, 8),
+    images=(1_000, 10_000, 50_000),
+    limit=(Size(24, 5), Size(100, 20)),
+)
+
+QUICK = Plan(
+    name="quick",
+    same=Size(24, 5),
+    live=Size(4, 2),
+    arms=("U", "P0", "P2", "O"),
+    large=None,
+    spread=(3, 5),
+    tools=("U", "KH", "R"),
+    seeds=1,
+    budget=Size(40, 20),
+    to_the_end=False,
+    depth=Size(8, 5),
+    depth_live=Size(2, 2),
+    thawed=(1,),
+    growing=(10, 100),
+    workers=(2,),
+    images=(1_000,),
+    limit=(Size(24, 5),),
+)
+
+TINY = Plan(
+    name="tiny",
+    same=Size(2, 1),
+    live=Size(2, 1),
+    arms=FULL.arms,
+    large=None,
+    spread=(1, 2),
+    tools=FULL.tools,
+    seeds=1,
+    budget=Size(3, 3),
+    to_the_end=False,
+    depth=Size(2, 1),
+    depth_live=Size(2, 1),
+    thawed=(1,),
+    growing=(4,),
+    workers=(2,),
+    images=(200,),
+    limit=(Size(2, 1),),
+)
+"""Whether every arm works at all; its figures mean nothing."""
+
+PLANS = {plan.name: plan for plan in (FULL, QUICK, TINY)}

@@ -1,0 +1,132 @@
+"""Real searches in processes of their own, which tests break."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from search.records.history import History
+from search.records.ledger import read_ledger
+from search.records.run import Run
+
+STUDY: dict[str, Any] = {
+    "dataset": {"format": "digits", "subset": 400},
+    "base": {
+        "backbone": "none",
+        "weights": "none",
+        "image_size": 32,
+        "preprocessing": "unit",
+        "convolutions": [8],
+        "convolution_pooling": True,
+        "batch_size": 16,
+    },
+    "space": {
+        "learning_rate": {"low": 1e-3, "high": 1e-2, "log": True},
+        "dropout": {"low": 0.0, "high": 0.5},
+    },
+    "recipes": {"plain": {"learning_rate": 3e-3, "dropout": 0.25}},
+    "budget": {"trials": 8, "max_epochs": 9, "grace_period": 1, "reduction_factor": 3},
+    "finalists": {"count": 0},
+}
+"""A network of two layers: an epoch takes a tenth of a second."""
+
+
+class Search:
+    """A study and its run folder; each method is a command of a new process.
+
+    Args:
+        folder: For the study file.
+        run: The run's folder.
+        environment: Variables beside those of this process.
+        sections: Replace sections of the study.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        run: Path | None = None,
+        environment: dict[str, str] | None = None,
+        **sections: Any,
+    ) -> None:
+        self.run = Run(run or folder / "run")
+        self.study = folder / "faults.yaml"
+        self.environment = {**os.environ, **(environment or {})}
+        self.write(**sections)
+
+    def write(self, **sections: Any) -> None:
+        """Write the study file."""
+        self.study.write_text(yaml.safe_dump(STUDY | sections))
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Begin or go on, in a process that can be killed."""
+        resume = ["--resume"] if self.run.folder.exists() else []
+        command = [sys.executable, "-m", "search", "search", str(self.study)]
+        command += ["--run", str(self.run.folder), *resume, *options]
+        return subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+        )
+
+    def finish(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Begin or go on, and wait for the end."""
+        process = self.start(*options)
+        out, err = process.communicate(timeout=240)
+        return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What the ledger says by now."""
+        return read_ledger(self.run.ledger) if self.run.ledger.exists() else []
+
+    @property
+    def history(self) -> History:
+        """What has happened by now."""
+        return History.of(self.events)
+
+    def named(self, name: str, **fields: Any) -> list[dict[str, Any]]:
+        """Events with this name and these fields."""
+        return [e for e in self.events if {"event": name, **fields}.items() <= e.items()]
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to the driver alone."""
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 120) -> None:
+    """Wait until something is true.
+
+    Raises:
+        AssertionError: If it takes longer than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.05)
+
+
+def workers_of(run: Run) -> list[int]:
+    """Process ids of the trial workers that write into a run."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                title = (entry / "cmdline").read_bytes()
+                marked = str(run.folder).encode() in (entry / "environ").read_bytes()
+            except OSError:
+                continue
+            if title.startswith(b"ray::") and b"Trainable" in title and marked:
+                found.append(int(entry.name))
+    return found

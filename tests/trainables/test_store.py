@@ -1,0 +1,189 @@
+"""The store with real processes: one writer, no half entries, nothing evicted that is read."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spaces.errors import InputError
+from trainables import store
+from trainables.lease import end_leases
+from trainables.storing import computed_once
+
+WRITER = """
+import sys, time
+from pathlib import Path
+import numpy as np
+from trainables.storing import computed_once
+
+def rows():
+    print("computing", flush=True)
+    for i in range(4):
+        time.sleep(float(sys.argv[2]))
+        yield np.full((5, 100), i, np.float32)
+
+found = computed_once(Path(sys.argv[1]), (20, 100), rows, {"boundary": "pooling"})
+print(found[:, 0].sum(), flush=True)
+"""
+
+READER = """
+import sys, time
+from pathlib import Path
+from trainables.entry import open_entry
+open_entry(Path(sys.argv[1]))
+print("reading", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
+    monkeypatch.delenv("THAWTUNE_CACHE_LIMIT", raising=False)
+    yield tmp_path / "features"
+    end_leases()
+
+
+def start(code, *arguments):
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def add(folder, name, count=20, used=None):
+    """An entry of 400 bytes a row, used by no process."""
+    computed_once(
+        folder / name, (count, 100), lambda: [np.ones((count, 100), np.float32)], {"boundary": name}
+    )
+    end_leases()
+    if used is not None:
+        os.utime(folder / name / "entry.json", (used, used))
+
+
+def names():
+    return [entry.path.name for entry in store.entries()]
+
+
+def test_processes_that_ask_at_once_compute_once(folder):
+    running = [start(WRITER, folder / "key", 0.1) for _ in range(3)]
+    said = sorted(process.communicate()[0].split() for process in running)
+    assert said == [["30.0"], ["30.0"], ["computing", "30.0"]]
+
+
+def test_a_writer_that_is_killed_leaves_no_half_entry_and_no_lock(folder):
+    killed = start(WRITER, folder / "key", 5)
+    assert killed.stdout.readline() == "computing\n"
+    waiting = start(WRITER, folder / "key", 0)
+    assert len([p for p in folder.iterdir() if p.name.startswith(".key.")]) == 1
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    killed.stdout.close()
+    assert waiting.communicate()[0].split() == ["computing", "30.0"]
+    assert sorted(p.name for p in folder.iterdir()) == ["key", "key.lock"]
+
+
+def test_what_a_killed_writer_left_goes_though_nobody_asks_again(folder):
+    killed = start(WRITER, folder / "key", 5)
+    killed.stdout.readline()
+    store.sweep()
+    assert len(list(folder.glob(".key.*"))) == 1, "it is still being written"
+    killed.kill()
+    killed.communicate()
+    store.sweep()
+    assert [p.name for p in folder.iterdir()] == ["key.lock"]
+
+
+def test_the_ones_used_longest_ago_are_evicted(folder, monkeypatch):
+    for name, used in (("b", 200), ("a", 100), ("c", 300)):
+        add(folder, name, used=used)
+    size = store.entries()[0].bytes
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", f"{4 * size - 1}B")
+    assert store.make_room(size)
+    assert names() == ["c", "b"]
+    assert store.make_room(3 * size - 2 * size)
+    assert names() == ["c", "b"], "no more than has to go"
+    assert not store.make_room(4 * size)
+    assert names() == []
+
+
+def test_what_was_used_again_stays(folder, monkeypatch):
+    add(folder, "a", used=100)
+    add(folder, "b", used=200)
+    add(folder, "a")
+    assert names() == ["a", "b"]
+
+
+def test_what_a_living_process_reads_stays(folder):
+    add(folder, "a", used=100)
+    add(folder, "b", used=200)
+    reader = start(READER, folder / "a")
+    assert reader.stdout.readline() == "reading\n"
+    assert [entry.in_use for entry in store.entries()] == [True, False]
+    assert [store.delete(entry) for entry in store.entries()] == [False, True]
+    reader.kill()
+    reader.communicate()
+    assert [store.delete(entry) for entry in store.entries()] == [True]
+    assert names() == []
+
+
+def test_what_is_being_written_stays(folder):
+    add(folder, "key")
+    [entry] = store.entries()
+    (folder / "key").rename(folder / "other")
+    writer = start(WRITER, folder / "key", 0.2)
+    writer.stdout.readline()
+    (folder / "other").rename(folder / "key")
+    assert not store.delete(entry)
+    writer.kill()
+    writer.communicate()
+
+
+def test_an_entry_says_what_it_is(folder):
+    before = time.time()
+    add(folder, "a")
+    [entry] = store.entries()
+    assert (entry.kind, entry.about["boundary"], entry.about["shape"]) == (
+        "features",
+        "a",
+        [20, 100],
+    )
+    assert entry.bytes > 8000
+    assert before <= entry.last_used <= time.time()
+    assert store.used() == entry.bytes
+
+
+def test_images_count_too(folder, tmp_path):
+    add(folder, "a")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "b.arrow").write_bytes(bytes(1000))
+    assert {entry.kind for entry in store.entries()} == {"features", "images"}
+    assert store.used() == sum(entry.bytes for entry in store.entries())
+    assert [entry.path.name for entry in store.entries(["images"])] == ["b.arrow"]
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("20GB", 20 * 10**9), ("1.5 MiB", 3 * 2**19), ("500", 500), ("2t", 2 * 10**12), ("7kb", 7000)],
+)
+def test_sizes_are_read(monkeypatch, text, size):
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", text)
+    assert store.limit() == size
+
+
+@pytest.mark.parametrize("text", ["plenty", "-3GB", "3 GiGB", "GB"])
+def test_what_is_no_size_is_a_sentence(monkeypatch, text):
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", text)
+    with pytest.raises(InputError, match="Give a size such as 20GB"):
+        store.limit()
+
+
+def test_without_a_limit_it_is_half_of_what_there_is(folder):
+    add(folder, "a")
+    assert Path("/").stat()
+    assert store.used() // 2 < store.limit()

@@ -1,0 +1,59 @@
+"""Under a distribution strategy the same loop trains the same weights, and is distributed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import contextlib
+import numpy as np
+import tensorflow as tf
+
+device = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Objective
+from trainables.datasets.images import Images
+from trainables.training import Training
+
+chance = np.random.default_rng(0)
+pixels = chance.integers(0, 255, (21, 16, 16, 3)).astype(np.uint8)
+images = Images(pixels, (np.arange(21) % 3).astype(np.int32), "noise")
+for optimizer in ("sgd", "adam"):
+    point = Hyperparameters(
+        backbone="none", weights="none", image_size=16, preprocessing="unit", convolutions=(4,),
+        optimizer=optimizer, weight_decay=0.1, learning_rate=0.01, batch_size=5, epochs=2,
+    )
+    weights = {}
+    for name in ("one", "two"):
+        scope = contextlib.nullcontext()
+        if name == "two":
+            scope = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"]).scope()
+        with scope:
+            training = Training(point, 3, images, None, 1, Objective())
+            for _ in range(2):
+                training.run_epoch()
+            replicas = tf.distribute.get_strategy().num_replicas_in_sync
+            kinds = {type(v.value).__name__ for v in training.network.model.weights}
+        print(name, replicas, *kinds)
+        weights[name] = [v.numpy() for v in training.network.model.weights]
+    for one, other in zip(weights["one"], weights["two"], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+"""
+
+
+def test_two_replicas_end_with_the_weights_of_one() -> None:
+    """21 images in batches of 5: the last batch has one image, and nothing for one replica."""
+    ended = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    expected = ["one 1 ResourceVariable", "two 2 MirroredVariable"] * 2
+    assert ended.stdout.splitlines() == expected

@@ -1,0 +1,69 @@
+"""Leases on files of the cache: what a living process reads is not evicted.
+
+A lease is a shared lock on the file itself. The system drops it when the process ends, however
+that happens.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+_held: dict[tuple[int, int], int] = {}
+"""Open descriptors by device and inode."""
+
+
+def take_lease(path: Path) -> None:
+    """Keep a file from being evicted as long as this process lives.
+
+    Raises:
+        FileNotFoundError: If it is not there, or was evicted at this moment.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    identity = _identity(os.fstat(descriptor))
+    if identity in _held:
+        os.close(descriptor)
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    try:
+        is_still_there = _identity(os.stat(path)) == identity
+    except FileNotFoundError:
+        is_still_there = False
+    if not is_still_there:
+        os.close(descriptor)
+        raise FileNotFoundError(f"{path} was evicted")
+    _held[identity] = descriptor
+
+
+def end_leases() -> None:
+    """Give all leases of this process back."""
+    while _held:
+        os.close(_held.popitem()[1])
+
+
+def is_leased(path: Path) -> bool:
+    """Whether a process, this one included, has a lease on a file."""
+    descriptor = claim(path)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+def claim(path: Path) -> int | None:
+    """A descriptor that keeps others from taking a lease until it is closed; None if one has one.
+
+    Raises:
+        FileNotFoundError: If the file is not there.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _identity(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino

@@ -1,0 +1,106 @@
+"""Which activations a search keeps: what was decided, and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spaces.hyperparameters import Hyperparameters
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """All hyperparameters that decide what a frozen layer of a network gives."""
+
+    backbone: str
+    weights: str
+    preprocessing: str
+    truncation_layer: str | None
+    image_size: int
+
+    @classmethod
+    def of(cls, point: Hyperparameters) -> Prefix:
+        """Those of a configuration."""
+        return cls(**{name: getattr(point, name) for name in PREFIX_NAMES})
+
+
+PREFIX_NAMES = tuple(field.name for field in dataclasses.fields(Prefix))
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was decided about one cut.
+
+    Attributes:
+        prefix: Of the networks that it is about.
+        boundary: Name of the cut.
+        depths: What is thawed where this is the highest cut, in words.
+        bytes: Of all images; None if their number is not known.
+        make_seconds: Of one core, to compute and to write it.
+        saved_seconds: Of one core, over all trials.
+        kept: Whether it is stored.
+        reason: Why, or why not.
+        point: A configuration that has this cut, as plain values.
+    """
+
+    prefix: Prefix
+    boundary: str
+    depths: tuple[str, ...]
+    shape: tuple[int, ...]
+    bytes: int | None
+    make_seconds: float | None
+    saved_seconds: float | None
+    kept: bool
+    reason: str
+    point: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, those of the prefix among them."""
+        values = dataclasses.asdict(self)
+        return values.pop("prefix") | values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Row:
+        """Read what `to_dict` wrote."""
+        prefix = Prefix(**{name: values[name] for name in PREFIX_NAMES})
+        own = {name: value for name, value in values.items() if name not in PREFIX_NAMES}
+        lists = {name: tuple(own[name]) for name in ("depths", "shape")}
+        return cls(prefix, **{**own, **lists})
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that was decided for a study.
+
+    Attributes:
+        rows: The cuts that are kept, and those that trials would like to have.
+        images: Of training and validation; None if the data are not here.
+        notes: What is trained live whatever is kept, in sentences.
+    """
+
+    rows: tuple[Row, ...]
+    images: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def kept(self) -> tuple[Row, ...]:
+        """What is to be stored."""
+        return tuple(row for row in self.rows if row.kept)
+
+    def kept_for(self, point: Hyperparameters) -> tuple[str, ...]:
+        """Names of the cuts that are stored for a configuration's network."""
+        prefix = Prefix.of(point)
+        return tuple(row.boundary for row in self.kept if row.prefix == prefix)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        rows = [row.to_dict() for row in self.rows]
+        return {"rows": rows, "images": self.images, "notes": list(self.notes)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Plan:
+        """Read what `to_dict` wrote."""
+        rows = tuple(Row.from_dict(row) for row in values["rows"])
+        return cls(rows, values["images"], tuple(values["notes"]))

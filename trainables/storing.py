@@ -1,0 +1,66 @@
+"""Entries computed once, whoever asks for them, and mended where they are damaged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spaces.errors import DataError
+from trainables.cache import made_in_place
+from trainables.entry import DamagedEntryError, allocate, discard_damaged, fill, open_entry, seal
+from trainables.notes import note
+from trainables.store import make_room
+
+_ATTEMPTS = 3
+
+
+def computed_once(
+    folder: Path,
+    shape: tuple[int, ...],
+    compute: Callable[[], Iterable[np.ndarray]],
+    about: Mapping[str, Any],
+) -> np.ndarray | None:
+    """An entry's rows, computed if the store has it not, or not whole.
+
+    Processes that ask at the same time wait for the first of them. A damaged entry is noted.
+
+    Args:
+        folder: Of the entry.
+        shape: Of the rows together.
+        compute: Gives the rows, float32, block by block.
+        about: What the entry is to say about itself.
+
+    Returns:
+        float32, mapped into memory; None if the store has no room.
+
+    Raises:
+        DataError: If the store cannot be written.
+    """
+
+    def make(temporary: Path) -> None:
+        allocate(temporary, shape)
+        fill(temporary, 0, compute())
+        seal(temporary, folder, about)
+
+    for _ in range(_ATTEMPTS):
+        if not folder.exists() and not make_room(4 * math.prod(shape)):
+            note(f"The feature store has no room for {_title(folder, about)}: not stored.")
+            return None
+        made_in_place(folder, make)
+        try:
+            return open_entry(folder)
+        except FileNotFoundError:
+            continue  # evicted at this moment
+        except DamagedEntryError:
+            problem = discard_damaged(folder)
+        if problem is not None:
+            note(f"{_title(folder, about)} was damaged ({problem}): computed anew.")
+    raise DataError(f"{folder} is damaged each time it is written. Is the disk sound?")
+
+
+def _title(folder: Path, about: Mapping[str, Any]) -> str:
+    return f"Entry {folder.name} (features at {about.get('boundary')})"
