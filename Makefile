@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes faults check lock bench clean
+.PHONY: setup demo test test-recipes faults check lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -40,8 +40,11 @@ lock: ## Resolve pyproject.toml anew: versions and hashes only
 	.venv-lock/bin/uv pip compile --quiet pyproject.toml --extra $(EXTRAS) --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
 
-bench: $(READY)
-	@echo "There is no benchmark yet." && exit 1
+bench: $(READY) ## Against Ray Tune, KerasTuner and Optuna: hours
+	$(BIN)/python -m tests.benchmarks
+
+bench-quick: $(READY) ## The same in little
+	$(BIN)/python -m tests.benchmarks --quick
 
 clean:
 	rm -rf .venv .venv-lock build *.egg-info

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spaces.errors import DataError, InputError, ThawtuneError
+from spaces.errors import DataError, ThawtuneError
 
 app = typer.Typer(
     name="thawtune",

@@ -14,7 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from search.explaining import explain
 from search.finetuning import MODEL, winner
+from search.model_card import write_card
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json, write_whole
@@ -102,6 +104,7 @@ def _open(run: Run, study: Study, finetuned: dict[str, Any]) -> dict[str, Any]:
     classes = (run.read_json(run.data) or {})["classes"]
     record = {"opened": opened, "images": len(labels), "classes": classes, "models": models}
     write_json(run.test, record)
+    write_card(run)
     return record
 
 
@@ -136,6 +139,9 @@ def _predict(
         model = best_model(point, len(test.class_names), state)
         digest = weights_hash(model)
     shares = probabilities(model, test.images.pixels)
+    if candidate.role == "final":
+        images = test.images
+        explain(run, model, images.pixels, images.labels, shares, test.keys, test.class_names)
     return test.keys, test.images.labels, shares, digest
 
 

@@ -15,6 +15,7 @@ from ray.train.tensorflow import TensorflowTrainer
 
 from search import finalists
 from search.cluster import ray_running
+from search.model_card import write_card
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
@@ -96,6 +97,7 @@ def finetune(run: Run, workers: int, use_gpu: bool, address: str | None) -> dict
         "finished": time.time(),
     }
     write_json(run.finetune, record)
+    write_card(run)
     return record
 
 

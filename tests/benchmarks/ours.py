@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,7 @@ def search(
     values: Mapping[str, Any],
     name: str = "run",
     environment: Mapping[str, str] | None = None,
-    target: float | None = None,
+    until: Callable[[Sequence[dict[str, Any]]], bool] | None = None,
 ) -> Search:
     """Search, with a feature store in `folder` that is cold unless this has been called before.
 
@@ -156,7 +156,7 @@ def search(
         values: The study.
         name: Of the run's folder.
         environment: On top of this process's.
-        target: Ask the search to end when a trial reaches this validation accuracy.
+        until: Ask the search to end when this says so of its measurements.
 
     Raises:
         CommandFailedError: If the command line ends with an error.
@@ -164,12 +164,10 @@ def search(
     path, run = write_study(folder, values), folder / name
     command = [sys.executable, "-m", "search", "search", str(path), "--run", str(run)]
 
-    def reached() -> bool:
-        return target is not None and any(
-            line["val_accuracy"] >= target for line in _measured(run / "ledger.jsonl")
-        )
+    def ended() -> bool:
+        return until is not None and until(_measured(run / "ledger.jsonl"))
 
-    return Search(run, run_measured(command, folder, environment, reached))
+    return Search(run, run_measured(command, folder, environment, ended))
 
 
 def _measured(ledger: Path) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ class Plan:
         tools: Tools in B that run by default.
         seeds: Of B.
         budget: Trials and epochs at the most in B.
-        to_the_end: Whether runs of B go on when the target is reached.
+        patience: Seconds after which a search in B is ended that has not reached the target.
         depth: Benchmark C, ours; `depth_live`: what P0 is measured on there.
         thawed: Blocks that are unfrozen in C.
         growing: Numbers of trials in D.
@@ -48,7 +48,7 @@ class Plan:
     tools: tuple[str, ...]
     seeds: int
     budget: Size
-    to_the_end: bool
+    patience: float
     depth: Size
     depth_live: Size
     thawed: tuple[int, ...]
@@ -67,8 +67,8 @@ FULL = Plan(
     spread=(24, 5),
     tools=("U", "KH", "KB", "O", "R"),
     seeds=5,
-    budget=Size(40, 20),
-    to_the_end=True,
+    budget=Size(400, 20),
+    patience=600,
     depth=Size(8, 5),
     depth_live=Size(8, 5),
     thawed=(0, 1, 2),
@@ -87,8 +87,8 @@ QUICK = Plan(
     spread=(3, 5),
     tools=("U", "KH", "R"),
     seeds=1,
-    budget=Size(40, 20),
-    to_the_end=False,
+    budget=Size(400, 20),
+    patience=90,
     depth=Size(8, 5),
     depth_live=Size(2, 2),
     thawed=(1,),
@@ -108,7 +108,7 @@ TINY = Plan(
     tools=FULL.tools,
     seeds=1,
     budget=Size(3, 3),
-    to_the_end=False,
+    patience=60,
     depth=Size(2, 1),
     depth_live=Size(2, 1),
     thawed=(1,),

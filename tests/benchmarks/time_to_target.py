@@ -1,7 +1,8 @@
 """B: time until a search has found what was fixed beforehand as good enough.
 
 The target is 99 % of the best validation accuracy of a large reference (`reference`). Each tool
-draws from the same space with its own sampler and its own pruning; seconds are from the start of
+draws from the same space with its own sampler and its own pruning, until it has reached the target
+or the plan's patience is at its end; seconds are from the start of
 its process, features included, to the end of the epoch that reached the target. Winners (the best
 epoch that a search has seen) are trained anew in plain Keras and scored on the test images.
 """
@@ -10,7 +11,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,8 @@ TOOLS: dict[str, tuple[str, tuple[str, ...], str]] = {
 }
 """Module, options and what it is."""
 
-Epochs = list[dict[str, Any]]
+Epochs = Sequence[dict[str, Any]]
+Enough = Callable[[Epochs], bool]
 
 
 def arms(plan: Plan) -> Arms:
@@ -47,9 +50,8 @@ def _measure(tool: str, plan: Plan, folder: Path) -> dict[str, Entry]:
     for seed in range(plan.seeds):
         own = folder / str(seed)
         own.mkdir()
-        until = None if plan.to_the_end else target
         run = _ours if tool == "U" else partial(_opponent, tool)
-        measured, epochs = run(plan, seed, own, until)
+        measured, epochs = run(plan, seed, own, _enough(target, plan.patience))
         runs.append(measured)
         seconds.append(seconds_to(target, epochs, measured.began))
         winners.append(best(epochs))
@@ -95,24 +97,28 @@ def summed_up(
     return entry(None, "U", **found)
 
 
+def _enough(target: float, patience: float) -> Enough:
+    """Whether a search, which begins now, need not go on."""
+    latest = time.monotonic() + patience
+    return lambda epochs: (
+        time.monotonic() > latest or any(line["val_accuracy"] >= target for line in epochs)
+    )
+
+
 def _opponent(
-    tool: str, plan: Plan, seed: int, folder: Path, until: float | None
+    tool: str, plan: Plan, seed: int, folder: Path, enough: Enough
 ) -> tuple[Measured, Epochs]:
     module, options, _ = TOOLS[tool]
     budget = plan.budget
     task = Task(
         module, folder, epochs=budget.epochs, trials=budget.trials, seed=seed, options=options
     )
-
-    def reached() -> bool:
-        return any(line["val_accuracy"] >= (until or math.inf) for line in task.lines())
-
-    measured = run_opponent(task, reached)
+    measured = run_opponent(task, lambda: enough(task.lines()))
     return measured, task.lines()
 
 
-def _ours(plan: Plan, seed: int, folder: Path, until: float | None) -> tuple[Measured, Epochs]:
-    search = ours.search(folder, searching_study(plan, seed), target=until)
+def _ours(plan: Plan, seed: int, folder: Path, enough: Enough) -> tuple[Measured, Epochs]:
+    search = ours.search(folder, searching_study(plan, seed), until=enough)
     return search.measured, search.epochs()
 
 

@@ -85,5 +85,8 @@ def _tuner(task: Task, model: HeadHyperModel) -> Any:
         return keras_tuner.Tuner(oracle=oracle, hypermodel=model, **where)
     common = {"objective": objective, "seed": task.seed, **where}
     if "hyperband" in task.options:
-        return keras_tuner.Hyperband(model, max_epochs=task.epochs, factor=3, **common)
+        # Again and again, as the others go on too: once may not reach a target.
+        return keras_tuner.Hyperband(
+            model, max_epochs=task.epochs, factor=3, hyperband_iterations=20, **common
+        )
     return keras_tuner.BayesianOptimization(model, max_trials=task.trials, **common)
