@@ -23,9 +23,17 @@ class Switch:
 
 
 SWITCHES: dict[str, Switch] = {
-    "one_worker": Switch(
-        "one worker with all threads in place of one thread a worker",
-        sections={"resources": {"cpu": 1, "concurrent": 1}},
+    "store": Switch(
+        "no room in the feature store",
+        environment={"THAWTUNE_CACHE_LIMIT": "0"},
+    ),
+    "worker_a_core": Switch(
+        "one worker with two threads in place of two with one",
+        sections={"resources": {"cpu": 2}},
+    ),
+    "rare_checkpoints": Switch(
+        "checkpoints as often as they can be made",
+        sections={"resources": {"cpu": 1, "checkpoint_seconds": 0}},
     ),
 }
 """By the end of their key in the results: `U_without_…`. A row is all that a new one takes."""

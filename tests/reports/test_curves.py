@@ -8,7 +8,9 @@ import pytest
 
 from reports.curves import (
     incumbents,
+    incumbents_by_cost,
     learning_curves,
+    recipe_costs,
     recipe_marks,
     sensible_limits,
     validation_curves,
@@ -103,3 +105,20 @@ def test_limits_leave_out_what_is_wild() -> None:
     assert low < 0.9 < high
     low, high = sensible_limits([0.0, 0.0])
     assert low < 0 < high
+
+
+def test_incumbents_by_cost_count_what_all_trials_took(make_run) -> None:
+    maker, a, b = two_trials(make_run)
+    failed, _ = maker.propose()
+    maker.measure(failed, 1, 0.99)
+    maker.end(failed, "FAIL", "non_finite")
+    data = read_run(maker.close())
+    steps = incumbents_by_cost(data.history, data.objective)
+    assert [(s.trial, s.value) for s in steps] == [(a, 0.5), (a, 0.6), (b, 0.7)]
+    spent = [sum(m.seconds.values()) for t in data.trials for m in t.measurements]
+    first, last = data.trials[0].measurements[0], data.trials[1].measurements[1]
+    assert steps[0].seconds == pytest.approx(sum(first.seconds.values()))
+    assert steps[-1].seconds == pytest.approx(sum(spent) - spent[2] - spent[5] - spent[6])
+    assert last.val_accuracy == 0.7
+    [mark] = recipe_costs(data)
+    assert mark.seconds == pytest.approx(spent[0] + spent[1]), "its own until its best epoch"

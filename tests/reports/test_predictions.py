@@ -46,3 +46,13 @@ def test_a_damaged_file_is_refused(tmp_path) -> None:
     (tmp_path / "p.parquet").write_bytes(b"PAR1 no more")
     with pytest.raises(RunStateError, match="cannot be read"):
         read_predictions(tmp_path / "p.parquet", [])
+
+
+def test_probabilities_are_a_matrix_where_they_are_on_file(tmp_path) -> None:
+    shares = [[0.1, 0.9], [0.2, 0.8], [0.7, 0.3], [0.4, 0.6]]
+    pq.write_table(pa.table(ROWS | {"probabilities": shares}), tmp_path / "p.parquet")
+    found = read_predictions(tmp_path / "p.parquet", ["cat", "dog"])["b"]
+    np.testing.assert_array_equal(found.probabilities, [[0.4, 0.6], [0.1, 0.9]])
+    np.testing.assert_array_equal(found.probability_of(found.predicted), [0.6, 0.1])
+    with pytest.raises(RunStateError, match="2 probabilities for an image"):
+        read_predictions(tmp_path / "p.parquet", ["cat", "dog", "cow"])

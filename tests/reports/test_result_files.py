@@ -9,6 +9,7 @@ import pytest
 
 from reports.result_files import DataSets, Evaluation, FineTuning, read_record
 from reports.run_data import read_run
+from reports.sections import data_sets
 from search.records.run import Run
 from spaces.errors import RunStateError
 
@@ -60,3 +61,13 @@ def test_models_by_role_and_trial(read) -> None:
     assert test.of_trial(test.in_role("winner").trial).name == "winner"
     assert test.of_trial(0).name == "linear_probe"
     assert test.of_trial(77) is None
+
+
+@pytest.mark.parametrize("opening", [1_767_700_000.0, {"opened": 1_767_700_000.0, "sha256": "ab"}])
+def test_a_second_opening_is_said_for_ever(complete, opening) -> None:
+    values = json.loads(complete.test.read_text())
+    complete.test.write_text(json.dumps(values | {"again": [opening]}))
+    data = read_run(complete)
+    assert data.test.again == (1_767_700_000.0,)
+    texts = [block.text for block in data_sets.section(data).blocks if block.kind == "text"]
+    assert any("opened again on purpose (2026-01-06 11:46 UTC)" in text for text in texts)

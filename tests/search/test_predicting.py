@@ -19,7 +19,8 @@ from search.predicting import Prediction, Predictor, Unreadable, find_images
 from search.predicting_view import Wanted, predict
 from search.records.run import Run
 from spaces.errors import DataError, InputError, RunStateError
-from tests.search.final_runs import CLASSES, SCRATCH, final_run
+from spaces.hyperparameters import Hyperparameters
+from tests.search.final_runs import CLASSES, final_run
 from trainables.inference import load_model, probabilities
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -80,7 +81,7 @@ def test_a_thousand_images_of_which_three_are_broken(run, photos, tmp_path, caps
         best = np.argsort(-shares)[:3]
         assert said[::2] == [CLASSES[i] for i in best]
         np.testing.assert_allclose([float(s) for s in said[1::2]], shares[best], atol=1e-4)
-    rows = list(csv.DictReader((tmp_path / "said.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((tmp_path / "said.csv").read_text("utf-8").splitlines()))
     assert len(rows) == 1000
     assert sum(bool(row["error"]) for row in rows) == 3
     assert [row["class_3"] for row in rows if not row["error"]] == [line[5] for line in lines]
@@ -189,10 +190,9 @@ def test_a_run_without_a_final_model(run, photos, tmp_path):
 
 
 def test_a_network_without_convolutions_explains_nothing(photos, tmp_path, make_study):
-    import dataclasses
-
-    flat = dataclasses.replace(SCRATCH, convolutions=(), convolution_batch_norm=None)
-    flat = dataclasses.replace(flat, convolution_pooling=None, pooling="flatten")
+    flat = Hyperparameters(
+        backbone="none", weights="none", image_size=8, preprocessing="unit", pooling="flatten"
+    )
     run = final_run(tmp_path / "run", make_study(), flat)
     with pytest.raises(InputError, match=r"has none.*--explain"):
         Answer(run, [photos / "a"], Wanted(explanations=tmp_path / "heat"))

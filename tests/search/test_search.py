@@ -31,6 +31,7 @@ STUDY = {
     "recipes": {"linear_probe": {"learning_rate": 5e-3}},
     "budget": {"trials": 6, "max_epochs": 4, "grace_period": 2, "reduction_factor": 2},
     "resources": {"concurrent": 1},
+    "finalists": {"count": 0},
 }
 
 

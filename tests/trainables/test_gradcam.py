@@ -39,7 +39,7 @@ CASES = {
     | {"truncation_layer": "block3_pool", "image_size": 64, "unfrozen_depth": 7, "epochs": 6}
     | {"learning_rate": 3e-4},
     "AlexNet": RANDOM
-    | {"image_size": 224, "unfrozen_depth": 7, "epochs": 6, "learning_rate": 1e-4},
+    | {"image_size": 224, "unfrozen_depth": 7, "epochs": 12, "learning_rate": 1e-4},
 }
 IN_THE_DEFAULT_SUITE = ("EfficientNetLite0", "from scratch")
 
@@ -89,7 +89,7 @@ def test_heat_is_on_the_planted_object(name):
         ("ResNet50", 64, "conv5_block3_out"),
         ("AlexNet", 224, "conv5_relu"),
         ("EfficientNetB0", 64, "top_activation"),
-        ("EfficientNetLite0", 32, "block10_add"),
+        ("EfficientNetLite0", 32, "block11_expand_relu"),
     ],
 )
 def test_the_last_maps_with_more_than_one_place_are_taken(backbone, size, layer):
