@@ -31,6 +31,8 @@ def _why_none(data: RunData) -> str:
             "The study asks for no finalists: the winner is the search's best as it was found, "
             "once, with one seed. How much of that was luck is not known."
         )
+    if data.winner is None and not data.is_under_way:
+        return "No trial has a result, so there is nothing to train again."
     return (
         f"The best {formats.plural(wanted.count, 'trial')} and the recipes are to be trained again "
         f"with {formats.plural(wanted.seeds, 'other seed')} when the search has ended; that has "

@@ -139,7 +139,11 @@ def test_a_missing_value_is_never_nan(page, shape) -> None:
         ("one_trial", ["not tried yet", "1 complete", "No trial has failed."]),
         (
             "all_failed",
-            ["Every one of the 3 trials failed", "100.0\u00a0% into trials that failed"],
+            [
+                "Every one of the 3 trials failed",
+                "there is nothing to train again",
+                "100.0\u00a0% into trials that failed",
+            ],
         ),
         (
             "full",

@@ -136,9 +136,8 @@ def test_an_overlay_covers_what_is_hot_and_leaves_what_is_cold():
     drawn = np.asarray(overlay(picture, heat, alpha=0.5))
     assert drawn.shape == picture.shape
     np.testing.assert_array_equal(drawn[:, 30:], picture[:, 30:])
-    np.testing.assert_allclose(
-        drawn[:, 0], (0.5 * 90 + 0.5 * np.array([252, 255, 164]))[None], atol=1
-    )
+    hottest = 0.5 * 90 + 0.5 * np.array([252, 255, 164])
+    np.testing.assert_allclose(drawn[:, 0], np.tile(hottest, (30, 1)), atol=1)
 
 
 @pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
