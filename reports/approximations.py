@@ -6,9 +6,6 @@ from reports import formats
 from reports.run_data import RunData
 from search.records.events import PRUNED
 
-_AUGMENTATION = ("flip", "rotation", "zoom", "shift", "shear", "crop")
-_OFF = (None, "none", 0, 0.0)
-
 
 def approximations(data: RunData) -> list[str]:
     """A sentence or two for each."""
@@ -42,14 +39,23 @@ def _fidelity(data: RunData) -> str:
 
 
 def _augmentation(data: RunData) -> str:
-    points = [trial.point for trial in data.trials]
-    count = sum(any(getattr(p, name) not in _OFF for name in _AUGMENTATION) for p in points)
-    if not count:
+    numbers = [t.point.views for t in data.trials if t.point.views is not None]
+    if not numbers:
         return "No trial had augmentation, so that cached features are exact."
-    return (
-        f"{formats.sentence(formats.plural(count, 'trial'))} had augmentation; they were trained "
-        "on freshly drawn views in every epoch and not on cached features."
-    )
+    live, stored = numbers.count(0), [number for number in numbers if number]
+    texts = []
+    if live:
+        texts.append(
+            f"{formats.sentence(formats.plural(live, 'trial'))} had augmentation that was drawn "
+            "anew in every epoch, and used no cached features of training images."
+        )
+    if stored:
+        most = formats.plural(max(stored), "stored view")
+        texts.append(
+            f"{formats.sentence(formats.plural(len(stored), 'trial'))} had augmentation from at "
+            f"the most {most} of each image, the same in every trial: less variety than live."
+        )
+    return " ".join(texts)
 
 
 def _resumed(data: RunData) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,13 @@ from trainables.work import Work
 _POLL_SECONDS = 0.1
 
 
-def extract(study: Study, plan: Plan, cache_folder: Path, console: Console) -> dict[str, Any]:
+def extract(
+    study: Study,
+    plan: Plan,
+    cache_folder: Path,
+    console: Console,
+    is_ending: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     """Have all that is planned stored on every node; what is there is left alone. Needs Ray.
 
     What cannot be computed here is left to the trials, whose errors the ledger has.
@@ -38,6 +44,7 @@ def extract(study: Study, plan: Plan, cache_folder: Path, console: Console) -> d
         plan: What to keep.
         cache_folder: The same on all nodes.
         console: Has a progress bar if it is a terminal, and else a line at the end.
+        is_ending: Whether to leave it at what is done.
 
     Returns:
         `seconds` of the clock, `bytes` written, `hits` and `misses` (entries that were there, and
@@ -49,7 +56,7 @@ def extract(study: Study, plan: Plan, cache_folder: Path, console: Console) -> d
     nodes = _nodes(study) if names is None else _nodes_without(study, cache_folder, names)
     tally = Tally(hits=len(names or ()) if not nodes else 0)
     if nodes and works:
-        tally, names = _extracted(study, plan, works, nodes, console)
+        tally, names = _extracted(study, plan, works, nodes, console, is_ending)
     for name in names or ():
         _hold(cache_folder / "features" / name)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
@@ -76,7 +83,12 @@ def _works(study: Study, plan: Plan, cache_folder: Path) -> list[Work]:
 
 
 def _extracted(
-    study: Study, plan: Plan, works: Sequence[Work], nodes: Sequence[str], console: Console
+    study: Study,
+    plan: Plan,
+    works: Sequence[Work],
+    nodes: Sequence[str],
+    console: Console,
+    is_ending: Callable[[], bool],
 ) -> tuple[Tally, list[str]]:
     """All networks, one after the other on each node, the nodes side by side."""
     tally, names = Tally(), []
@@ -86,9 +98,11 @@ def _extracted(
         for work in works:
             running = [actor.run.remote(work) for actor in actors]
             left = running
-            while left:
+            while left and not is_ending():
                 _, left = ray.wait(left, num_returns=len(left), timeout=_POLL_SECONDS)
                 advance(actors)
+            if is_ending():
+                break
             for task in running:
                 try:
                     done, names_of_work = ray.get(task)

@@ -11,6 +11,7 @@ from rich.console import Console
 from search import finalists
 from search.dispatch import Dispatch
 from search.ending import Ending
+from search.importance import importance
 from search.journal import Journal
 from search.records import events
 from search.records.history import History, value_of
@@ -82,16 +83,25 @@ class OpenRun:
             self._with_checkpoints.append(event["trial"])
             self._remove_checkpoints()
 
+    def note(self, text: str) -> None:
+        """Tell a person something, once a run."""
+        if text not in self.history.notes:
+            self.take(events.noted(text))
+
     def checkpoints_of(self, number: int) -> Checkpoints:
         """The checkpoints of a trial."""
         return Checkpoints(str(self.run.trial_checkpoints(number).resolve()))
 
     def write_derived(self) -> None:
-        """Write what follows from the ledger: tables, and finalists where there are any."""
+        """Write what follows from the ledger: tables, and the rest as far as there is any."""
         write_tables(self.run, self.history, self.study.objective)
-        summary = finalists.summary(self.study, self.history)
-        if summary is not None:
-            write_json(self.run.finalists, summary)
+        found = {
+            self.run.finalists: finalists.summary(self.study, self.history),
+            self.run.importance: importance(self.study, self.history),
+        }
+        for path, values in found.items():
+            if values is not None:
+                write_json(path, values)
 
     def _learn(self, event: events.Event) -> None:
         for learner in self._learners:

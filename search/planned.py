@@ -45,10 +45,14 @@ def _planned_by_a_worker(study: Study) -> Plan:
     return Plan.from_dict(ray.get(task))
 
 
-def _plan_of(study: dict[str, Any], folder: str | None) -> dict[str, Any]:
+def _plan_of(values: dict[str, Any], folder: str | None) -> dict[str, Any]:
+    from trainables.quiet import limit_threads
+
     if folder is not None:
         os.environ[VARIABLE] = folder
-    return _plan(Study.model_validate(study)).to_dict()
+    study = Study.model_validate(values)
+    limit_threads(max(1, int(study.resources.cpu)))  # a trial may get this process next
+    return _plan(study).to_dict()
 
 
 def _plan(study: Study) -> Plan:

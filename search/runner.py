@@ -16,6 +16,7 @@ from rich.console import Console
 
 from search.cluster import ray_running
 from search.ending import Ending, EndStopper
+from search.features_ahead import store_features
 from search.open_run import OpenRun, opened
 from search.recording import DispatchedSearcher, Recorder
 from search.records import events
@@ -27,6 +28,7 @@ from search.view import View
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
 from trainables.cache import cache_folder
+from trainables.plan import Plan
 from trainables.ray_trainable import Job, KerasTrainable
 
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "numpy", "thawtune")
@@ -61,13 +63,13 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         current.take(events.driver_started(socket.gethostname(), os.getpid()))
         current.dispatch.settle()
         if not current.dispatch.is_over:
-            with (
-                ray_running(address),
-                View(study, current.history, console),
-                ending.listening(),
-                tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
-            ):
-                _fit(current, scratch)
+            with ray_running(address), ending.listening():
+                plan = store_features(current, console)
+                with (
+                    View(study, current.history, console),
+                    tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
+                ):
+                    _fit(current, plan, scratch)
         _close(current)
         return current.history
 
@@ -97,13 +99,14 @@ def _close(current: OpenRun) -> None:
         )
 
 
-def _fit(current: OpenRun, scratch: str) -> None:
+def _fit(current: OpenRun, plan: Plan, scratch: str) -> None:
     """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
     study = current.study
     concurrent = _concurrent(study)
     os.environ |= _environment(concurrent)
     job = Job(
         study.to_dict(),
+        plan.to_dict(),
         str(cache_folder()),
         max(1, int(study.resources.cpu)),
         current.rungs.milestones,

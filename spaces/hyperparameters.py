@@ -33,6 +33,14 @@ def _is_thawed(values: Mapping[str, Any]) -> bool:
     return values["unfrozen_depth"] > 0 or values["boundary_layer"] is not None
 
 
+AUGMENTATION = ("flip", "rotation", "zoom", "shift", "shear", "crop")
+"""Hyperparameters that change training images, each unless it is "none" or 0."""
+
+
+def _augments(values: Mapping[str, Any]) -> bool:
+    return any(values[name] not in ("none", 0) for name in AUGMENTATION)
+
+
 def _decays_by(*kinds: str) -> Callable[[Mapping[str, Any]], bool]:
     return lambda values: values["decay"] in kinds
 
@@ -60,6 +68,7 @@ CONDITIONS: dict[str, Condition] = {
     "thaw_learning_rate": Condition(
         "head_epochs is above 0", lambda v: bool(v["head_epochs"]), None
     ),
+    "views": Condition("there is augmentation", _augments, 0),
 }
 """Hyperparameters that exist only where another one has the right value; all others always do."""
 
@@ -121,6 +130,9 @@ class Hyperparameters:
         shift: Augmentation: share of width and height to either side.
         shear: Augmentation: degrees to either side.
         crop: Augmentation: share of each side cut off at random places, 0..1.
+        views: Augmentation: 0 draws anew in every epoch, live from the pixels. Above 0, so many
+            versions of each training image are drawn once, the same for all trials, and the
+            epochs train on them in turn: what is frozen is then computed once for each.
 
     Raises:
         ValueError: If the values do not make a configuration; the message has a line for each.
@@ -168,6 +180,7 @@ class Hyperparameters:
     shift: float = 0.0
     shear: float = 0.0
     crop: float = 0.0
+    views: int | None = None
 
     def __post_init__(self) -> None:
         values = dataclasses.asdict(self)

@@ -19,6 +19,7 @@ _NOT_NEGATIVE = (
     "rotation",
     "shear",
     "decay_rate",
+    "views",
 )
 _POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
 _SHARES = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")

@@ -16,7 +16,6 @@ from spaces.parameters import Float, Parameter
 from spaces.study import Study
 
 _DRAWN = 256
-_AUGMENTING = ("rotation", "zoom", "shift", "shear", "crop")
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def share_left(study: Study, epoch: int) -> float:
 
 def stages(point: Hyperparameters) -> Iterator[tuple[Stage, int, int]]:
     """The phases of a configuration that can begin from features: stage, first and last epoch."""
-    if _why_live(point) is not None:
+    if point.views or _why_live(point) is not None:
         return
     head_epochs = min(point.head_epochs or 0, point.epochs)
     is_thawed = point.unfrozen_depth > 0 or point.boundary_layer is not None
@@ -97,7 +96,7 @@ def live_trials(study: Study) -> list[str]:
 def _why_live(point: Hyperparameters) -> str | None:
     if point.backbone == "none":
         return "they have no backbone"
-    if point.flip != "none" or any(getattr(point, name) for name in _AUGMENTING):
+    if point.views == 0:
         return "augmented images are new in each epoch"
     if point.weights == "none":
         return "random weights are new in each trial"

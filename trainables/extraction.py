@@ -20,6 +20,7 @@ from trainables.datasets.images import Images
 from trainables.datasets.loading import TrialData, load_trial_data
 from trainables.entry import fill
 from trainables.features import description, entry_folder
+from trainables.quiet import limit_threads
 from trainables.training import build_pretrained
 from trainables.work import SETS, Wanted, Work
 
@@ -68,11 +69,7 @@ def compute(work: Work, part: str, first: int, last: int, targets: Mapping[str, 
 
 def _set_up(work: Work) -> None:
     os.environ[cache.VARIABLE] = work.cache
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(work.threads)
-        tf.config.threading.set_inter_op_parallelism_threads(1)
-    except RuntimeError:
-        return  # TensorFlow runs in this process already, with the threads that it has
+    limit_threads(work.threads)
 
 
 @lru_cache(maxsize=1)

@@ -40,7 +40,7 @@ VALUES = frozenset(
 )
 """Hyperparameters that can change without another graph."""
 
-SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs"})
+SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views"})
 """Hyperparameters of which only counts for the graph whether they are above 0."""
 
 
@@ -73,7 +73,7 @@ class Prepared:
         network: As it was built; a training has one of its own, with the same model.
         kept: Variables that training changes in any phase.
         trained_params: Parameters that are trained in any phase.
-        augment: What is done to training images, or None.
+        augment: What is done to training images in each epoch anew, or None.
 
     Args:
         trunk: What the head is put on.
@@ -92,7 +92,7 @@ class Prepared:
             self.network = build_network(point, classes, trunk.inputs)
         self.kept = kept_weights(self.network)
         self.trained_params = _count(self.network.model.trainable_variables)
-        self.augment = augmentation(point, seed=0)
+        self.augment = None if point.views else augmentation(point, seed=0)
         self._heads = self.network.head_layers
         trunk.flags = None
 

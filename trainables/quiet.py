@@ -1,4 +1,4 @@
-"""TensorFlow imported without what it writes to the terminal before its log level counts."""
+"""TensorFlow as a worker has it: quiet on being imported, with threads for its share of cores."""
 
 from __future__ import annotations
 
@@ -27,3 +27,15 @@ def import_tensorflow() -> None:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def limit_threads(threads: int) -> None:
+    """Have TensorFlow compute on so many threads; one that computes already keeps those it has."""
+    import_tensorflow()
+    import tensorflow as tf
+
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        return

@@ -17,6 +17,9 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables import cache
 from trainables.checkpoint import Checkpoints
+from trainables.notes import take_notes
+from trainables.plan import Plan
+from trainables.quiet import limit_threads
 
 REPORT_SECONDS = 1.0
 """Epochs that are shorter are reported together."""
@@ -34,12 +37,14 @@ class Job:
 
     Attributes:
         study: As plain values.
+        plan: As plain values: which features are stored.
         cache: Folder of the feature store.
         threads: Threads of TensorFlow in a worker.
         milestones: Epochs at which trials are judged, and have a checkpoint.
     """
 
     study: dict[str, Any]
+    plan: dict[str, Any]
     cache: str
     threads: int
     milestones: tuple[int, ...]
@@ -62,8 +67,8 @@ class KerasTrainable(tune.Trainable):
         """Begin the first trial of this process."""
         began = time.perf_counter()
         os.environ[cache.VARIABLE] = job.cache
-        _limit_threads(job.threads)
-        self._job = job
+        limit_threads(job.threads)
+        self._job, self._plan = job, Plan.from_dict(job.plan)
         self._study = Study.model_validate(job.study)
         self._data: dict[int, Any] = {}
         self._begin(config, began)
@@ -131,6 +136,7 @@ class KerasTrainable(tune.Trainable):
             self._config["seed"],
             self._study.objective,
             accumulate=self._config["accumulate"],
+            kept=None if point.views else self._plan.kept_for(point),
         )
         training.add_seconds("start", idle)
         training.add_seconds("data", loaded)
@@ -168,7 +174,9 @@ class KerasTrainable(tune.Trainable):
         metric = self._study.objective.metric
         last = self._told["measurements"][-1] if self._told["measurements"] else {}
         is_sound = last and self._told.get("end", ("", "", None))[0] != "FAIL"
+        notes = take_notes()
         return self._told | {
+            **({"notes": notes} if notes else {}),
             metric: last[metric] if is_sound else np.nan,
             "epoch": last["epoch"] if last else 0,
         }
@@ -183,13 +191,6 @@ class KerasTrainable(tune.Trainable):
             "accumulate": self._config["accumulate"],
             "damaged": damaged,
         }
-
-
-def _limit_threads(threads: int) -> None:
-    import tensorflow as tf
-
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
 def _classified(error: Exception) -> tuple[str, str]:

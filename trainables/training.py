@@ -19,6 +19,7 @@ from trainables.measurement import Measurement
 from trainables.pool import build_pretrained as build_pretrained
 from trainables.pool import prepare
 from trainables.schedule import Schedule
+from trainables.views import views
 
 State = dict[str, np.ndarray]
 """All that going on from an epoch needs, by name."""
@@ -66,7 +67,7 @@ class Training:
         self.best: Measurement | None = None
         self._accumulate, self._kept_boundaries = accumulate, kept
         self._seconds: dict[str, float] = {}
-        self._train_images, self._validation_images = train, validation
+        self._views, self._validation_images = views(train, point), validation
         with self._timed("start"):
             self._prepared, self.network = prepare(point, classes, seed)
             self._schedule = Schedule(point)
@@ -93,12 +94,13 @@ class Training:
         self.epoch += 1
         if self._trains_head_alone != self._is_in_head_phase(self.epoch):
             self._enter_phase(self.epoch)
-        steps = math.ceil(len(self._train) / self.point.batch_size)
+        train = self._train[(self.epoch - 1) % len(self._train)]
+        steps = math.ceil(len(train) / self.point.batch_size)
         rates = self._schedule.rates(self.epoch, steps)
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(self._train))
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
         with self._timed("train"):
             train_loss, train_accuracy = self._loop.train_epoch(
-                self._train, order.astype(np.int32), rates
+                train, order.astype(np.int32), rates
             )
         val_loss = val_accuracy = math.nan
         if self._validation is not None:
@@ -187,10 +189,11 @@ class Training:
             )
             self._phase, self._loop = phase, phase.loop
         with self._timed("features"):
-            self._train = self._prepared.examples_at(phase.split, self._train_images)
+            at = self._prepared.examples_at
+            self._train = [at(phase.split, images) for images in self._views]
             self._validation: Examples | None = None
             if self._validation_images is not None:
-                self._validation = self._prepared.examples_at(phase.split, self._validation_images)
+                self._validation = at(phase.split, self._validation_images)
 
     @property
     def _generators(self) -> list[keras.Variable]:

@@ -3,6 +3,7 @@
 study_opened        version, study, hash, versions
 study_changed       hash (more trials, more time, other resources: what resuming allows)
 driver_started      host, pid
+features_stored     seconds, cores, bytes, hits, misses, images
 trial_proposed      trial, recipe, hyperparameters, seed, finalist_of
 trial_started       trial, node, total_params, trainable_params, resumed, attempt, accumulate,
                     damaged
@@ -56,6 +57,30 @@ def driver_started(host: str, pid: int) -> Event:
 def driver_stopped(reason: str) -> Event:
     """The process ends of its own will."""
     return _event("driver_stopped", reason=reason)
+
+
+def features_stored(
+    seconds: float, cores: float, bytes: int, hits: int, misses: int, images: int
+) -> Event:
+    """What trials share is on every node.
+
+    Args:
+        seconds: Of the clock.
+        cores: That it occupied.
+        bytes: Written.
+        hits: Entries that were there.
+        misses: Entries that were computed.
+        images: Passed through a backbone.
+    """
+    return _event(
+        "features_stored",
+        seconds=seconds,
+        cores=cores,
+        bytes=bytes,
+        hits=hits,
+        misses=misses,
+        images=images,
+    )
 
 
 def trial_proposed(

@@ -91,7 +91,12 @@ class Trial:
 
 @dataclass
 class History:
-    """All trials of a run in the order of their numbers, and the events that made them."""
+    """All trials of a run in the order of their numbers, and the events that made them.
+
+    Attributes:
+        features: Events of what was computed ahead of the trials, one a driver.
+        notes: What a reader should know, each once.
+    """
 
     trials: dict[int, Trial] = field(default_factory=dict)
     opened: Event | None = None
@@ -99,6 +104,8 @@ class History:
     started: float | None = None
     last_time: float | None = None
     stopped: Event | None = None
+    features: list[Event] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -149,6 +156,13 @@ class History:
 
     def _on_driver_stopped(self, event: Event) -> None:
         self.stopped = event
+
+    def _on_features_stored(self, event: Event) -> None:
+        self.features.append(event)
+
+    def _on_noted(self, event: Event) -> None:
+        if event["text"] not in self.notes:
+            self.notes.append(event["text"])
 
     def _on_trial_proposed(self, event: Event) -> None:
         self.trials[event["trial"]] = Trial(

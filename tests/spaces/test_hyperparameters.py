@@ -30,6 +30,7 @@ PARENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"unfrozen_depth": 1, "head_epochs": 1},
         {"unfrozen_depth": 1, "head_epochs": 0},
     ),
+    "views": ({"rotation": 10.0}, {"flip": "none"}),
 }
 """Of each conditional hyperparameter: values under which it exists, and under which it does not."""
 
@@ -46,6 +47,7 @@ VALUES: dict[str, Any] = {
     "decay_floor": 0.1,
     "head_epochs": 2,
     "thaw_learning_rate": 1e-4,
+    "views": 3,
 }
 
 
