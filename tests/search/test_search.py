@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -142,39 +139,6 @@ def test_same_seed_and_one_worker_repeat_the_search(finished: Path, tmp_path: Pa
         ]
 
 
-def test_killed_driver_loses_no_finished_trial(tmp_path: Path) -> None:
-    study, run = write_study(tmp_path), tmp_path / "run"
-    command = [sys.executable, "-m", "search", "search", str(study), "--run", str(run)]
-    driver = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
-    _wait_until(lambda: _ended(run) >= 2)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-    before = history_of(run)
-    over = {n: t.epochs for n, t in before.trials.items() if t.is_over}
-    result = thawtune("search", study, "--run", run, "--resume")
-    assert result.returncode == 0, result.stderr
-    after = history_of(run)
-    assert sorted(after.trials) == list(range(6))
-    assert all(trial.is_over for trial in after.trials.values())
-    assert {n: after.trials[n].epochs for n in over} == over
-    for trial in after.trials.values():
-        assert [m.epoch for m in trial.measurements] == list(range(1, trial.epochs + 1))
-
-
-def test_sigterm_ends_in_order_and_can_be_resumed(tmp_path: Path) -> None:
-    study, run = write_study(tmp_path), tmp_path / "run"
-    command = [sys.executable, "-m", "search", "search", str(study), "--run", str(run)]
-    driver = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    _wait_until(lambda: _ended(run) >= 1)
-    driver.send_signal(signal.SIGTERM)
-    _, said = driver.communicate(timeout=30)
-    assert driver.returncode == 143
-    assert "--resume" in said
-    assert pd.read_parquet(run / "trials.parquet").trial.is_unique
-    assert thawtune("search", study, "--run", run, "--resume").returncode == 0
-    assert all(trial.is_over for trial in history_of(run).trials.values())
-
-
 def test_when_every_trial_fails_the_exit_code_says_so(tmp_path: Path) -> None:
     space = {"learning_rate": {"low": 1e37, "high": 1e38, "log": True}}
     study = write_study(
@@ -185,16 +149,3 @@ def test_when_every_trial_fails_the_exit_code_says_so(tmp_path: Path) -> None:
     assert "Every one of 2 trials failed" in result.stderr
     trials = pd.read_parquet(tmp_path / "run" / "trials.parquet")
     assert list(trials.reason) == ["non_finite", "non_finite"]
-
-
-def _ended(run: Path) -> int:
-    if not (run / "ledger.jsonl").exists():
-        return 0
-    return sum(event["event"] == "trial_ended" for event in read_ledger(run / "ledger.jsonl"))
-
-
-def _wait_until(holds: object, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.1)

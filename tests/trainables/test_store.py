@@ -102,8 +102,8 @@ def test_what_a_killed_writer_left_goes_though_nobody_asks_again(folder):
 def test_the_ones_used_longest_ago_are_evicted(folder, monkeypatch):
     for name, used in (("b", 200), ("a", 100), ("c", 300)):
         add(folder, name, used=used)
-    size = store.entries()[0].bytes
-    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", f"{4 * size - 1}B")
+    size = 8000
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", f"{store.used() + size - 1}B")
     assert store.make_room(size)
     assert names() == ["c", "b"]
     assert store.make_room(size)
