@@ -23,6 +23,7 @@ MODULES = {
     "C": "depth",
     "D": "growth",
     "E": "limit",
+    "F": "promotion",
 }
 
 

@@ -37,6 +37,8 @@ class Plan:
         workers: Numbers of logical workers in D.
         images: Numbers of images in D.
         limit: Benchmark E.
+        replayed: Configurations and epochs of the curves in F.
+        orders: In which they are replayed.
     """
 
     name: str
@@ -56,6 +58,8 @@ class Plan:
     workers: tuple[int, ...]
     images: tuple[int, ...]
     limit: tuple[Size, ...]
+    replayed: Size
+    orders: int
 
 
 FULL = Plan(
@@ -76,6 +80,8 @@ FULL = Plan(
     workers=(1, 2, 4, 8),
     images=(1_000, 10_000, 50_000),
     limit=(Size(24, 5), Size(100, 20)),
+    replayed=Size(300, 27),
+    orders=50,
 )
 
 QUICK = Plan(
@@ -96,6 +102,8 @@ QUICK = Plan(
     workers=(2,),
     images=(1_000,),
     limit=(Size(24, 5),),
+    replayed=Size(100, 27),
+    orders=20,
 )
 
 TINY = Plan(
@@ -116,6 +124,8 @@ TINY = Plan(
     workers=(2,),
     images=(200,),
     limit=(Size(2, 1),),
+    replayed=Size(9, 3),
+    orders=2,
 )
 """Whether every arm works at all; its figures mean nothing."""
 

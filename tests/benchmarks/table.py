@@ -13,6 +13,7 @@ TITLES = {
     "C": "C, depth",
     "D": "D, growth",
     "E": "E, distance from the limit",
+    "F": "F, epochs until the best is found, on replayed curves",
 }
 _HEADINGS = ("arm", "seconds", "over ours", "CPU seconds", "load", "and")
 _SAID = {
