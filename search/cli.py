@@ -148,7 +148,16 @@ def finetune(
 
 
 @app.command()
-def evaluate(run: RunFolder) -> None:
+def evaluate(
+    run: RunFolder,
+    again: Annotated[
+        bool, typer.Option("--again", help="Open it once more; the report will say so.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Of a random search, to be tested at equal cost."),
+    ] = None,
+) -> None:
     """Open the sealed test set, once."""
     import time
 
@@ -156,7 +165,8 @@ def evaluate(run: RunFolder) -> None:
     from search.evaluation import evaluate as run_evaluate
     from search.records.run import Run
 
-    record, opened_now = run_evaluate(Run(run))
+    other = None if against is None else Run(against)
+    record, opened_now = run_evaluate(Run(run), again, other)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}; it said"
     console.print(f"{heading}: {record['images']} images", highlight=False)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from search.explaining import explain
 from search.finetuning import MODEL, winner
 from search.model_card import write_card
+from search.random_rival import rival
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json, write_whole
@@ -33,23 +34,35 @@ class Candidate:
     Attributes:
         name: As it is shown.
         role: "final" (the winner, fine-tuned on training and validation images), "winner" or
-            "recipe" (as searched, trained on training images alone: these two compare).
+            "recipe" (as searched, trained on training images alone: these two compare), or
+            "random" (as they were, by a random search).
         trial: The trial that it comes from.
+        run: That has the trial.
     """
 
     name: str
     role: str
     trial: Trial
+    run: Run
 
 
-def evaluate(run: Run) -> tuple[dict[str, Any], bool]:
+def evaluate(
+    run: Run, again: bool = False, against: Run | None = None
+) -> tuple[dict[str, Any], bool]:
     """Open the test set, or say what it said when it was opened.
+
+    Args:
+        run: Has a final model.
+        again: Open it though it has been opened; the record says so from then on.
+        against: The run of a random search on the same study, whose best trial at equal cost is
+            tested too.
 
     Returns:
         What test.json holds, and whether it was opened by this call.
 
     Raises:
         RunStateError: If there is no final model yet, or another one than was tested.
+        InputError: If `against` is no random search of the same.
     """
     study = run.study()
     finetuned = run.read_json(run.finetune)
@@ -61,24 +74,44 @@ def evaluate(run: Run) -> tuple[dict[str, Any], bool]:
             f"{run.model / MODEL} is not the file that fine-tuning wrote. "
             "Make it anew by thawtune finetune."
         )
+    random = None if against is None else rival(run, against)
     earlier = run.read_json(run.test)
-    if earlier is not None:
+    if earlier is not None and not again:
         tested = next(m["sha256"] for m in earlier["models"] if m["role"] == "final")
         if tested != digest:
             raise RunStateError(
                 f"The test set was opened on {_date(earlier['opened'])} for model {tested[:12]}; "
-                f"this is model {digest[:12]}. A second look would choose on the test set."
+                f"this is model {digest[:12]}. A second look would choose on the test set; "
+                "--again takes it nevertheless, and the report will say so."
+            )
+        if against is not None:
+            raise RunStateError(
+                f"The test set was opened on {_date(earlier['opened'])}, without "
+                f"{against.folder}. --again opens it once more, and the report will say so."
             )
         return earlier, False
-    return _open(run, study, finetuned), True
+    record = _open(run, study, finetuned["trial"], random)
+    if earlier is not None:
+        opening = {"opened": record["opened"], "sha256": digest}
+        record |= {
+            "opened": earlier["opened"],
+            "again": [*earlier.get("again", []), opening],
+            "first": earlier.get("first", earlier["models"]),
+        }
+    write_json(run.test, record)
+    write_card(run)
+    return record, True
 
 
-def _open(run: Run, study: Study, finetuned: dict[str, Any]) -> dict[str, Any]:
+def _open(run: Run, study: Study, final: int, random: tuple[Trial, Run] | None) -> dict[str, Any]:
     opened = time.time()
     history = History.of(read_ledger(run.ledger))
     rows: list[dict[str, Any]] = []
     models = []
-    for candidate in _candidates(history, study, finetuned["trial"]):
+    candidates = list(_candidates(run, history, study, final))
+    if random is not None:
+        candidates.append(Candidate("random search", "random", *random))
+    for candidate in candidates:
         keys, labels, shares, digest = _predict(run, study, candidate)
         predicted = shares.argmax(axis=-1)
         likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
@@ -102,21 +135,18 @@ def _open(run: Run, study: Study, finetuned: dict[str, Any]) -> dict[str, Any]:
     pq.write_table(pa.Table.from_pylist(rows), buffer)
     write_whole(run.predictions, buffer.getvalue())
     classes = (run.read_json(run.data) or {})["classes"]
-    record = {"opened": opened, "images": len(labels), "classes": classes, "models": models}
-    write_json(run.test, record)
-    write_card(run)
-    return record
+    return {"opened": opened, "images": len(labels), "classes": classes, "models": models}
 
 
-def _candidates(history: History, study: Study, final: int) -> Iterator[Candidate]:
-    yield Candidate("final", "final", history.trials[final])
+def _candidates(run: Run, history: History, study: Study, final: int) -> Iterator[Candidate]:
+    yield Candidate("final", "final", history.trials[final], run)
     best = winner(history, study)
-    yield Candidate("winner", "winner", best)
+    yield Candidate("winner", "winner", best, run)
     for trial in history.trials.values():
         if trial.recipe is None or trial.finalist_of is not None:
             continue
         if trial.best(study.objective) is not None:
-            yield Candidate(trial.recipe, "recipe", trial)
+            yield Candidate(trial.recipe, "recipe", trial, run)
 
 
 def _predict(
@@ -132,7 +162,7 @@ def _predict(
         path = run.model / MODEL
         model, digest = load_model(path), sha256(path)
     else:
-        folder = run.trial_checkpoints(candidate.trial.number).resolve()
+        folder = candidate.run.trial_checkpoints(candidate.trial.number).resolve()
         state, _ = Checkpoints(str(folder)).newest()
         if state is None:
             raise RunStateError(f"Trial {candidate.trial.number} has no checkpoint to test.")
