@@ -18,7 +18,7 @@ KILLS = 20
 
 @pytest.mark.faults
 def test_killed_at_twenty_moments_it_loses_no_finished_trial(tmp_path):
-    budget = {"trials": 24, "max_epochs": 9, "grace_period": 1, "reduction_factor": 3}
+    budget = {"trials": 30, "max_epochs": 81, "grace_period": 3, "reduction_factor": 3}
     search = Search(tmp_path, budget=budget)
     chance = random.Random(7)
     finished: dict[int, tuple[str, int]] = {}
@@ -46,7 +46,7 @@ def test_killed_at_twenty_moments_it_loses_no_finished_trial(tmp_path):
         finished.items()
         <= {n: (t.state, t.epochs) for n, t in search.history.trials.items()}.items()
     )
-    check_whole(search, 24)
+    check_whole(search, 30)
 
 
 def test_killed_once_in_an_epoch_it_goes_on(tmp_path):
