@@ -123,7 +123,9 @@ class Recorder(_NotPickled, Callback):
         reason = _reason(error)
         retries = {"worker_lost": self._study.resources.max_failures, "out_of_memory": 1}
         text = str(error)[-4000:] if error else None
-        if reason == "preempted":
+        if reason == "recycled":
+            pass  # nothing of the trial was done yet
+        elif reason == "preempted":
             self._sink(events.attempt_failed(number, reason, text))
         else:
             self._failed(number, reason, text, retries.get(reason, 0))
@@ -150,6 +152,8 @@ def _error_of(trial: TuneTrial) -> Exception | None:
 def _reason(error: Exception | None) -> str:
     if isinstance(error, ray.exceptions.OutOfMemoryError):
         return "out_of_memory"
+    if isinstance(error, ray.exceptions.RayActorError) and "exit_actor" in str(error):
+        return "recycled"
     if isinstance(error, ray.exceptions.RayActorError):
         return "preempted" if error.preempted else "worker_lost"
     return "error"

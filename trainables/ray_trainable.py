@@ -20,6 +20,7 @@ from trainables.checkpoint import Checkpoints
 from trainables.notes import take_notes
 from trainables.plan import Plan
 from trainables.quiet import limit_threads
+from trainables.recycling import is_swollen
 
 REPORT_SECONDS = 1.0
 """Epochs that are shorter are reported together."""
@@ -74,7 +75,9 @@ class KerasTrainable(tune.Trainable):
         self._begin(config, began)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin another trial in this process."""
+        """Begin another trial in this process, or in another one if this has grown too large."""
+        if is_swollen():
+            ray.actor.exit_actor()
         self._begin(new_config, time.perf_counter())
         return True
 

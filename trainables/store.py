@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,10 +11,10 @@ from typing import Any, Literal
 
 from filelock import Timeout
 
-from spaces.errors import InputError
 from trainables.cache import cache_folder, remove, temporary_name, writing
 from trainables.entry import ABOUT, ARRAY, DamagedEntryError, read_about
 from trainables.lease import claim, is_leased
+from trainables.sizes import given_size
 
 VARIABLE = "THAWTUNE_CACHE_LIMIT"
 """Environment variable with the largest size of the store, such as 20GB."""
@@ -23,8 +22,6 @@ VARIABLE = "THAWTUNE_CACHE_LIMIT"
 Kind = Literal["features", "images"]
 KINDS: tuple[Kind, ...] = ("features", "images")
 """What the limit counts: all that is large, and can be computed again."""
-
-_UNITS = ["", "K", "M", "G", "T"]
 
 
 @dataclass(frozen=True)
@@ -54,14 +51,8 @@ def limit() -> int:
     Raises:
         InputError: If the variable is not a size.
     """
-    text = os.environ.get(VARIABLE, "").strip()
-    if not text:
-        return (_free() + used()) // 2
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", text, re.IGNORECASE)
-    if match is None:
-        raise InputError(f"{VARIABLE} is {text!r}. Give a size such as 20GB or 500MB.")
-    step = 1024 if match[3] else 1000
-    return int(float(match[1]) * step ** _UNITS.index(match[2].upper()))
+    given = given_size(VARIABLE)
+    return (_free() + used()) // 2 if given is None else given
 
 
 def used() -> int:

@@ -31,6 +31,10 @@ SWITCHES: dict[str, Switch] = {
         "one worker with two threads in place of two with one",
         sections={"resources": {"cpu": 2}},
     ),
+    "reused_workers": Switch(
+        "a new worker for each trial",
+        environment={"THAWTUNE_WORKER_LIMIT": "1MB"},
+    ),
     "rare_checkpoints": Switch(
         "checkpoints as often as they can be made",
         sections={"resources": {"cpu": 1, "checkpoint_seconds": 0}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,17 @@ def test_each_failure_has_its_class_and_none_is_the_incumbent(tmp_path):
     assert "ran out of memory" in ended.stdout
     incumbent = search.history.incumbent(search.run.study().objective)
     assert incumbent.state != "FAIL"
+
+
+def test_a_worker_that_has_grown_too_large_is_replaced(tmp_path):
+    search = Search(tmp_path, environment={"THAWTUNE_WORKER_LIMIT": "1MB"}, budget={"trials": 4})
+    workers = set()
+    process = search.start()
+    while process.poll() is None:
+        workers |= set(workers_of(search.run))
+        time.sleep(0.05)
+    _, said = process.communicate()
+    assert (process.returncode, said) == (0, "")
+    check_whole(search, 4)
+    assert len(workers) >= 4
+    assert not search.named("attempt_failed")

@@ -1,0 +1,26 @@
+"""Sizes in bytes that people give in environment variables."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from spaces.errors import InputError
+
+_UNITS = ["", "K", "M", "G", "T"]
+
+
+def given_size(variable: str) -> int | None:
+    """Bytes that an environment variable gives, such as 20GB; None if it is not set.
+
+    Raises:
+        InputError: If it is not a size.
+    """
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i)?B?", text, re.IGNORECASE)
+    if match is None:
+        raise InputError(f"{variable} is {text!r}. Give a size such as 20GB or 500MB.")
+    step = 1024 if match[3] else 1000
+    return int(float(match[1]) * step ** _UNITS.index(match[2].upper()))
