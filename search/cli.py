@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +23,7 @@ app = typer.Typer(
 console = Console()
 
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A path, or a name in spaces/.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or its URL.")]
 DataPath = Annotated[Path | None, typer.Option(help="Where the dataset is: folder or archive.")]
 Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; without it, this machine.")]
 
@@ -39,7 +40,7 @@ def demo(
     run: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
 ) -> None:
     """Embedded digits: search, fine-tune, evaluate, report."""
-    folder = run or _unused(Path("runs/demo"))
+    folder = str(run or _unused(Path("runs/demo")))
     search("digits", run=folder)
     finetune(folder)
     evaluate(folder)
@@ -99,7 +100,7 @@ def data(
 def search(
     study: StudyName,
     run: Annotated[
-        Path | None, typer.Option(help="Folder of the run; runs/STUDY if not given.")
+        str | None, typer.Option(help="Folder of the run, or a URL; runs/STUDY if not given.")
     ] = None,
     data: DataPath = None,
     skip_bad: Annotated[
@@ -113,18 +114,20 @@ def search(
 ) -> None:
     """Search a study's space."""
     from search.checking import load_checked
+    from search.mirror import run_at
     from search.preparing import prepare
     from search.runner import search as run_search
     from search.view import status
     from spaces.study_file import find_study
 
     checked = load_checked(find_study(study), data, skip_bad)
-    folder = run or Path("runs") / checked.name
-    prepared, to_run = prepare(folder, checked, trials, resume, console)
-    history = run_search(prepared, to_run, address, console)
+    target = run or str(Path("runs") / checked.name)
+    with run_at(target) as folder:
+        prepared, to_run = prepare(folder, checked, trials, resume, console)
+        history = run_search(prepared, to_run, address, console)
     for name, value in status(to_run, history).items():
         console.print(f"{name}: {value}", highlight=False)
-    console.print(f"run: {folder}", highlight=False, soft_wrap=True)
+    console.print(f"run: {target}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -137,9 +140,10 @@ def finetune(
     """Train the winner on training and validation images together, on Ray Train."""
     _import_tensorflow()
     from search.finetuning import finetune as run_finetune
-    from search.records.run import Run
+    from search.mirror import run_at
 
-    record = run_finetune(Run(run), workers, gpu, address)
+    with run_at(run) as folder:
+        record = run_finetune(folder, workers, gpu, address)
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
         f"{record['images']} images in {record['seconds']:.0f} s",
@@ -154,7 +158,7 @@ def evaluate(
         bool, typer.Option("--again", help="Open it once more; the report will say so.")
     ] = False,
     against: Annotated[
-        Path | None,
+        str | None,
         typer.Option(metavar="RUN", help="Of a random search, to be tested at equal cost."),
     ] = None,
 ) -> None:
@@ -163,10 +167,10 @@ def evaluate(
 
     _import_tensorflow()
     from search.evaluation import evaluate as run_evaluate
-    from search.records.run import Run
+    from search.mirror import run_at
 
-    other = None if against is None else Run(against)
-    record, opened_now = run_evaluate(Run(run), again, other)
+    with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
+        record, opened_now = run_evaluate(folder, again, other)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}; it said"
     console.print(f"{heading}: {record['images']} images", highlight=False)
@@ -187,14 +191,15 @@ def report(
 ) -> None:
     """Write page, tables and figures, also of a run under way."""
     from reports.build import build_report, watch_report
-    from search.records.run import Run
+    from search.mirror import run_at
 
-    if watch is not None:
-        watch_report(
-            Run(run), watch, lambda text: console.print(text, highlight=False, soft_wrap=True)
-        )
-        return
-    page = build_report(Run(run))
+    with run_at(run) as folder:
+        if watch is not None:
+            watch_report(
+                folder, watch, lambda text: console.print(text, highlight=False, soft_wrap=True)
+            )
+            return
+        page = build_report(folder)
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
@@ -256,9 +261,10 @@ def export(
     """
     _import_tensorflow()
     from search.exporting import export as run_export
-    from search.records.run import Run
+    from search.mirror import run_at
 
-    done = run_export(Run(run), format_, output, quantize, force, data)
+    with run_at(run) as folder:
+        done = run_export(folder, format_, output, quantize, force, data)
     console.print(done.in_words, highlight=False, soft_wrap=True)
 
 
@@ -283,12 +289,13 @@ def predict(
     terminal, there is a line an image: its path, then each class and its probability, by tabs.
     """
     _import_tensorflow()
+    from search.mirror import run_at
     from search.predicting_view import Wanted
     from search.predicting_view import predict as run_predict
-    from search.records.run import Run
 
     wanted = Wanted(top, batch, explain, csv, as_json)
-    run_predict(Run(run), images, wanted, console, Console(stderr=True))
+    with run_at(run) as folder:
+        run_predict(folder, images, wanted, console, Console(stderr=True))
 
 
 def _import_tensorflow() -> None:

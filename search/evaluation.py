@@ -162,8 +162,8 @@ def _predict(
         path = run.model / MODEL
         model, digest = load_model(path), sha256(path)
     else:
-        folder = candidate.run.trial_checkpoints(candidate.trial.number).resolve()
-        state, _ = Checkpoints(str(folder)).newest()
+        folder = candidate.run.trial_checkpoints(candidate.trial.number)
+        state, _ = Checkpoints(folder).newest()
         if state is None:
             raise RunStateError(f"Trial {candidate.trial.number} has no checkpoint to test.")
         model = best_model(point, len(test.class_names), state)

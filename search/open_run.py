@@ -13,6 +13,7 @@ from search.dispatch import Dispatch
 from search.ending import Ending
 from search.importance import importance
 from search.journal import Journal
+from search.mirror import Carrier
 from search.records import events
 from search.records.history import History, value_of
 from search.records.ledger import Ledger, read_ledger
@@ -90,7 +91,7 @@ class OpenRun:
 
     def checkpoints_of(self, number: int) -> Checkpoints:
         """The checkpoints of a trial."""
-        return Checkpoints(str(self.run.trial_checkpoints(number).resolve()))
+        return Checkpoints(self.run.trial_checkpoints(number))
 
     def write_derived(self) -> None:
         """Write what follows from the ledger: tables, and the rest as far as there is any."""
@@ -143,11 +144,15 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
         RunStateError: If another process drives it, or nothing can be written.
     """
     try:
-        with FileLock(run.folder / ".lock", timeout=0), Ledger(run.ledger) as ledger:
+        with (
+            FileLock(run.folder / ".lock", timeout=0),
+            Carrier(run, ending.storage_failed),
+            Ledger(run.ledger) as ledger,
+        ):
             yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
     except Timeout as error:
         raise RunStateError(
-            f"Another process drives the run in {run.folder}. Wait for it, or stop it first."
+            f"Another process drives the run in {run.place}. Wait for it, or stop it first."
         ) from error
     except OSError as error:
         raise RunStateError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from pathlib import Path
 
 from rich.console import Console
 
@@ -19,12 +18,12 @@ from trainables.datasets.preflight_record import Preflight
 
 
 def prepare(
-    folder: Path, study: Study, trials: int | None, resume: bool, console: Console
+    run: Run, study: Study, trials: int | None, resume: bool, console: Console
 ) -> tuple[Run, Study]:
     """The run to go on with, and the study as it is to be run.
 
     Args:
-        folder: Of the run.
+        run: That is to be; its folder may not be there yet.
         study: As it is written now.
         trials: In place of the study's number, or None.
         resume: Take up the run that is there.
@@ -35,13 +34,12 @@ def prepare(
         DataError: If the dataset cannot be used.
         RunStateError: If the run's study or its images are others.
     """
-    wanted = _with_trials(study, trials)
-    run = Run(folder)
+    wanted, folder = _with_trials(study, trials), run.place
     if not resume and not _is_unborn(run):
         raise InputError(
             f"{folder} exists already. Go on by --resume, or give another folder by --run."
         )
-    if resume and not folder.exists():
+    if resume and not run.folder.exists():
         raise InputError(f"There is no run in {folder} to resume. Leave --resume out to begin one.")
     found = checked_data(wanted.dataset, wanted.name, console)
     if _is_unborn(run):

@@ -39,8 +39,7 @@ def rival(run: Run, other: Run) -> tuple[Trial, Run]:
             f"{cost:.0f} s. Go on with it by --trials and --resume until it has cost as much."
         )
     best = history.incumbent(others.objective, _within(history, cost))
-    folder = None if best is None else other.trial_checkpoints(best.number).resolve()
-    if best is None or Checkpoints(str(folder)).newest()[0] is None:
+    if best is None or Checkpoints(other.trial_checkpoints(best.number)).newest()[0] is None:
         raise InputError(
             f"{other.folder} has no weights of the trial that was its best after {cost:.0f} s. "
             "Search with finalists.count of 10 or more there, which keeps as many."

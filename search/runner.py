@@ -76,7 +76,7 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
 
 def _close(current: OpenRun) -> None:
     """Say how the search ended: as it should, too early, or without a trial that worked."""
-    ending, folder = current.ending, current.run.folder
+    ending, folder = current.ending, current.run.place
     if ending.reason == "storage":
         raise RunStateError(
             f"{ending.sentence}. All that is in the ledger is whole. Make room there, or make it "

@@ -25,8 +25,9 @@ from trainables.recycling import is_swollen
 REPORT_SECONDS = 1.0
 """Epochs that are shorter are reported together."""
 
-KEPT_CHECKPOINTS = 2
-"""Of a live trial: if the newest is damaged there is one before it."""
+KEPT_CHECKPOINTS = 3
+"""Of a live trial: if the newest is damaged there is one before it. The third is for the one that a
+worker still writes when its driver has been killed, and of which the ledger knows nothing."""
 
 _SAVING_SHARE = 0.05
 """Of the time of a trial, at the most, unless a rung asks for a checkpoint."""

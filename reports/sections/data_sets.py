@@ -46,8 +46,9 @@ def _preflight(data: RunData) -> list[Block]:
 def _leakage(found: Preflight) -> str:
     if found.leaks:
         return (
-            f"{formats.sentence(formats.plural(found.leaks, 'group'))} of equal images stand in "
-            "more than one of the three sets, so that results on them flatter."
+            f"{formats.sentence(formats.plural(found.leaks, 'group'))} of equal images "
+            f"{'stands' if found.leaks == 1 else 'stand'} in more than one of the three sets, so "
+            "that results on them flatter."
         )
     return (
         "No image stands in more than one of the three sets: all were compared by their decoded "

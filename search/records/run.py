@@ -19,9 +19,16 @@ class Run:
 
     Attributes:
         folder: The run's folder.
+        remote: Where it lies if this is a working copy: a URL.
     """
 
     folder: Path
+    remote: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Where a person finds it."""
+        return self.remote or str(self.folder)
 
     @property
     def study_file(self) -> Path:
@@ -48,9 +55,12 @@ class Run:
         """One folder a trial."""
         return self.folder / "checkpoints"
 
-    def trial_checkpoints(self, number: int) -> Path:
-        """The folder of a trial's checkpoints."""
-        return self.checkpoints / self.trial_folder_name(number)
+    def trial_checkpoints(self, number: int) -> str:
+        """The folder of a trial's checkpoints: an absolute path, or a URL."""
+        name = self.trial_folder_name(number)
+        if self.remote is not None:
+            return f"{self.remote}/{self.checkpoints.name}/{name}"
+        return str((self.checkpoints / name).resolve())
 
     @staticmethod
     def trial_folder_name(number: int) -> str:

@@ -43,7 +43,7 @@ def test_a_ledger_cut_anywhere_is_gone_on_with(killed, seed):
 def test_without_its_newest_checkpoint_a_trial_goes_on_from_the_one_before(killed, damage):
     trial = killed.history.trials[0]
     before, newest = sorted(trial.checkpoints)[-2:]
-    path = killed.run.trial_checkpoints(0) / f"epoch_{newest:05d}.npz"
+    path = Path(killed.run.trial_checkpoints(0)) / f"epoch_{newest:05d}.npz"
     if damage == "deleted":
         path.unlink()
     else:

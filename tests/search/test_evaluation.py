@@ -46,8 +46,9 @@ def make_run(tmp_path, make_study):
 def save_weights(run: Run, number: int) -> None:
     network = build_pretrained(SCRATCH, 10, seed=number)
     best = {f"best/{i}": v.numpy() for i, v in enumerate(kept_weights(network))}
-    folder = str(run.trial_checkpoints(number).resolve())
-    Checkpoints(folder).save(1, {"epoch": np.array(1), "seed": np.array(number)} | best)
+    Checkpoints(run.trial_checkpoints(number)).save(
+        1, {"epoch": np.array(1), "seed": np.array(number)} | best
+    )
 
 
 def test_it_is_opened_once(make_run):

@@ -9,13 +9,13 @@ from rich.console import Console
 
 from search import preparing
 from search.records.ledger import read_ledger
-from search.records.run import write_json
+from search.records.run import Run, write_json
 from spaces.errors import DataError, InputError, RunStateError
 from spaces.study_file import load_study
 
 
 def prepare(folder, study, trials, resume):
-    return preparing.prepare(folder, study, trials, resume, Console(file=io.StringIO()))
+    return preparing.prepare(Run(folder), study, trials, resume, Console(file=io.StringIO()))
 
 
 @pytest.fixture

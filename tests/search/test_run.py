@@ -34,7 +34,9 @@ def test_checkpoints_of_trials_are_apart_and_in_order():
     folders = [run.trial_checkpoints(number) for number in (2, 10, 100)]
     assert sorted(folders) == folders
     assert len(set(folders)) == 3
-    assert all(folder.parent == run.checkpoints for folder in folders)
+    assert {Path(folder).parent for folder in folders} == {run.checkpoints.resolve()}
+    copy = Run(Path("x"), remote="s3://bucket/x")
+    assert copy.trial_checkpoints(2) == "s3://bucket/x/checkpoints/trial_00002"
 
 
 @pytest.mark.parametrize("content", [b"\x00\xff", "Büro\n", ""])
