@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -315,8 +317,19 @@ def _unused(path: Path) -> Path:
 
 def main() -> None:
     """Run the command line; a user's error ends as a sentence and an exit code."""
+    interrupted: list[int] = []
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, on_interrupt)
     try:
         app(standalone_mode=True)
+    except SystemExit as stop:
+        if interrupted and stop.code == 1:  # Typer's "Aborted."
+            sys.exit(128 + interrupted[0])
+        raise
     except ThawtuneError as error:
         if "--debug" in sys.argv:
             raise

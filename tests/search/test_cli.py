@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -154,3 +157,28 @@ def test_main_prints_a_sentence_and_ends_with_its_code(
     said = capsys.readouterr().err
     assert "There is no study 'nothing'" in said
     assert "Traceback" not in said
+
+
+WAITING = """
+import sys, time
+from search.cli import app, main
+
+@app.command()
+def wait():
+    print("waiting", flush=True)
+    time.sleep(60)
+
+sys.argv = ["thawtune", "wait"]
+main()
+"""
+
+
+def test_ctrl_c_is_130_and_no_traceback():
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate()
+    assert process.returncode == 130
+    assert "Traceback" not in errors
