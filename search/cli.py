@@ -319,7 +319,7 @@ def main() -> None:
     """Run the command line; a user's error ends as a sentence and an exit code."""
     interrupted: list[int] = []
 
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
+    def on_interrupt(number: int, _: FrameType | None) -> None:
         interrupted.append(number)
         raise KeyboardInterrupt
 
