@@ -140,7 +140,7 @@ def read_run(run: Run) -> RunData:
     known = (str(folder), str(run.folder), study.dataset.path)
     sheet = run.folder / "contact_sheet.png"
     return RunData(
-        name=folder.name,
+        name=Path(run.place).resolve().name,
         study=study,
         study_text=without_folders(run.study_file.read_text(encoding="utf-8"), known),
         history=history,
@@ -155,7 +155,7 @@ def read_run(run: Run) -> RunData:
         explained=read_explained(run, "gradcam"),
         mistaken=read_explained(run, "mistakes"),
         contact_sheet=sheet if is_picture(sheet) else None,
-        remarks=tuple(str(e.get("text")) for e in events if e["event"] == "noted"),
+        remarks=tuple(history.notes),
         known_paths=known,
     )
 

@@ -27,7 +27,13 @@ class Stage:
 
 def stages(data: RunData) -> list[Stage]:
     """Those that have taken any time."""
+    stored = data.history.features
     found = [
+        Stage(
+            "features",
+            math.fsum(e["seconds"] * e["cores"] for e in stored) / data.study.resources.cpu,
+            formats.plural(sum(e["images"] for e in stored), "image"),
+        ),
         Stage(
             "search",
             math.fsum(trial.total_seconds for trial in data.trials),

@@ -15,6 +15,7 @@ from reports.figures.picture import Picture
 from reports.figures.progress import draw_incumbent
 from reports.run_data import RunData
 from reports.stages import stages_table
+from search.sizes import size_in_words
 
 
 def section(data: RunData) -> Section:
@@ -23,12 +24,40 @@ def section(data: RunData) -> Section:
     if not spent.total:
         return Section("cost", "Cost", (Text(cost_sentence(spent)),))
     blocks: list[Block] = [Text(f"{cost_sentence(spent)} {_by_the_clock(data, spent)}")]
+    blocks += [Text(text) for text in (_features(data), _checkpoints(data)) if text]
     blocks.append(Beside(_picture(spent), TableBlock(cost_table(spent))))
     everything = TableBlock(stages_table(data))
     picture = _result_by_cost(data, spent)
     blocks.append(Heading("Result by cost", "result-by-cost"))
     blocks.append(everything if picture is None else Beside(picture, everything))
     return Section("cost", "Cost", tuple(blocks))
+
+
+def _features(data: RunData) -> str:
+    stored = data.history.features
+    if not stored:
+        return ""
+    images, hits = (sum(event[key] for event in stored) for key in ("images", "hits"))
+    seconds, size = (sum(event[key] for event in stored) for key in ("seconds", "bytes"))
+    text = (
+        f"Before the trials, {formats.plural(images, 'image')} went through the frozen layers once "
+        f"for all of them: {formats.duration(seconds)} by the clock, {size_in_words(size)} stored."
+    )
+    if hits:
+        text += f" {formats.sentence(formats.plural(hits, 'set'))} of features were there already."
+    return text
+
+
+def _checkpoints(data: RunData) -> str:
+    sizes = [size for t in data.history.trials.values() for size in t.checkpoints.values()]
+    if not sizes:
+        return ""
+    return (
+        f"{formats.sentence(formats.plural(len(sizes), 'checkpoint'))} "
+        f"{'was' if len(sizes) == 1 else 'were'} written, "
+        f"{size_in_words(max(sizes))} at the most each and {size_in_words(sum(sizes))} together; "
+        "those of pruned trials are removed."
+    )
 
 
 def _by_the_clock(data: RunData, spent: Cost) -> str:

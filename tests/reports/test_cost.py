@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from reports.cost import KINDS, cost, cost_sentence, cost_table
+from reports.document import Text
 from reports.run_data import read_run
+from reports.sections.costs import section
+from reports.stages import stages
+from search.records import events
 
 
 def test_kinds_are_those_of_the_measurements() -> None:
@@ -53,3 +57,20 @@ def test_a_pruned_trial_counts_as_pruned(make_run) -> None:
     spent = cost(read_run(maker.close()))
     assert spent.epochs["PRUNED"] == 1
     assert 0 < spent.share("PRUNED") < 1
+
+
+def test_features_and_checkpoints_are_told_and_counted(make_run) -> None:
+    maker = make_run()
+    maker.write(
+        events.features_stored(seconds=8, cores=2, bytes=3_000_000, hits=0, misses=2, images=90), 8
+    )
+    trial, point = maker.propose()
+    maker.train(trial, point, 1)
+    maker.write(events.trial_checkpointed(trial, 1, 40_000), 0.1)
+    maker.end(trial, "COMPLETE")
+    data = read_run(maker.close())
+    said = " ".join(b.text for b in section(data).blocks if isinstance(b, Text))
+    assert "90 images went through the frozen layers once" in said
+    assert "3.0 MB stored" in said
+    assert "1 checkpoint was written, 40.0 kB at the most" in said
+    assert {s.name: s.seconds for s in stages(data)}["features"] == 16
