@@ -62,6 +62,7 @@ TABLES = {"pandas", "pyarrow", "matplotlib", "sklearn"}
         ("import spaces, trainables, search, reports", HEAVY | TABLES | {"numpy", "pydantic"}),
         ("import trainables.measurement", HEAVY | TABLES | {"numpy"}),
         ("import trainables.datasets.loading", HEAVY),
+        ("import search.runner, search.preparing", {"tensorflow", "keras"}),
     ],
 )
 def test_what_an_import_does_not_load(statement, absent):

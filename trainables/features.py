@@ -17,7 +17,8 @@ from trainables.feature_key import feature_key
 from trainables.loop import Examples, blocks, forward
 from trainables.notes import take_notes
 from trainables.plan import PREFIX_NAMES
-from trainables.residents import Residents, share_of_memory
+from trainables.residents import Residents
+from trainables.sizes import share_of_memory
 from trainables.storing import computed_once
 
 __all__ = ["entry_folder", "examples_at", "forget", "stored", "take_notes"]

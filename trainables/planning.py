@@ -21,7 +21,7 @@ from trainables.demands import Stage, expected_epochs, live_trials, without_dept
 from trainables.digest import digest
 from trainables.network import Network, build_network
 from trainables.plan import Plan, Prefix
-from trainables.residents import share_of_memory
+from trainables.sizes import share_of_memory
 from trainables.store import limit
 
 _WORK_OF_AN_OUTPUT = 40

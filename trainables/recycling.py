@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from trainables.residents import share_of_memory
-from trainables.sizes import given_size
+from trainables.sizes import given_size, share_of_memory
 
 VARIABLE = "THAWTUNE_WORKER_LIMIT"
 """Environment variable with the memory that a worker may have between two trials, such as 8GB."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -37,9 +36,3 @@ class Residents:
         return sum(
             tensor.dtype.size * tensor.shape.num_elements() for tensor in self._tensors.values()
         )
-
-
-def share_of_memory() -> int:
-    """Bytes that a worker may keep: half the machine's memory, shared out among its cores."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return memory // 2 // (os.cpu_count() or 1)

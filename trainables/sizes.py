@@ -1,4 +1,4 @@
-"""Sizes in bytes that people give in environment variables."""
+"""Sizes in bytes: what people give in environment variables, and what the machine has."""
 
 from __future__ import annotations
 
@@ -24,3 +24,9 @@ def given_size(variable: str) -> int | None:
         raise InputError(f"{variable} is {text!r}. Give a size such as 20GB or 500MB.")
     step = 1024 if match[3] else 1000
     return int(float(match[1]) * step ** _UNITS.index(match[2].upper()))
+
+
+def share_of_memory() -> int:
+    """Bytes that a worker may keep: half the machine's memory, shared out among its cores."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return memory // 2 // (os.cpu_count() or 1)
