@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import signal
@@ -131,6 +132,8 @@ def _fit(current: OpenRun, plan: Plan, scratch: str) -> None:
             verbose=0,
         ),
     )
+    # What a lost worker or a failed trial said is in the ledger, and told in a sentence.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         tuner.fit()
     except Exception:

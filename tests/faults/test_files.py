@@ -20,7 +20,7 @@ def killed(tmp_path):
     """A run whose driver was killed while trials had checkpoints."""
     search = Search(
         tmp_path,
-        budget={"trials": 4, "max_epochs": 120, "grace_period": 120},
+        budget={"trials": 2, "max_epochs": 300, "grace_period": 300},
         resources={"checkpoint_seconds": 0},
     )
     driver = search.start()
@@ -34,9 +34,9 @@ def test_a_ledger_cut_anywhere_is_gone_on_with(killed, seed):
     content = killed.run.ledger.read_bytes()
     first = content.index(b"\n") + 1
     killed.run.ledger.write_bytes(content[: random.Random(seed).randint(first, len(content))])
-    ended = killed.finish("--trials", "4")
+    ended = killed.finish()
     assert ended.returncode == 0, ended.stderr
-    check_whole(killed, 4)
+    check_whole(killed, 2)
 
 
 @pytest.mark.parametrize("damage", ["deleted", "cut short"])
@@ -50,7 +50,7 @@ def test_without_its_newest_checkpoint_a_trial_goes_on_from_the_one_before(kille
         path.write_bytes(path.read_bytes()[:-100])
     ended = killed.finish()
     assert ended.returncode == 0, ended.stderr
-    check_whole(killed, 4)
+    check_whole(killed, 2)
     resumed = killed.named("trial_started", trial=0)[1]
     assert resumed["resumed"] == before
     if damage == "cut short":
@@ -65,12 +65,12 @@ def test_a_run_copied_elsewhere_is_gone_on_with_there(killed, tmp_path):
     copied = Search(
         tmp_path,
         elsewhere,
-        budget={"trials": 4, "max_epochs": 120, "grace_period": 120},
+        budget={"trials": 2, "max_epochs": 300, "grace_period": 300},
         resources={"checkpoint_seconds": 60},
     )
     ended = copied.finish()
     assert ended.returncode == 0, ended.stderr
-    check_whole(copied, 4)
+    check_whole(copied, 2)
     pickles = [p for p in elsewhere.rglob("*") if p.suffix in (".pkl", ".pickle")]
     assert pickles == []
 
