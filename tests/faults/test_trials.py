@@ -96,7 +96,8 @@ def test_each_failure_has_its_class_and_none_is_the_incumbent(tmp_path):
 
 
 def test_a_worker_that_has_grown_too_large_is_replaced(tmp_path):
-    search = Search(tmp_path, environment={"THAWTUNE_WORKER_LIMIT": "1MB"}, budget={"trials": 4})
+    environment = {"THAWTUNE_WORKER_LIMIT": "1MB", "THAWTUNE_TEST_RUN": str(tmp_path / "run")}
+    search = Search(tmp_path, environment=environment, budget={"trials": 4})
     workers = set()
     process = search.start()
     while process.poll() is None:
