@@ -10,13 +10,13 @@ import tempfile
 from importlib.metadata import version
 from typing import Any
 
-import ray
 from ray import tune
 from rich.console import Console
 
 from search.cluster import ray_running
 from search.ending import Ending, EndStopper
 from search.open_run import OpenRun, opened
+from search.placement import placed
 from search.recording import DispatchedSearcher, Recorder
 from search.records import events
 from search.records.history import History
@@ -24,6 +24,7 @@ from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from search.scheduler import Asha
 from search.view import View
+from search.watching.watching import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
 from trainables.cache import cache_folder
@@ -99,8 +100,8 @@ def _close(current: OpenRun) -> None:
 
 def _fit(current: OpenRun, scratch: str) -> None:
     """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
-    study = current.study
-    concurrent = _concurrent(study)
+    study = placed(current)
+    concurrent = study.resources.concurrent or 1
     os.environ |= _environment(concurrent)
     job = Job(
         study.to_dict(),
@@ -129,7 +130,8 @@ def _fit(current: OpenRun, scratch: str) -> None:
         ),
     )
     try:
-        tuner.fit()
+        with watched(current):
+            tuner.fit()
     except Exception:
         if current.ending.reason != "storage":
             raise
@@ -145,14 +147,3 @@ def _environment(concurrent: int) -> dict[str, str]:
         "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a worker in a long epoch is not waited for
         "TUNE_MAX_PENDING_TRIALS_PG": str(concurrent),  # so that an autoscaler sees the demand
     }
-
-
-def _concurrent(study: Study) -> int:
-    """How many trials run at once: what the study says, or what the cluster holds."""
-    if study.resources.concurrent is not None:
-        return study.resources.concurrent
-    total = ray.cluster_resources()
-    fits = [total.get("CPU", 1) / study.resources.cpu]
-    if study.resources.gpu:
-        fits.append(total.get("GPU", 0) / study.resources.gpu)
-    return max(1, int(min(fits)))
