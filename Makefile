@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes faults check lock bench bench-quick clean
+.PHONY: setup demo test test-recipes faults cluster-test check lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -27,6 +27,9 @@ test-recipes: $(READY) ## Every recipe of every study, for an epoch
 
 faults: $(READY) ## Real searches, killed, starved and damaged
 	$(BIN)/python -m pytest -m faults
+
+cluster-test: $(READY) ## Searches on clusters of this machine: jobs, lost hosts, tokens; as root
+	$(BIN)/python -m pytest -m cluster
 
 check: $(READY) ## Style, types and the direction of imports
 	$(BIN)/ruff check

@@ -102,7 +102,8 @@ def data(
 def search(
     study: StudyName,
     run: Annotated[
-        str | None, typer.Option(help="Folder of the run, or a URL; runs/STUDY if not given.")
+        str | None,
+        typer.Option(help="Folder of the run, or a URL; STUDY in $THAWTUNE_RUNS, or in runs/."),
     ] = None,
     data: DataPath = None,
     skip_bad: Annotated[
@@ -116,6 +117,7 @@ def search(
 ) -> None:
     """Search a study's space."""
     from search.checking import load_checked
+    from search.job import run_folder
     from search.mirror import run_at
     from search.preparing import prepare
     from search.runner import search as run_search
@@ -123,7 +125,7 @@ def search(
     from spaces.study_file import find_study
 
     checked = load_checked(find_study(study), data, skip_bad)
-    target = run or str(Path("runs") / checked.name)
+    target = run_folder(run, checked.name)
     with run_at(target) as folder:
         prepared, to_run = prepare(folder, checked, trials, resume, console)
         history = run_search(prepared, to_run, address, console)
@@ -135,20 +137,34 @@ def search(
 @app.command()
 def finetune(
     run: RunFolder,
-    workers: Annotated[int, typer.Option(min=1, help="Processes of Ray Train.")] = 1,
+    workers: Annotated[
+        int, typer.Option(help="Processes of Ray Train, which share each batch.")
+    ] = 1,
     gpu: Annotated[bool, typer.Option("--gpu", help="One GPU for each worker.")] = False,
+    batch: Annotated[
+        int | None,
+        typer.Option(help="Global batch: images in an update, over all workers."),
+    ] = None,
     address: Address = None,
 ) -> None:
-    """Train the winner on training and validation images together, on Ray Train."""
+    """Train the winner on training and validation images together, on Ray Train.
+
+    The global batch stays as the winner had it, whatever the number of workers, and so does the
+    learning rate. With --batch the learning rate grows with the batch: in proportion with SGD, by
+    the square root with Adam. A worker that is lost costs the epoch it was in: training goes on
+    from the newest checkpoint, with fewer workers where there is no room for all.
+    """
     _import_tensorflow()
     from search.finetuning import finetune as run_finetune
     from search.mirror import run_at
 
     with run_at(run) as folder:
-        record = run_finetune(folder, workers, gpu, address)
+        record = run_finetune(folder, workers, gpu, address, batch)
+    again = len(record["restarts"])
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
-        f"{record['images']} images in {record['seconds']:.0f} s",
+        f"{record['images']} images in {record['seconds']:.0f} s"
+        + (f", taken up anew {again} times" if again else ""),
         highlight=False,
     )
 

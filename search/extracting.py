@@ -161,7 +161,7 @@ def _actor(study: Study, node: str) -> Any:
 
 def _resources(study: Study) -> dict[str, float]:
     """What a task occupies: what a trial does."""
-    return {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu}
+    return {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
 
 
 def _nodes(study: Study) -> list[str]:

@@ -10,13 +10,14 @@ from search.open_run import OpenRun
 from search.planned import planned
 from search.records import events
 from spaces.errors import ThawtuneError
+from spaces.study import Study
 from trainables.cache import cache_folder
 from trainables.plan import Plan
 
 NO_PLAN = Plan(())
 
 
-def store_features(current: OpenRun, console: Console) -> Plan:
+def store_features(current: OpenRun, study: Study, console: Console) -> Plan:
     """Plan what is worth keeping for a run's trials, and have it stored on every node.
 
     What cannot be planned, such as a network that cannot be built, is left to the trials, whose
@@ -24,12 +25,12 @@ def store_features(current: OpenRun, console: Console) -> Plan:
 
     Args:
         current: The run; learns what was stored, and at what cost.
+        study: With what a trial occupies here.
         console: Shows progress.
 
     Returns:
         The plan, for the trials to follow.
     """
-    study = current.study
     try:
         plan = planned(study)
     except ThawtuneError as error:

@@ -34,6 +34,7 @@ class OpenRun:
         rungs: Which trials stand where.
         dispatch: What is next.
         ending: Whether the search is to end before its time.
+        watchers: Are told of each event; what goes wrong in them is theirs.
 
     Args:
         run: Where it stands.
@@ -62,6 +63,7 @@ class OpenRun:
             self._learn(event)
         self.dispatch = Dispatch(study, self.history, self.rungs, self._searcher, self.take)
         self._journal = Journal(run.journal, study, self.history)
+        self.watchers: list[events.EventSink] = []
         self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
         self._remove_checkpoints()
 
@@ -80,6 +82,8 @@ class OpenRun:
             self.ending.storage_failed(f"{self.run.folder} cannot be written: {error}")
             return
         self._say(event)
+        for watcher in self.watchers:
+            watcher(event)
         if event["event"] == "trial_ended":
             self._with_checkpoints.append(event["trial"])
             self._remove_checkpoints()
@@ -108,10 +112,14 @@ class OpenRun:
         for learner in self._learners:
             learner.take(event)
 
+    def say(self, text: str) -> None:
+        """Tell the person at the terminal, and nobody else."""
+        self._console.print(text, highlight=False, soft_wrap=True)
+
     def _say(self, event: events.Event) -> None:
         text = said(event)
         if text:
-            self._console.print(text, highlight=False, soft_wrap=True)
+            self.say(text)
 
     def _remove_checkpoints(self) -> None:
         """Of trials that are over, keep those of recipes and of the best."""

@@ -36,7 +36,7 @@ def _planned_by_a_worker(study: Study) -> Plan:
     """The other workers import TensorFlow meanwhile."""
     import ray
 
-    resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu}
+    resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
     make = ray.remote(_plan_of).options(**resources)
     task = make.remote(study.to_dict(), os.environ.get(VARIABLE))
     others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1

@@ -11,7 +11,6 @@ import tempfile
 from importlib.metadata import version
 from typing import Any
 
-import ray
 from ray import tune
 from rich.console import Console
 
@@ -19,6 +18,7 @@ from search.cluster import ray_running
 from search.ending import Ending, EndStopper
 from search.features_ahead import store_features
 from search.open_run import OpenRun, opened
+from search.placement import placed
 from search.recording import DispatchedSearcher, Recorder
 from search.records import events
 from search.records.history import History
@@ -26,6 +26,7 @@ from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from search.scheduler import Asha
 from search.view import View
+from search.watching.watching import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
 from trainables.cache import cache_folder
@@ -65,12 +66,13 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         current.dispatch.settle()
         if not current.dispatch.is_over:
             with ray_running(address), ending.listening():
-                plan = store_features(current, console)
+                to_run = placed(current)
+                plan = store_features(current, to_run, console)
                 with (
                     View(study, current.history, console),
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
-                    _fit(current, plan, scratch)
+                    _fit(current, to_run, plan, scratch)
         _close(current)
         return current.history
 
@@ -100,10 +102,9 @@ def _close(current: OpenRun) -> None:
         )
 
 
-def _fit(current: OpenRun, plan: Plan, scratch: str) -> None:
+def _fit(current: OpenRun, study: Study, plan: Plan, scratch: str) -> None:
     """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
-    study = current.study
-    concurrent = _concurrent(study)
+    concurrent = study.resources.concurrent or 1
     os.environ |= _environment(concurrent)
     job = Job(
         study.to_dict(),
@@ -135,7 +136,8 @@ def _fit(current: OpenRun, plan: Plan, scratch: str) -> None:
     # What a lost worker or a failed trial said is in the ledger, and told in a sentence.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
-        tuner.fit()
+        with watched(current):
+            tuner.fit()
     except Exception:
         if current.ending.reason != "storage":
             raise
@@ -151,14 +153,3 @@ def _environment(concurrent: int) -> dict[str, str]:
         "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a worker in a long epoch is not waited for
         "TUNE_MAX_PENDING_TRIALS_PG": str(concurrent),  # so that an autoscaler sees the demand
     }
-
-
-def _concurrent(study: Study) -> int:
-    """How many trials run at once: what the study says, or what the cluster holds."""
-    if study.resources.concurrent is not None:
-        return study.resources.concurrent
-    total = ray.cluster_resources()
-    fits = [total.get("CPU", 1) / study.resources.cpu]
-    if study.resources.gpu:
-        fits.append(total.get("GPU", 0) / study.resources.gpu)
-    return max(1, int(min(fits)))

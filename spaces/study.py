@@ -68,13 +68,14 @@ class Resources(Section):
     """What one trial occupies, how many run at once, and what becomes of broken ones.
 
     Attributes:
+        gpu: GPUs or a share of one; None: what fits, where there are any.
         concurrent: Trials at once; None: as many as fit.
         max_failures: Times that a trial is gone on with after its worker was lost.
         checkpoint_seconds: So much training at the most is lost with a worker, if saving is cheap.
     """
 
     cpu: float = Field(1, gt=0)
-    gpu: float = Field(0, ge=0)
+    gpu: float | None = Field(None, ge=0)
     concurrent: int | None = Field(None, ge=1)
     max_failures: int = Field(2, ge=0)
     checkpoint_seconds: float = Field(5, ge=0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.augmentation import augmentation
@@ -16,6 +17,7 @@ from trainables.cut import PIXELS, Cut, cut, freeze_dropout
 from trainables.datasets.images import Images
 from trainables.initial import initialise, reseed
 from trainables.loop import Examples, Loop
+from trainables.multiworker import share_statistics
 from trainables.network import Network, build_network, kept_weights
 from trainables.optimizers import optimizer_of
 from trainables.trunk import Node, Trunk, forget
@@ -168,6 +170,8 @@ class Prepared:
         self, point: Hyperparameters, accumulate: int, kept: Collection[str] | None
     ) -> Phase:
         model = self.network.model
+        # Parts of a batch are not as many on every replica: none could wait for the others.
+        share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
         split = cut(model, kept) if self.augment is None else Cut(PIXELS, None, model)
         optimizer = optimizer_of(point)
         return Phase(split, Loop(split.above, optimizer, point.loss, self.augment, accumulate))

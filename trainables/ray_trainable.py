@@ -15,7 +15,7 @@ from ray import tune
 from spaces.errors import DataError, TrialFailedError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
-from trainables import cache
+from trainables import cache, devices
 from trainables.checkpoint import Checkpoints
 from trainables.notes import take_notes
 from trainables.plan import Plan
@@ -72,8 +72,13 @@ class KerasTrainable(tune.Trainable):
         limit_threads(job.threads)
         self._job, self._plan = job, Plan.from_dict(job.plan)
         self._study = Study.model_validate(job.study)
+        devices.limit_memory(self._study.resources.gpu or 0)
         self._data: dict[int, Any] = {}
         self._begin(config, began)
+
+    def __repr__(self) -> str:
+        """What Ray's dashboard and logs call the worker: it asks once, in the first trial."""
+        return f"{self._study.name}: worker since trial_{self._config['trial']:05d}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Begin another trial in this process, or in another one if this has grown too large."""

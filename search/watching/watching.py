@@ -1,0 +1,92 @@
+"""A search that is watched: who is told of its events, and where a person can look."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from search.open_run import OpenRun
+from search.records.events import Event
+from search.records.ledger import read_ledger
+from search.watching.addresses import addresses
+from search.watching.board import Board
+from search.watching.metrics import Metrics
+from search.watching.tensorboard import TensorBoard
+from search.watching.trackers import TRACKERS, Tracker
+from search.watching.watcher import Watcher
+from spaces.errors import InputError
+
+TRACK = "THAWTUNE_TRACK"
+"""Environment variable: names of trackers, with commas between."""
+
+
+@contextmanager
+def watched(current: OpenRun) -> Iterator[None]:
+    """Within, what happens to a run is shown in all places where it can be watched. Needs Ray.
+
+    Raises:
+        InputError: If there is no such tracker, or its package is not installed.
+    """
+    study, folder = current.study, current.run.folder
+    guarded = [Guarded(tracker(study, folder), current.say) for tracker in _trackers()]
+    guarded += [
+        Guarded(watcher, current.say)
+        for watcher in (Metrics(study), Board(study), TensorBoard(study, folder / "tensorboard"))
+    ]
+    for watcher in guarded:
+        for event in read_ledger(current.run.ledger):
+            watcher.recall(event)
+    for line in addresses(current.run):
+        current.say(line)
+    current.watchers += [watcher.take for watcher in guarded]
+    try:
+        yield
+    finally:
+        current.watchers.clear()
+        for watcher in guarded:
+            watcher.close()
+
+
+class Guarded:
+    """A watcher that is let go, with a sentence, when something goes wrong in it.
+
+    Args:
+        watcher: Is told of events.
+        say: Takes the sentence.
+    """
+
+    def __init__(self, watcher: Watcher, say: Callable[[str], None]) -> None:
+        self._watcher: Watcher | None = watcher
+        self._say, self._name = say, type(watcher).__name__
+
+    def recall(self, event: Event) -> None:
+        """As the watcher's own."""
+        self._try(lambda watcher: watcher.recall(event))
+
+    def take(self, event: Event) -> None:
+        """As the watcher's own."""
+        self._try(lambda watcher: watcher.take(event))
+
+    def close(self) -> None:
+        """As the watcher's own."""
+        self._try(lambda watcher: watcher.close())
+
+    def _try(self, act: Callable[[Watcher], None]) -> None:
+        if self._watcher is None:
+            return
+        try:
+            act(self._watcher)
+        except Exception as error:  # whatever it is, it is no reason to lose the search
+            self._watcher = None
+            self._say(f"{self._name} does not show this search any more: {error}")
+
+
+def _trackers() -> list[type[Tracker]]:
+    names = [name.strip() for name in os.environ.get(TRACK, "").split(",") if name.strip()]
+    unknown = sorted(set(names) - set(TRACKERS))
+    if unknown:
+        raise InputError(
+            f"{TRACK} names {', '.join(unknown)}; there are {' and '.join(sorted(TRACKERS))}."
+        )
+    return [TRACKERS[name] for name in names]

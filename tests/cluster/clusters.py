@@ -1,0 +1,159 @@
+"""A Ray cluster of one host on this machine, with token, dashboard and metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+RAY = str(Path(sys.executable).with_name("ray"))
+
+
+@dataclass
+class Cluster:
+    """A running one.
+
+    Attributes:
+        address: For drivers.
+        dashboard: For jobs and people.
+        metrics: Page for Prometheus.
+        environment: What a process needs that is to be let in.
+    """
+
+    address: str
+    dashboard: str
+    metrics: str
+    environment: dict[str, str]
+
+    def search(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
+        """A search whose driver is no job."""
+        command = [sys.executable, "-m", "search", "search", *map(str, arguments)]
+        return subprocess.Popen(
+            [*command, "--address", self.address],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            **({"cwd": ROOT} | options),
+        )
+
+    def submit(self, name: str, *arguments: object) -> None:
+        """`ray job submit` with this project as the working directory, not waited for."""
+        excludes = json.dumps({"excludes": [".venv", ".git", "runs", "docs"]})
+        self.job("submit", "--no-wait", "--submission-id", name, "--working-dir", str(ROOT),
+                 "--runtime-env-json", excludes, "--",
+                 sys.executable, "-m", "search", "search", *map(str, arguments))  # fmt: skip
+
+    def job(self, *arguments: str) -> str:
+        """`ray job …`; its output."""
+        verb, *rest = arguments
+        command = [RAY, "job", verb, "--address", self.dashboard, *rest]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def told(self, path: str) -> Any:
+        """What the dashboard's API says."""
+        token = {"Authorization": f"Bearer {self.environment['RAY_AUTH_TOKEN']}"}
+        asked = urllib.request.Request(f"{self.dashboard}{path}", headers=token)
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return json.load(answer)
+
+    def ended(self, name: str) -> str | None:
+        """The state that a job has ended in, if it has."""
+        state = self.told(f"/api/jobs/{name}")["status"]
+        return state if state in ("SUCCEEDED", "FAILED", "STOPPED") else None
+
+    def scrape(self) -> str:
+        """The metrics as they are now."""
+        with urllib.request.urlopen(self.metrics, timeout=30) as answer:
+            return answer.read().decode()
+
+
+@contextmanager
+def cluster(cpus: int, gpus: int) -> Iterator[Cluster]:
+    """A host with so many CPUs and GPUs, by name; they need not be there."""
+    folder = tempfile.mkdtemp(prefix="tt")  # short, for the names of sockets
+    gcs, dashboard, metrics, client = free_ports(4)
+    environment = environment_with(secrets.token_hex(32)) | {
+        "RAY_JOB_STOP_WAIT_TIME_S": "60",
+        "RAY_metrics_report_interval_ms": "500",
+        "THAWTUNE_CACHE": f"{folder}/cache",
+    }
+    start = f"""start --head --block --disable-usage-stats --node-ip-address=127.0.0.1
+        --port={gcs} --dashboard-host=127.0.0.1 --dashboard-port={dashboard}
+        --metrics-export-port={metrics} --ray-client-server-port={client}
+        --num-cpus={cpus} --num-gpus={gpus} --temp-dir={folder}/ray"""
+    with open(f"{folder}/start.log", "w+") as log:
+        process = subprocess.Popen(
+            [RAY, *start.split()], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+        found = Cluster(
+            f"127.0.0.1:{gcs}",
+            f"http://127.0.0.1:{dashboard}",
+            f"http://127.0.0.1:{metrics}/metrics",
+            environment,
+        )
+        try:
+            wait_until(lambda: _answers(found), 60)
+            yield found
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def environment_with(token: str) -> dict[str, str]:
+    """Variables of a process that knows the token."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "THAWTUNE_"))}
+    return kept | {
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token,
+        "RAY_USAGE_STATS_ENABLED": "0",
+    }
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens to just now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def wait_until(holds: Callable[[], object], seconds: float = 150) -> None:
+    """Wait until something is true.
+
+    Raises:
+        AssertionError: If it takes longer than `seconds`.
+    """
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.1)
+
+
+def _answers(found: Cluster) -> bool:
+    with suppress(OSError):
+        return bool(found.told("/api/version")) and bool(found.told("/api/jobs/") is not None)
+    return False

@@ -1,0 +1,156 @@
+"""Hosts of a cluster as network namespaces of this machine; as root.
+
+Each has an address, a network cable that can be pulled, a temp folder and, by a mount of its own, a
+disk of its own where the feature store is. What is under `shared` they all see.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.clusters import RAY, ROOT, environment_with, wait_until
+
+PORT = 6399
+
+
+@dataclass
+class Host:
+    """One of them.
+
+    Attributes:
+        name: Of its namespace.
+        address: In the network.
+        cable: Its end outside of the namespace.
+        folder: What it does not share with others.
+        cache: Where all hosts have their feature store, each its own.
+        environment: Of its processes.
+    """
+
+    name: str
+    address: str
+    cable: str
+    folder: Path
+    cache: Path
+    environment: dict[str, str]
+    running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
+        """A process on this host."""
+        mounted = f'mount --bind "{self.folder}/cache" "{self.cache}" && exec "$@"'
+        process = subprocess.Popen(
+            [*f"ip netns exec {self.name} unshare --mount sh -c".split(), mounted, "sh", *command],
+            cwd=ROOT,
+            text=True,
+            start_new_session=True,
+            **(
+                {"env": self.environment, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+                | options
+            ),
+        )
+        self.running.append(process)
+        return process
+
+    def ray(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        """`ray start` on this host, not ending before Ray does."""
+        return self.start(
+            RAY, "start", "--block", "--disable-usage-stats",
+            f"--node-ip-address={self.address}", f"--temp-dir={self.folder}/ray", *arguments,
+            **options,
+        )  # fmt: skip
+
+    def search(self, *arguments: object) -> subprocess.Popen[str]:
+        """A search driven from this host, which is in the cluster."""
+        command = [sys.executable, "-m", "search", "search", *map(str, arguments)]
+        return self.start(*command, "--address", f"{self.address}:{PORT}")
+
+    @property
+    def processes(self) -> list[int]:
+        """All that run on it."""
+        told = _ip("netns", "pids", self.name)
+        return [int(pid) for pid in told.split()]
+
+    def kill(self) -> None:
+        """As if the power went."""
+        for pid in self.processes:
+            os.kill(pid, signal.SIGKILL)
+
+    def cut(self) -> None:
+        """Pull the cable."""
+        _ip("link", "set", self.cable, "down")
+
+    def mend(self) -> None:
+        """Put it back."""
+        _ip("link", "set", self.cable, "up")
+
+
+@contextmanager
+def hosts(count: int) -> Iterator[list[Host]]:
+    """So many hosts on one network; the first one is the head of a Ray without CPUs for trials."""
+    folder = Path(tempfile.mkdtemp(prefix="tt"))  # short, for the names of sockets
+    mark = f"tt{os.getpid() % 100_000}"
+    token = secrets.token_hex(32)
+    made: list[Host] = []
+    (folder / "cache").mkdir()
+    try:
+        _ip("link", "add", mark, "type", "bridge")
+        _ip("link", "set", mark, "up")
+        made.extend(_host(folder, mark, number, token) for number in range(count))
+        yield made
+    finally:
+        for host in made:
+            host.kill()
+        for host in made:
+            for process in host.running:
+                process.wait(30)
+            _ip("netns", "del", host.name)
+        _ip("link", "del", mark)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def start_head(head: Host) -> None:
+    """Ray on the first host: it runs no trials."""
+    head.ray("--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false",
+             stdout=subprocess.DEVNULL)  # fmt: skip
+    wait_until(lambda: _is_open(head), 60)
+
+
+def join(head: Host, host: Host, cpus: int = 1, **options: Any) -> subprocess.Popen[str]:
+    """Ray on a further host."""
+    return host.ray(f"--address={head.address}:{PORT}", f"--num-cpus={cpus}", **options)
+
+
+def _host(folder: Path, mark: str, number: int, token: str) -> Host:
+    name, cable, own = f"{mark}h{number}", f"{mark}c{number}", folder / f"h{number}"
+    address = f"10.213.{os.getpid() % 250}.{number + 10}"
+    (own / "cache").mkdir(parents=True)
+    _ip("netns", "add", name)
+    _ip("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", name)
+    _ip("link", "set", cable, "master", mark, "up")
+    _ip("-n", name, "address", "add", f"{address}/24", "dev", "eth0")
+    _ip("-n", name, "link", "set", "lo", "up")
+    _ip("-n", name, "link", "set", "eth0", "up")
+    environment = environment_with(token) | {"THAWTUNE_CACHE": str(folder / "cache")}
+    return Host(name, address, cable, own, folder / "cache", environment)
+
+
+def _is_open(head: Host) -> bool:
+    asked = f"import socket; socket.create_connection(('{head.address}', {PORT}), 1)"
+    probe = ["ip", "netns", "exec", head.name, sys.executable, "-c", asked]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def _ip(*arguments: str) -> str:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
+    return done.stdout

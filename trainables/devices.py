@@ -1,0 +1,62 @@
+"""The share of a GPU that a worker may use."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+CONTEXT_BYTES = 600 * 2**20
+"""What CUDA and its libraries take in each process, beside the memory that is shared out."""
+
+
+def limit_memory(gpu: float) -> None:
+    """Keep this process to its share; to be called before TensorFlow touches a device.
+
+    Args:
+        gpu: Share of a GPU; 0 hides those that are there, as a trial on CPUs must not take what
+            another one was promised.
+    """
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    if not gpu:
+        tf.config.set_visible_devices([], "GPU")
+        return
+    for device in found:
+        most = bytes_allowed(gpu, gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES")))
+        if most is None:
+            tf.config.experimental.set_memory_growth(device, True)
+        else:
+            share = tf.config.LogicalDeviceConfiguration(memory_limit=most // 2**20)
+            tf.config.set_logical_device_configuration(device, [share])
+
+
+def bytes_allowed(gpu: float, memory: int | None) -> int | None:
+    """Bytes that TensorFlow may take of a GPU.
+
+    Args:
+        gpu: The share.
+        memory: Of the GPU in bytes, if it is known.
+
+    Returns:
+        None where it may take what it needs: a whole GPU, or one of unknown size.
+    """
+    if gpu >= 1 or memory is None:
+        return None
+    return max(0, int(gpu * memory) - CONTEXT_BYTES)
+
+
+def gpu_memory(device: str | None = None) -> int | None:
+    """Bytes of memory of a GPU of this machine, or None where NVIDIA's driver tells of none.
+
+    Args:
+        device: Its number or UUID; None or several of them: the smallest there is.
+    """
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    if device:
+        command += ["-i", device]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+        return min(int(line) for line in told.stdout.split()) * 2**20
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
