@@ -23,7 +23,6 @@ from tests.faults.driving import Search
 
 FOLDER = ROOT / "docs" / "pictures"
 PAGES = {
-    "job": ("jobs/{job}", 1400, 900),
     "trials": ("actors/{trials}", 1400, 1700),
     "actors": ("actors", 1400, 1100),
 }
@@ -32,6 +31,11 @@ PAGES = {
 _CHROMIUM = """--headless --no-sandbox --disable-gpu --hide-scrollbars --disable-quic --no-first-run
     --disable-background-networking --disable-component-update --disable-sync
     --virtual-time-budget=20000"""
+
+_OPEN = b"""<script>setInterval(() => { for (const e of document.querySelectorAll("*"))
+if (e.childElementCount === 0 && e.textContent === "Tasks History" && !e.dataset.opened) {
+e.dataset.opened = "1"; e.click(); } }, 2000)</script>"""
+"""A person's click on the heading of the list of tasks, which is closed at first."""
 
 
 def main() -> None:
@@ -47,11 +51,10 @@ def main() -> None:
         wait_until(lambda: len(made.named("trial_ended")) >= 6)
         actors = host.told("/api/v0/actors?limit=1000")["data"]["result"]["result"]
         [trials] = [row["actor_id"] for row in actors if row["class_name"] == "Trials"]
-        job = host.told("/api/jobs/pictured")["job_id"]
         with let_in(host) as address:
             for name, (page, width, height) in PAGES.items():
                 take(
-                    f"{address}/#/{page.format(job=job, trials=trials)}",
+                    f"{address}/#/{page.format(trials=trials)}",
                     FOLDER / f"{name}.png",
                     width,
                     height,
@@ -86,7 +89,8 @@ def let_in(host: Cluster) -> Iterator[str]:
             asked.add_header("Authorization", token)
             try:
                 with urllib.request.urlopen(asked, timeout=30) as answer:
-                    self._pass(answer.status, answer.headers, answer.read())
+                    body = answer.read() + (_OPEN if self.path == "/" else b"")
+                    self._pass(answer.status, answer.headers, body)
             except urllib.error.HTTPError as error:
                 self._pass(error.code, error.headers, error.read())
 
