@@ -75,9 +75,9 @@ def _works(study: Study, plan: Plan, cache_folder: Path) -> list[Work]:
     for row in plan.kept:
         names[json.dumps(row.point)].append(row.boundary)
     dataset = study.dataset.model_dump(mode="json")
-    threads = max(1, int(study.resources.cpu))
+    threads, gpu = max(1, int(study.resources.cpu)), study.resources.gpu or 0
     return [
-        Work(dataset, json.loads(point), tuple(cuts), str(cache_folder), threads)
+        Work(dataset, json.loads(point), tuple(cuts), str(cache_folder), threads, gpu)
         for point, cuts in names.items()
     ]
 

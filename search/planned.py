@@ -46,12 +46,14 @@ def _planned_by_a_worker(study: Study) -> Plan:
 
 
 def _plan_of(values: dict[str, Any], folder: str | None) -> dict[str, Any]:
+    from trainables.devices import limit_memory
     from trainables.quiet import limit_threads
 
     if folder is not None:
         os.environ[VARIABLE] = folder
     study = Study.model_validate(values)
-    limit_threads(max(1, int(study.resources.cpu)))  # a trial may get this process next
+    limit_threads(max(1, int(study.resources.cpu)))  # a task may get this process next
+    limit_memory(study.resources.gpu or 0)
     return _plan(study).to_dict()
 
 

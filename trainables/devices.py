@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import cache
 
 CONTEXT_BYTES = 600 * 2**20
 """What CUDA and its libraries take in each process, beside the memory that is shared out."""
 
 
+@cache
 def limit_memory(gpu: float) -> None:
-    """Keep this process to its share; to be called before TensorFlow touches a device.
+    """Keep this process to its share, once; to be called before TensorFlow touches a device.
 
     Args:
         gpu: Share of a GPU; 0 hides those that are there, as a trial on CPUs must not take what

@@ -18,6 +18,7 @@ from spaces.hyperparameters import Hyperparameters
 from trainables import cache
 from trainables.datasets.images import Images
 from trainables.datasets.loading import TrialData, load_trial_data
+from trainables.devices import limit_memory
 from trainables.entry import fill
 from trainables.features import description, entry_folder
 from trainables.quiet import limit_threads
@@ -70,6 +71,7 @@ def compute(work: Work, part: str, first: int, last: int, targets: Mapping[str, 
 def _set_up(work: Work) -> None:
     os.environ[cache.VARIABLE] = work.cache
     limit_threads(work.threads)
+    limit_memory(work.gpu)
 
 
 @lru_cache(maxsize=1)

@@ -20,6 +20,7 @@ class Work:
         names: Of the cuts.
         cache: Folder of the cache.
         threads: Of TensorFlow; those of a trial, which may get this process next.
+        gpu: Share of a GPU, that of a trial.
     """
 
     dataset: Mapping[str, Any]
@@ -27,6 +28,7 @@ class Work:
     names: tuple[str, ...]
     cache: str
     threads: int
+    gpu: float = 0
 
 
 @dataclass(frozen=True)
