@@ -173,7 +173,20 @@ def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters
 def _check_weights(backbone: str, weights: str) -> None:
     from trainables.weights import efficientnet_lite0_state
 
-    if weights not in ("imagenet", "none") and not Path(weights).is_file():
-        raise WeightsError(f"There are no weights at {weights}.")
+    if weights not in ("imagenet", "none"):
+        _read_weights(backbone, weights)
     if (backbone, weights) == ("EfficientNetLite0", "imagenet"):
         efficientnet_lite0_state()
+
+
+def _read_weights(backbone: str, path: str) -> None:
+    """A person's own file: what is wrong with it would end every trial."""
+    if not Path(path).is_file():
+        raise WeightsError(f"There are no weights at {path}.")
+    from trainables.quiet import import_tensorflow
+
+    import_tensorflow()
+    from trainables.backbones.pretrained import pretrained_weights
+
+    if backbone != "none":
+        pretrained_weights(backbone, path)
