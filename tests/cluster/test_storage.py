@@ -1,0 +1,122 @@
+"""A run on a real S3 server on loopback: killed on one machine, gone on with on another."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from pyarrow import fs
+
+from search.mirror import run_at
+from search.records.history import History
+from search.records.ledger import read_ledger
+from tests.cluster.clusters import free_ports, wait_until
+from tests.faults.driving import STUDY, kill
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
+
+URL = "s3://bucket/runs/digits"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[dict[str, str]]:
+    """A server, and the variables by which it is found."""
+    [port] = free_ports(1)
+    variables = {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "any",
+        "AWS_SECRET_ACCESS_KEY": "any",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in variables.items():
+            patch.setenv(name, value)
+        wait_until(_makes_the_bucket, 60)
+        yield variables
+    process.terminate()
+    process.wait()
+
+
+def _makes_the_bucket() -> bool:
+    try:
+        fs.S3FileSystem(allow_bucket_creation=True).create_dir("bucket")
+    except OSError:
+        return False
+    return True
+
+
+class Machine:
+    """A machine with a cache of its own, which is all that makes it another one here."""
+
+    def __init__(self, folder: Path, server: dict[str, str]) -> None:
+        folder.mkdir()
+        self._study = folder / "digits.yaml"
+        budget = {"trials": 5, "max_epochs": 60, "grace_period": 60}
+        resources = {"checkpoint_seconds": 0}
+        self._study.write_text(yaml.safe_dump(STUDY | {"budget": budget, "resources": resources}))
+        self.cache = folder / "cache"
+        self._environment = {**os.environ, **server, "THAWTUNE_CACHE": str(self.cache)}
+
+    def start(self, command: str, *options: str) -> subprocess.Popen[str]:
+        given = [str(self._study), "--run", URL] if command == "search" else [URL]
+        return subprocess.Popen(
+            [sys.executable, "-m", "search", command, *given, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self._environment,
+        )
+
+    def run(self, command: str, *options: str) -> None:
+        process = self.start(command, *options)
+        _, said = process.communicate(timeout=200)
+        assert process.returncode == 0, said
+
+
+def _history(cache: Path) -> History:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("THAWTUNE_CACHE", str(cache))
+        with run_at(URL) as run:
+            return History.of(read_ledger(run.ledger)) if run.ledger.is_file() else History()
+
+
+def _objects() -> list[str]:
+    infos = fs.S3FileSystem().get_file_info(fs.FileSelector("bucket/runs/digits", recursive=True))
+    return [info.path.removeprefix("bucket/runs/digits/") for info in infos]
+
+
+def test_killed_on_one_machine_it_goes_on_on_another(server, tmp_path):
+    first, second = (Machine(tmp_path / name, server) for name in ("first", "second"))
+    driver = first.start("search")
+    looking = tmp_path / "looking"
+    wait_until(lambda: any(t.is_over for t in _history(looking).trials.values()))
+    kill(driver)
+    before = _history(looking)
+    assert [name for name in _objects() if name.startswith("checkpoints/")]
+    held = second.start("search", "--resume")
+    _, said = held.communicate(timeout=100)
+    assert held.returncode == 4, "the first driver was heard of a moment ago"
+    assert "Another process" in said
+    fs.S3FileSystem().delete_file("bucket/runs/digits/driver.json")  # a minute would do it too
+    second.run("search", "--resume")
+    after = _history(looking)
+    assert sorted(after.trials) == list(range(5))
+    assert {t.state for t in after.trials.values()} == {"COMPLETE"}
+    for number, trial in before.trials.items():
+        if trial.is_over:
+            assert after.trials[number].times == trial.times, "it did not run again"
+    for trial in after.trials.values():
+        assert [m.epoch for m in trial.measurements] == list(range(1, 61))
+    second.run("report")
+    assert {"study.yaml", "trials.parquet", "report/index.html"} <= set(_objects())
