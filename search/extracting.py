@@ -53,7 +53,7 @@ def extract(
     began = time.perf_counter()
     works = _works(study, plan, cache_folder)
     names = remembered_entries(study, works)
-    nodes = _nodes(study) if names is None else _nodes_without(study, cache_folder, names)
+    nodes = nodes_for(study) if names is None else _nodes_without(study, cache_folder, names)
     tally = Tally(hits=len(names or ()) if not nodes else 0)
     if nodes and works:
         tally, names = _extracted(study, plan, works, nodes, console, is_ending)
@@ -178,7 +178,7 @@ def _nodes_without(study: Study, cache_folder: Path, names: Sequence[str]) -> li
     folders = [cache_folder / "features" / name for name in names]
     here = ray.get_runtime_context().get_node_id()
     answers: dict[str, Any] = {}
-    for node in _nodes(study):
+    for node in nodes_for(study):
         if node != here:
             there = NodeAffinitySchedulingStrategy(node, soft=False)
             task = _has_all.options(num_cpus=0, scheduling_strategy=there)

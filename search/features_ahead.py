@@ -1,23 +1,29 @@
-"""What all trials share, computed and stored before the first of them begins."""
+"""What all trials share: planned, and where it is much, stored before the first of them begins."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 import ray
 from rich.console import Console
 
-from search.extracting import extract
+from search.extracting import extract, nodes_for
 from search.open_run import OpenRun
+from search.placement import largest
 from search.planned import planned
 from search.records import events
 from spaces.errors import ThawtuneError
 from spaces.study import Study
 from trainables.cache import cache_folder
+from trainables.demands import expected_epochs, without_depth
 from trainables.plan import Plan
 
-NO_PLAN = Plan(())
+SMALL = 2e8
+"""Pixels of all images. On a single machine, up to here the processes that would compute them ahead take longer to start
+than the trials take, whose processes are there anyway and compute what they share together."""
 
 
-def store_features(current: OpenRun, study: Study, console: Console) -> Plan:
+def store_features(current: OpenRun, study: Study, console: Console) -> Plan | None:
     """Plan what is worth keeping for a run's trials, and have it stored on every node.
 
     What cannot be planned, such as a network that cannot be built, is left to the trials, whose
@@ -29,21 +35,36 @@ def store_features(current: OpenRun, study: Study, console: Console) -> Plan:
         console: Shows progress.
 
     Returns:
-        The plan, for the trials to follow.
+        The plan, for the trials to follow; None: whatever lies below a trial's boundary is kept.
     """
+    is_small = _pixels(current, study) <= SMALL and len(nodes_for(study)) == 1
+    if is_small and _has_one_boundary(study):
+        return None
     try:
         plan = planned(study)
     except ThawtuneError as error:
         current.note(f"No features are computed ahead: {error}")
-        return NO_PLAN
+        return None
     for text in plan.notes:
         current.note(text)
-    if plan.kept:
+    if plan.kept and not is_small:
         done = extract(study, plan, cache_folder(), console, lambda: current.ending.has_begun)
         for text in done.pop("notes"):
             current.note(text)
         current.take(events.features_stored(cores=_cores(), **done))
     return plan
+
+
+def _pixels(current: OpenRun, study: Study) -> float:
+    data = current.run.read_json(current.run.data) or {}
+    images = sum(sum(data.get(name, ())) for name in ("train", "validation"))
+    return float(images * largest(study, "image_size") ** 2)
+
+
+def _has_one_boundary(study: Study) -> bool:
+    """Whether the trials of each network all have the same: then there is nothing to weigh."""
+    stages = expected_epochs(study)
+    return max(Counter(without_depth(stage.point) for stage in stages).values(), default=0) <= 1
 
 
 def _cores() -> float:

@@ -82,11 +82,12 @@ def gpu_share(study: Study, total: Mapping[str, float], memory: int | None) -> f
 
 def bytes_of_a_trial(study: Study) -> int:
     """Memory on a GPU, estimated from the largest batch and the largest image of the study."""
-    batch, size = _largest(study, "batch_size"), _largest(study, "image_size")
+    batch, size = largest(study, "batch_size"), largest(study, "image_size")
     return _FIXED_BYTES + _BYTES_A_PIXEL * batch * size**2
 
 
-def _largest(study: Study, name: str) -> int:
+def largest(study: Study, name: str) -> int:
+    """The largest value that a hyperparameter can have in a study: a whole number."""
     space = study.search_space
     values = [int(getattr(point, name)) for point in study.recipe_points.values()]
     searched = [parameter for parameter in space.parameters if parameter.name == name]

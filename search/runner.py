@@ -102,13 +102,13 @@ def _close(current: OpenRun) -> None:
         )
 
 
-def _fit(current: OpenRun, study: Study, plan: Plan, scratch: str) -> None:
+def _fit(current: OpenRun, study: Study, plan: Plan | None, scratch: str) -> None:
     """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
     concurrent = study.resources.concurrent or 1
     os.environ |= _environment(concurrent)
     job = Job(
         study.to_dict(),
-        plan.to_dict(),
+        None if plan is None else plan.to_dict(),
         str(cache_folder()),
         max(1, int(study.resources.cpu)),
         current.rungs.milestones,

@@ -14,7 +14,7 @@ from trainables.cache import cache_folder
 from trainables.cut import Cut
 from trainables.datasets.images import Images
 from trainables.feature_key import feature_key
-from trainables.loop import Examples, blocks, forward
+from trainables.loop import Examples, forward, rows_of
 from trainables.notes import take_notes
 from trainables.plan import PREFIX_NAMES
 from trainables.residents import Residents
@@ -78,7 +78,7 @@ def stored(
     return computed_once(
         entry_folder(below, name, images),
         (len(images.labels), *below.output.shape[1:]),
-        lambda: blocks(below, images.pixels),
+        rows_of(below, images.pixels),
         description(name, images, point),
     )
 

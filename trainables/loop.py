@@ -202,20 +202,26 @@ def _correct(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.cast(guessed == labels, tf.float32))
 
 
-def blocks(
+def rows_of(
     model: keras.Model, inputs: np.ndarray, batch: int = EVALUATION_BATCH
-) -> Iterator[np.ndarray]:
-    """Outputs of a model, float32, batch by batch, nothing trained."""
+) -> Callable[[int, int], Iterator[np.ndarray]]:
+    """Outputs of a model for some of the inputs, by the first and the one after the last.
+
+    They are float32 and come batch by batch; nothing is trained.
+    """
     signature = tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype))
 
     @tf.function(input_signature=[signature])
     def step(chunk: tf.Tensor) -> tf.Tensor:
         return model(tf.cast(chunk, tf.float32), training=False)
 
-    for start in range(0, len(inputs), batch):
-        yield step(tf.constant(inputs[start : start + batch])).numpy()
+    def rows(first: int, last: int) -> Iterator[np.ndarray]:
+        for start in range(first, last, batch):
+            yield step(tf.constant(inputs[start : min(last, start + batch)])).numpy()
+
+    return rows
 
 
 def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Outputs of a model for all inputs, float32, nothing trained."""
-    return np.concatenate(list(blocks(model, inputs)))
+    return np.concatenate(list(rows_of(model, inputs)(0, len(inputs))))

@@ -39,14 +39,14 @@ class Job:
 
     Attributes:
         study: As plain values.
-        plan: As plain values: which features are stored.
+        plan: As plain values: which features are stored; None: all that can be.
         cache: Folder of the feature store.
         threads: Threads of TensorFlow in a worker.
         milestones: Epochs at which trials are judged, and have a checkpoint.
     """
 
     study: dict[str, Any]
-    plan: dict[str, Any]
+    plan: dict[str, Any] | None
     cache: str
     threads: int
     milestones: tuple[int, ...]
@@ -70,7 +70,8 @@ class KerasTrainable(tune.Trainable):
         began = time.perf_counter()
         os.environ[cache.VARIABLE] = job.cache
         limit_threads(job.threads)
-        self._job, self._plan = job, Plan.from_dict(job.plan)
+        self._job = job
+        self._plan = None if job.plan is None else Plan.from_dict(job.plan)
         self._study = Study.model_validate(job.study)
         devices.limit_memory(self._study.resources.gpu or 0)
         self._data: dict[int, Any] = {}
@@ -145,7 +146,7 @@ class KerasTrainable(tune.Trainable):
             self._config["seed"],
             self._study.objective,
             accumulate=self._config["accumulate"],
-            kept=None if point.views else self._plan.kept_for(point),
+            kept=self._kept(point),
         )
         training.add_seconds("start", idle)
         training.add_seconds("data", loaded)
@@ -156,6 +157,9 @@ class KerasTrainable(tune.Trainable):
         self._checkpoints.remove_after(training.epoch)
         self._training = training
         self._told["started"] = self._started(damaged)
+
+    def _kept(self, point: Hyperparameters) -> tuple[str, ...] | None:
+        return None if self._plan is None or point.views else self._plan.kept_for(point)
 
     @property
     def _is_checkpoint_due(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from spaces.errors import DataError
 from trainables.cache import made_in_place
-from trainables.entry import DamagedEntryError, allocate, discard_damaged, fill, open_entry, seal
+from trainables.entry import DamagedEntryError, discard_damaged, open_entry, seal
 from trainables.notes import note
+from trainables.shares import Compute, fill_together, help_with
 from trainables.store import make_room
 
 _ATTEMPTS = 3
@@ -21,17 +22,17 @@ _ATTEMPTS = 3
 def computed_once(
     folder: Path,
     shape: tuple[int, ...],
-    compute: Callable[[], Iterable[np.ndarray]],
+    compute: Compute,
     about: Mapping[str, Any],
 ) -> np.ndarray | None:
     """An entry's rows, computed if the store has it not, or not whole.
 
-    Processes that ask at the same time wait for the first of them. A damaged entry is noted.
+    Processes that ask at the same time compute it together. A damaged entry is noted.
 
     Args:
         folder: Of the entry.
         shape: Of the rows together.
-        compute: Gives the rows, float32, block by block.
+        compute: Gives some of the rows.
         about: What the entry is to say about itself.
 
     Returns:
@@ -42,14 +43,14 @@ def computed_once(
     """
 
     def make(temporary: Path) -> None:
-        allocate(temporary, shape)
-        fill(temporary, 0, compute())
+        fill_together(temporary, shape, compute)
         seal(temporary, folder, about)
 
     for _ in range(_ATTEMPTS):
         if not folder.exists() and not make_room(4 * math.prod(shape)):
             note(f"The feature store has no room for {_title(folder, about)}: not stored.")
             return None
+        help_with(folder, shape[0], compute)
         made_in_place(folder, make)
         try:
             return open_entry(folder)

@@ -23,15 +23,17 @@ from pathlib import Path
 import numpy as np
 from trainables.storing import computed_once
 
-def rows():
-    print("computing", flush=True)
-    for i in range(4):
-        time.sleep(float(sys.argv[2]))
-        yield np.full((5, 100), i, np.float32)
+def rows(first, last):
+    print(f"computing {first}", flush=True)
+    time.sleep(float(sys.argv[2]))
+    yield np.full((last - first, 20), first, np.float32)
 
-found = computed_once(Path(sys.argv[1]), (20, 100), rows, {"boundary": "pooling"})
-print(found[:, 0].sum(), flush=True)
+found = computed_once(Path(sys.argv[1]), (500, 20), rows, {"boundary": "pooling"})
+print(int(found[:, 0].sum()), flush=True)
 """
+
+SHARES = {"computing 0", "computing 128", "computing 256", "computing 384"}
+SUM = str(128 * 128 + 128 * 256 + 116 * 384)
 
 READER = """
 import sys, time
@@ -56,11 +58,13 @@ def start(code, *arguments):
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+def ones(first, last):
+    yield np.ones((last - first, 100), np.float32)
+
+
 def add(folder, name, count=20, used=None):
     """An entry of 400 bytes a row, used by no process."""
-    computed_once(
-        folder / name, (count, 100), lambda: [np.ones((count, 100), np.float32)], {"boundary": name}
-    )
+    computed_once(folder / name, (count, 100), ones, {"boundary": name})
     end_leases()
     if used is not None:
         os.utime(folder / name / "entry.json", (used, used))
@@ -70,21 +74,35 @@ def names():
     return [entry.path.name for entry in store.entries()]
 
 
-def test_processes_that_ask_at_once_compute_once(folder):
-    running = [start(WRITER, folder / "key", 0.1) for _ in range(3)]
-    said = sorted(process.communicate()[0].split() for process in running)
-    assert said == [["30.0"], ["30.0"], ["computing", "30.0"]]
+def test_processes_that_ask_at_once_compute_it_together(folder):
+    running = [start(WRITER, folder / "key", 0.5) for _ in range(3)]
+    said = [process.communicate()[0].splitlines() for process in running]
+    assert [lines[-1] for lines in said] == [SUM] * 3
+    computed = [line for lines in said for line in lines[:-1]]
+    assert sorted(computed) == sorted(SHARES), "each share once"
+    assert sum(len(lines) > 1 for lines in said) >= 2, "more than one of them did something"
+    assert sorted(p.name for p in (folder / "key").iterdir()) == ["activations.arrow", "entry.json"]
+
+
+def test_a_helper_that_is_killed_is_made_up_for(folder):
+    first = start(WRITER, folder / "key", 1)
+    assert first.stdout.readline() == "computing 0\n"
+    killed = start(WRITER, folder / "key", 60)
+    assert killed.stdout.readline() == "computing 128\n"
+    killed.kill()
+    killed.communicate()
+    assert set(first.communicate()[0].splitlines()) == SHARES - {"computing 0"} | {SUM}
 
 
 def test_a_writer_that_is_killed_leaves_no_half_entry_and_no_lock(folder):
-    killed = start(WRITER, folder / "key", 5)
-    assert killed.stdout.readline() == "computing\n"
+    killed = start(WRITER, folder / "key", 60)
+    assert killed.stdout.readline() == "computing 0\n"
     waiting = start(WRITER, folder / "key", 0)
     assert len([p for p in folder.iterdir() if p.name.startswith(".key.")]) == 1
     killed.send_signal(signal.SIGKILL)
     killed.wait()
     killed.stdout.close()
-    assert waiting.communicate()[0].split() == ["computing", "30.0"]
+    assert set(waiting.communicate()[0].splitlines()) == SHARES | {SUM}
     assert sorted(p.name for p in folder.iterdir()) == ["key", "key.lock"]
 
 
