@@ -164,8 +164,8 @@ def _resources(study: Study) -> dict[str, float]:
     return {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
 
 
-def _nodes(study: Study) -> list[str]:
-    """Nodes that can run trials."""
+def nodes_for(study: Study) -> list[str]:
+    """Ray's names of the nodes that can run trials."""
     return [
         node["NodeID"]
         for node in ray.nodes()

@@ -19,8 +19,8 @@ from trainables.demands import expected_epochs, without_depth
 from trainables.plan import Plan
 
 SMALL = 2e8
-"""Pixels of all images. On a single machine, up to here the processes that would compute them ahead take longer to start
-than the trials take, whose processes are there anyway and compute what they share together."""
+"""Pixels of all images. On a single machine, up to here the processes that would compute them ahead
+take longer to start than they save: those of the trials compute together what they share."""
 
 
 def store_features(current: OpenRun, study: Study, console: Console) -> Plan | None:
