@@ -8,6 +8,12 @@ from ray._private.worker import get_dashboard_url
 from search.records.run import Run
 
 
+def dashboard_address() -> str | None:
+    """Host and port of Ray's dashboard; None if there is none. Needs Ray."""
+    found: str | None = get_dashboard_url()
+    return found or None
+
+
 def addresses(run: Run) -> list[str]:
     """One line for each place. Needs Ray."""
     lines = [
@@ -15,7 +21,7 @@ def addresses(run: Run) -> list[str]:
         "then http://127.0.0.1:6006",
         f"Optuna: optuna-dashboard {run.journal}, then http://127.0.0.1:8080",
     ]
-    dashboard = get_dashboard_url()
+    dashboard = dashboard_address()
     if dashboard:
         job = ray.get_runtime_context().get_job_id()
         shown = f"http://{dashboard}/#/jobs/{job}; its token: ray get-auth-token"

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from search.open_run import OpenRun
 from search.records.events import Event
 from search.records.ledger import read_ledger
-from search.watching.addresses import addresses
+from search.watching.addresses import addresses, dashboard_address
 from search.watching.board import Board
 from search.watching.metrics import Metrics
 from search.watching.tensorboard import TensorBoard
@@ -30,10 +30,10 @@ def watched(current: OpenRun) -> Iterator[None]:
     """
     study, folder = current.study, current.run.folder
     guarded = [Guarded(tracker(study, folder), current.say) for tracker in _trackers()]
-    guarded += [
-        Guarded(watcher, current.say)
-        for watcher in (Metrics(study), Board(study), TensorBoard(study, folder / "tensorboard"))
-    ]
+    watchers: list[Watcher] = [Metrics(study), TensorBoard(study, folder / "tensorboard")]
+    if dashboard_address():  # nobody sees its tasks otherwise, and it takes a process
+        watchers.append(Board(study))
+    guarded += [Guarded(watcher, current.say) for watcher in watchers]
     for watcher in guarded:
         for event in read_ledger(current.run.ledger):
             watcher.recall(event)
