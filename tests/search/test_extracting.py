@@ -10,8 +10,13 @@ import pytest
 from rich.console import Console
 
 from search.cluster import ray_running
+from search.ending import Ending
 from search.extracting import extract
+from search.features_ahead import store_features
+from search.open_run import opened
 from search.planned import planned
+from search.records.run import Run
+from search.runner import create_run
 from trainables import store
 from trainables.cut import cut
 from trainables.datasets.loading import load_trial_data
@@ -109,3 +114,32 @@ def test_without_room_it_says_so(ray, study, folder, monkeypatch):
         "notes": (),
     }
     assert planned(study).kept == (), "another limit, another plan"
+
+
+@pytest.fixture
+def current(study, folder, tmp_path):
+    """A run that is open for writing, of 200 small images."""
+    run = Run(tmp_path / "run")
+    create_run(run, study, {"train": [160], "validation": [40]})
+    with opened(run, study, Ending(None), Console(quiet=True)) as found:
+        yield found
+
+
+def test_small_data_are_left_to_the_trials_and_what_is_larger_is_told(
+    ray, current, study, make_study, monkeypatch
+):
+    console = Console(quiet=True)
+    assert store_features(current, study, console).kept, "two depths are weighed"
+    assert not current.history.features
+    monkeypatch.setattr("search.features_ahead.SMALL", 0)
+    store_features(current, study, console)
+    [event] = current.history.features
+    assert (event["misses"], event["images"]) == (4, 160)
+    assert event["cores"] >= 1
+
+
+def test_with_one_boundary_there_is_nothing_to_plan(ray, current, make_study, monkeypatch):
+    space = {"dropout": {"low": 0.0, "high": 0.5}}
+    head = make_study(dataset={"format": "digits"}, space=space, recipes={})
+    monkeypatch.setattr("search.features_ahead.planned", pytest.fail)
+    assert store_features(current, head, Console(quiet=True)) is None
