@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.clusters import RAY, ROOT, environment_with, wait_until
+from tests.cluster.clusters import RAY, ROOT, environment_with
+from tests.faults.driving import wait_until
 
 PORT = 6399
 

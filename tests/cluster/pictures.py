@@ -18,8 +18,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tests.cluster.clusters import ROOT, Cluster, cluster, free_ports, wait_until
-from tests.faults.driving import Search
+from tests.cluster.clusters import ROOT, Cluster, cluster, free_ports
+from tests.faults.driving import Search, wait_until
 
 FOLDER = ROOT / "docs" / "pictures"
 PAGES = {

@@ -18,8 +18,8 @@ import pytest
 from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.watching.metrics import NAMES
-from tests.cluster.clusters import ROOT, Cluster, cluster, wait_until
-from tests.faults.driving import Search
+from tests.cluster.clusters import ROOT, Cluster, cluster
+from tests.faults.driving import Search, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 

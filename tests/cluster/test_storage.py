@@ -15,8 +15,8 @@ from pyarrow import fs
 from search.mirror import run_at
 from search.records.history import History
 from search.records.ledger import read_ledger
-from tests.cluster.clusters import free_ports, wait_until
-from tests.faults.driving import STUDY, kill
+from tests.cluster.clusters import free_ports
+from tests.faults.driving import STUDY, kill, wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.clusters import wait_until
 from tests.cluster.hosts import Host, hosts, join, start_head
 from tests.faults.checking import check_whole
-from tests.faults.driving import Search
+from tests.faults.driving import Search, wait_until
 
 pytestmark = [
     pytest.mark.cluster,
