@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Group
 from rich.table import Table
 
-from search.sizes import size_in_words
+from search.records.sizes import size_in_words
 from spaces.errors import InputError
 from trainables import store
 from trainables.cache import cache_folder, remove

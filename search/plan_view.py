@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from search.sizes import size_in_words
+from search.records.sizes import size_in_words
 
 
 def render_plan(plan: Mapping[str, Any]) -> Table:

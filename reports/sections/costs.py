@@ -15,7 +15,7 @@ from reports.figures.picture import Picture
 from reports.figures.progress import draw_incumbent
 from reports.run_data import RunData
 from reports.stages import stages_table
-from search.sizes import size_in_words
+from search.records.sizes import size_in_words
 
 
 def section(data: RunData) -> Section:
