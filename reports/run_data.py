@@ -138,7 +138,6 @@ def read_run(run: Run) -> RunData:
     _check_trials_are_known(run, history, finetuning, test, finalists)
     folder = run.folder.resolve()
     known = (str(folder), str(run.folder), study.dataset.path)
-    sheet = run.folder / "contact_sheet.png"
     return RunData(
         name=Path(run.place).resolve().name,
         study=study,
@@ -154,7 +153,7 @@ def read_run(run: Run) -> RunData:
         importance=read_record(run, run.importance, Importance.from_dict),
         explained=read_explained(run, "gradcam"),
         mistaken=read_explained(run, "mistakes"),
-        contact_sheet=sheet if is_picture(sheet) else None,
+        contact_sheet=run.contact_sheet if is_picture(run.contact_sheet) else None,
         remarks=tuple(history.notes),
         known_paths=known,
     )

@@ -6,7 +6,7 @@ import difflib
 
 from rich.console import Console
 
-from search.preflighting import checked_data
+from search.preflighting import checked_data, write_contact_sheet
 from search.records import events
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_whole
@@ -44,6 +44,7 @@ def prepare(
     found = checked_data(wanted.dataset, wanted.name, console)
     if _is_unborn(run):
         create_run(run, wanted, found.to_dict())
+        write_contact_sheet(wanted.dataset, run.contact_sheet)
     else:
         _take_up(run, wanted, found)
     return run, wanted

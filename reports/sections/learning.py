@@ -44,6 +44,12 @@ def _who_is_shown(data: RunData, curves: Sequence[Curve]) -> str:
     others = sum(trial is not None for trial in data.recipe_trials().values()) + 1 - len(curves)
     if others > 0 and len(curves) == 8:
         text += f" The winner and the best {len(curves) - 1} recipes are shown."
+    shown = [trial for trial in (data.winner, *data.recipe_trials().values()) if trial]
+    if len({trial.point.label_smoothing for trial in shown}) > 1:
+        text += (
+            " Losses are those that were trained, label smoothing included: where it differs, only "
+            "accuracies compare."
+        )
     return text
 
 

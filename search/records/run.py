@@ -88,6 +88,11 @@ class Run:
         return self.folder / "data.json"
 
     @property
+    def contact_sheet(self) -> Path:
+        """A picture of random training images."""
+        return self.folder / "contact_sheet.png"
+
+    @property
     def predictions(self) -> Path:
         """What each model said of each test image."""
         return self.folder / "predictions.parquet"
