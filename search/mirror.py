@@ -71,7 +71,8 @@ class Mirror:
     def __init__(self, url: str) -> None:
         from pyarrow import fs
 
-        self._url = url.rstrip("/")
+        place, mark, query = url.partition("?")
+        self._url = f"{place.rstrip('/')}{mark}{query}"
         self.run = Run(cache_folder() / "runs" / address(self._url), remote=self._url)
         self._state: dict[Path, tuple[int, int]] = {}
         self._carried = 0
@@ -232,6 +233,7 @@ class Carrier:
     def __enter__(self) -> Carrier:
         if self._mirror is not None:
             self._mirror.begin()
+            self._mirror.push()  # the study above all: without it the events say little
             self._thread.start()
         return self
 

@@ -195,6 +195,8 @@ class KerasTrainable(tune.Trainable):
         }
 
     def _started(self, damaged: list[str]) -> dict[str, Any]:
+        from trainables.storing import take_counts
+
         return {
             "node": ray.util.get_node_ip_address(),
             "total_params": self._training.network.model.count_params(),
@@ -203,6 +205,7 @@ class KerasTrainable(tune.Trainable):
             "attempt": self._config["attempt"],
             "accumulate": self._config["accumulate"],
             "damaged": damaged,
+            **take_counts(),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from trainables.shares import Compute, fill_together, help_with
 from trainables.store import make_room
 
 _ATTEMPTS = 3
+
+_asked: Counter[str] = Counter()
 
 
 def computed_once(
@@ -46,6 +49,7 @@ def computed_once(
         fill_together(temporary, shape, compute)
         seal(temporary, folder, about)
 
+    _asked["hits" if folder.exists() else "misses"] += 1
     for _ in range(_ATTEMPTS):
         if not folder.exists() and not make_room(4 * math.prod(shape)):
             note(f"The feature store has no room for {_title(folder, about)}: not stored.")
@@ -61,6 +65,13 @@ def computed_once(
         if problem is not None:
             note(f"{_title(folder, about)} was damaged ({problem}): computed anew.")
     raise DataError(f"{folder} is damaged each time it is written. Is the disk sound?")
+
+
+def take_counts() -> dict[str, int]:
+    """Entries that were asked for since the last call: `hits` were there, `misses` were not."""
+    taken = {name: _asked[name] for name in ("hits", "misses")}
+    _asked.clear()
+    return taken
 
 
 def _title(folder: Path, about: Mapping[str, Any]) -> str:

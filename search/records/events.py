@@ -6,7 +6,7 @@ driver_started      host, pid
 features_stored     seconds, cores, bytes, hits, misses, images
 trial_proposed      trial, recipe, hyperparameters, seed, finalist_of
 trial_started       trial, node, total_params, trainable_params, resumed, attempt, accumulate,
-                    damaged
+                    damaged, hits, misses
 trial_measured      trial, measurement
 trial_checkpointed  trial, epoch, bytes
 trial_paused        trial, epoch
@@ -110,6 +110,8 @@ def trial_started(
     attempt: int = 1,
     accumulate: int = 1,
     damaged: Sequence[str] = (),
+    hits: int = 0,
+    misses: int = 0,
 ) -> Event:
     """A worker has built the trial's network.
 
@@ -122,6 +124,8 @@ def trial_started(
         attempt: From 1; one more after each failure.
         accumulate: Parts that a batch is taken in.
         damaged: Checkpoints that could not be read, newest first.
+        hits: Entries of the feature store that its worker asked for, and that were there.
+        misses: Those that were not.
     """
     return _event(
         "trial_started",
@@ -133,6 +137,8 @@ def trial_started(
         attempt=attempt,
         accumulate=accumulate,
         damaged=list(damaged),
+        hits=hits,
+        misses=misses,
     )
 
 

@@ -98,7 +98,7 @@ def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
 
 _ADDED_SINCE_1: dict[str, Event] = {
     "trial_proposed": {"finalist_of": None},
-    "trial_started": {"attempt": 1, "accumulate": 1, "damaged": []},
+    "trial_started": {"attempt": 1, "accumulate": 1, "damaged": [], "hits": 0, "misses": 0},
 }
 """What ledgers of version 1 leave unsaid."""
 

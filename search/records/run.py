@@ -59,7 +59,8 @@ class Run:
         """The folder of a trial's checkpoints: an absolute path, or a URL."""
         name = self.trial_folder_name(number)
         if self.remote is not None:
-            return f"{self.remote}/{self.checkpoints.name}/{name}"
+            place, mark, query = self.remote.partition("?")
+            return f"{place}/{self.checkpoints.name}/{name}{mark}{query}"
         return str((self.checkpoints / name).resolve())
 
     @staticmethod

@@ -48,6 +48,7 @@ class Metrics(Watcher):
         )
         self._hits = _gauge("thawtune_cache_hits", "Feature entries that were there.", study)
         self._misses = _gauge("thawtune_cache_misses", "Those that were computed.", study)
+        self._asked = dict.fromkeys(("hits", "misses"), 0)
         self._told: deque[float] = deque([time.monotonic()])
         self._named: dict[str, str] | None = None
         resources = study.resources
@@ -76,9 +77,10 @@ class Metrics(Watcher):
             for kind, seconds in Measurement.from_dict(event["measurement"]).seconds.items():
                 if seconds > 0:
                     self._seconds.inc(seconds * self._devices, {"kind": kind})
-        elif event["event"] == "features_stored":
-            self._hits.set(event["hits"])
-            self._misses.set(event["misses"])
+        elif event["event"] in ("features_stored", "trial_started"):
+            for gauge, name in ((self._hits, "hits"), (self._misses, "misses")):
+                self._asked[name] += event[name]
+                gauge.set(self._asked[name])
 
     def _epochs_a_second(self) -> float:
         now = time.monotonic()

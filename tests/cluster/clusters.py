@@ -127,6 +127,7 @@ def environment_with(token: str) -> dict[str, str]:
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_health_check_failure_threshold": "20",  # as cluster.yaml has it
     }
 
 
