@@ -61,7 +61,7 @@ def has_token_everywhere(config: Config) -> bool:
     ]
     return (
         all(
-            re.match(r"RAY_AUTH_MODE=token (RAY_\w+=\w+ )?ray start", line)
+            re.match(r"RAY_AUTH_MODE=token (RAY_\w+=\w+ )*ray start", line)
             for line in [*starts(config), *of_types]
         )
         and "--env RAY_AUTH_MODE=token" in config["docker"]["run_options"]
