@@ -145,5 +145,6 @@ def free_ports(count: int) -> list[int]:
 
 def _answers(found: Cluster) -> bool:
     with suppress(OSError):
-        return bool(found.told("/api/version")) and bool(found.told("/api/jobs/") is not None)
+        answers = [found.told("/api/version"), found.told("/api/jobs/"), found.scrape()]
+        return all(answer is not None for answer in answers)
     return False

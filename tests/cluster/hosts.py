@@ -126,6 +126,17 @@ def start_head(head: Host) -> None:
     wait_until(lambda: _is_open(head), 60)
 
 
+def machines(head: Host) -> int:
+    """How many are in the cluster, asked of a process on the head."""
+    asked = (
+        "import ray, sys; ray.init(sys.argv[1], logging_level=50); print('at', len(ray.nodes()))"
+    )
+    process = head.start(sys.executable, "-c", asked, f"{head.address}:{PORT}")
+    said, _ = process.communicate(timeout=60)
+    found = [line for line in said.splitlines() if line.startswith("at ")]
+    return int(found[-1].split()[1]) if found else 0
+
+
 def join(head: Host, host: Host, cpus: int = 1, **options: Any) -> subprocess.Popen[str]:
     """Ray on a further host."""
     return host.ray(f"--address={head.address}:{PORT}", f"--num-cpus={cpus}", **options)

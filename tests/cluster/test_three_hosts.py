@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.hosts import Host, hosts, join, start_head
+from tests.cluster.hosts import Host, hosts, join, machines, start_head
 from tests.faults.checking import check_whole
 from tests.faults.driving import Search, wait_until
 
@@ -33,6 +33,7 @@ def three() -> Iterator[list[Host]]:
         start_head(made[0])
         for worker in made[1:]:
             join(made[0], worker, stdout=subprocess.DEVNULL)
+        wait_until(lambda: machines(made[0]) == len(made), 90)
         yield made
 
 
