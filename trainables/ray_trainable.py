@@ -17,6 +17,7 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables import cache, devices
 from trainables.checkpoint import Checkpoints
+from trainables.datasets.loading import seal
 from trainables.notes import take_notes
 from trainables.plan import Plan
 from trainables.quiet import limit_threads
@@ -74,6 +75,7 @@ class KerasTrainable(tune.Trainable):
         self._plan = None if job.plan is None else Plan.from_dict(job.plan)
         self._study = Study.model_validate(job.study)
         devices.limit_memory(self._study.resources.gpu or 0)
+        seal()
         self._data: dict[int, Any] = {}
         self._begin(config, began)
 

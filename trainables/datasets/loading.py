@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from spaces.dataset import DatasetSection
+from spaces.errors import DataError
 from trainables.datasets.images import Images, load_images
 from trainables.datasets.index import Index
 from trainables.datasets.inspecting import inspect
@@ -36,8 +37,17 @@ class SealedTest:
     images: Images
 
 
+_sealed = False
+
+
+def seal() -> None:
+    """Lock the test set's door in this process, for good: trials run in it."""
+    global _sealed
+    _sealed = True
+
+
 def read_splits(section: DatasetSection) -> tuple[Index, Splits]:
-    """The images of a dataset and their sets.
+    """The images of a dataset and their sets; in a sealed process none is in the test set.
 
     Nothing is decoded if the dataset has been inspected before. Images that cannot be decoded are
     left out if the study skips them; copies of an image are in one set.
@@ -46,7 +56,8 @@ def read_splits(section: DatasetSection) -> tuple[Index, Splits]:
         DataError: If the dataset cannot be used.
     """
     index, inspection = _sound(read_index(section), section)
-    return index, split(index, section, inspection.contents)
+    splits = split(index, section, inspection.contents)
+    return index, replace(splits, test=splits.test[:0]) if _sealed else splits
 
 
 def load_trial_data(section: DatasetSection, size: int) -> TrialData:
@@ -67,7 +78,13 @@ def load_refit_data(section: DatasetSection, size: int) -> tuple[tuple[str, ...]
 
 
 def open_sealed_test(section: DatasetSection, size: int) -> SealedTest:
-    """The test images at this size."""
+    """The test images at this size.
+
+    Raises:
+        DataError: If this process is sealed, as the ones of trials are.
+    """
+    if _sealed:
+        raise DataError("The test set is sealed: a trial asked for it, and must choose without it.")
     index, splits = read_splits(section)
     keys = tuple(index.keys[position] for position in splits.test)
     return SealedTest(index.class_names, keys, load_images(index, splits.test, size))
