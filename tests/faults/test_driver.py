@@ -90,7 +90,7 @@ def test_a_signal_ends_it_in_order_even_in_a_long_epoch(tmp_path, number, code):
 
 
 def test_ended_by_a_signal_it_keeps_the_epochs_that_were_done(tmp_path):
-    budget = {"trials": 3, "max_epochs": 400, "grace_period": 100}
+    budget = {"trials": 3, "max_epochs": 2000, "grace_period": 2000}  # and no rung on the way
     search = Search(tmp_path, budget=budget, resources={"checkpoint_seconds": 3600})
     driver = search.start()
     wait_until(lambda: len(search.named("trial_measured", trial=0)) > 5)
