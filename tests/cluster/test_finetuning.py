@@ -23,6 +23,7 @@ from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from spaces.hyperparameters import Hyperparameters
 from spaces.study_file import parse_study
+from tests.search import final_runs
 from trainables.measurement import Measurement
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
@@ -30,15 +31,8 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 ROOT = Path(__file__).resolve().parents[2]
 EPOCHS = 4
 
-SCRATCH = Hyperparameters(
-    backbone="none",
-    weights="none",
-    image_size=16,
-    preprocessing="unit",
-    convolutions=(6, 8),
-    convolution_batch_norm=True,
-    convolution_pooling=True,
-    dense_units=(12,),
+SCRATCH = dataclasses.replace(
+    final_runs.SCRATCH,
     batch_size=37,
     decay="cosine",
     learning_rate=1e-2,

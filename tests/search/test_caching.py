@@ -14,17 +14,9 @@ from typer.testing import CliRunner
 
 from search import cli
 from spaces.errors import InputError
+from tests.reading import READER
 from trainables.lease import end_leases
 from trainables.storing import computed_once
-
-READER = """
-import sys, time
-from pathlib import Path
-from trainables.entry import open_entry
-open_entry(Path(sys.argv[1]))
-print("reading", flush=True)
-time.sleep(60)
-"""
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from spaces.errors import InputError
+from tests.reading import READER
 from trainables import store
 from trainables.lease import end_leases
 from trainables.storing import computed_once
@@ -34,15 +35,6 @@ print(int(found[:, 0].sum()), flush=True)
 
 SHARES = {"computing 0", "computing 128", "computing 256", "computing 384"}
 SUM = str(128 * 128 + 128 * 256 + 116 * 384)
-
-READER = """
-import sys, time
-from pathlib import Path
-from trainables.entry import open_entry
-open_entry(Path(sys.argv[1]))
-print("reading", flush=True)
-time.sleep(60)
-"""
 
 
 @pytest.fixture(autouse=True)
