@@ -102,8 +102,9 @@ class OpenRun:
         write_tables(self.run, self.history, self.study.objective)
         found = {
             self.run.finalists: finalists.summary(self.study, self.history),
-            self.run.importance: importance(self.study, self.history),
         }
+        if self.dispatch.is_over:  # one that is ended early has seconds, and this may take minutes
+            found[self.run.importance] = importance(self.study, self.history)
         for path, values in found.items():
             if values is not None:
                 write_json(path, values)
