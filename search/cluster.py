@@ -17,6 +17,10 @@ from spaces.errors import InputError
 
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
+LOCAL_ENVIRONMENT = WORKER_ENVIRONMENT | {"RAY_prestart_worker_first_driver": "0"}
+"""Of a Ray of our own. Workers inherit it from there, which is faster than having Ray set it up for
+each, and those that Ray would start beforehand are for tasks: no actor takes them."""
+
 DASHBOARD = "THAWTUNE_DASHBOARD"
 """Environment variable: 1 or 0, whether a Ray of our own has a dashboard."""
 
@@ -43,7 +47,8 @@ def ray_running(address: str | None) -> Iterator[None]:
     if found:
         _join(found)
     else:
-        _init("local", {"env_vars": WORKER_ENVIRONMENT}, include_dashboard=_has_dashboard())
+        os.environ |= LOCAL_ENVIRONMENT
+        _init("local", None, include_dashboard=_has_dashboard())
     try:
         yield
     finally:
@@ -75,7 +80,7 @@ def _join(address: str) -> None:
         raise
 
 
-def _init(address: str, runtime_env: dict[str, Any], **options: Any) -> None:
+def _init(address: str, runtime_env: dict[str, Any] | None, **options: Any) -> None:
     ray.init(
         address=address,
         runtime_env=runtime_env,

@@ -209,17 +209,27 @@ def rows_of(
 
     They are float32 and come batch by batch; nothing is trained.
     """
-    signature = tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype))
-
-    @tf.function(input_signature=[signature])
-    def step(chunk: tf.Tensor) -> tf.Tensor:
-        return model(tf.cast(chunk, tf.float32), training=False)
+    step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
 
     def rows(first: int, last: int) -> Iterator[np.ndarray]:
         for start in range(first, last, batch):
             yield step(tf.constant(inputs[start : min(last, start + batch)])).numpy()
 
     return rows
+
+
+def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A model as a graph, traced once for all who ask and for as long as there is the model."""
+    graphs = vars(model).setdefault("_inference_graphs", {})
+    if signature not in graphs:
+
+        @tf.function(input_signature=[signature])
+        def step(chunk: tf.Tensor) -> tf.Tensor:
+            return model(tf.cast(chunk, tf.float32), training=False)
+
+        graphs[signature] = step
+    found: Callable[[tf.Tensor], tf.Tensor] = graphs[signature]
+    return found
 
 
 def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
