@@ -25,11 +25,13 @@ class Importance:
     Attributes:
         epoch: At which all trials were compared, so that none had more training than another.
         trials: How many had come that far.
+        sample: How many of them each random forest saw.
         weights: The largest first.
     """
 
     epoch: int
     trials: int
+    sample: int
     weights: tuple[Weight, ...]
 
     @classmethod
@@ -40,15 +42,20 @@ class Importance:
             for w in values["parameters"]
         ]
         weights.sort(key=lambda weight: -weight.mean)
-        return cls(int(values["epoch"]), int(values["trials"]), tuple(weights))
+        trials = int(values["trials"])
+        sample = int(values.get("sample", trials))
+        return cls(int(values["epoch"]), trials, sample, tuple(weights))
 
     @property
     def fidelity(self) -> str:
         """What it rests on, in words."""
-        return (
+        text = (
             f"All trials are compared by what they had reached at epoch {self.epoch}, those that "
             f"went on for longer as well: {formats.plural(self.trials, 'trial')} came that far."
         )
+        if self.sample < self.trials:
+            text += f" Each forest saw {self.sample} of them, drawn at random."
+        return text
 
 
 def importance_table(found: Importance) -> Table:

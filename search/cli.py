@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from spaces.errors import DataError, ThawtuneError
+from spaces.errors import DataError, InputError, ThawtuneError
 
 app = typer.Typer(
     name="thawtune",
@@ -126,7 +126,7 @@ def search(
 
     checked = load_checked(find_study(study), data, skip_bad)
     target = run_folder(run, checked.name)
-    with run_at(target) as folder:
+    with run_at(target, drives=True) as folder:
         prepared, to_run = prepare(folder, checked, trials, resume, console)
         history = run_search(prepared, to_run, address, console)
     for name, value in status(to_run, history).items():
@@ -211,6 +211,8 @@ def report(
     from reports.build import build_report, watch_report
     from search.mirror import run_at
 
+    if watch is not None and "://" in run:
+        raise InputError("--watch looks at a folder. Without it, the report of a URL is written.")
     with run_at(run) as folder:
         if watch is not None:
             watch_report(

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,9 @@ from ray.train.tensorflow import TensorflowTrainer
 from search.final_model import LABELS, MODEL
 from search.finetune_log import Log, Told
 from search.finetune_worker import Task, finetune_worker
+from search.mirror import FINETUNING as FOLDER
 from search.records.run import Run
+from search.storage import Storage
 from spaces.errors import InputError, RunStateError
 
 RESTARTS = 3
@@ -35,7 +39,7 @@ wait for it."""
 def train(run: Run, task: Task, workers: int, use_gpu: bool) -> dict[str, Any]:
     """Train, and put the model into the run.
 
-    What Ray Train writes is in the run's folder, which all nodes see, and goes when it is done.
+    What Ray Train writes is where the run lies, which all nodes see, and goes when it is done.
 
     Args:
         run: Gets the model.
@@ -51,16 +55,11 @@ def train(run: Run, task: Task, workers: int, use_gpu: bool) -> dict[str, Any]:
         RunStateError: If training failed, or the workers do not agree.
     """
     _check_resources(workers, use_gpu)
-    scratch = run.folder.resolve() / "finetuning"
-    shutil.rmtree(scratch, ignore_errors=True)
-    scratch.mkdir(parents=True)
-    try:
-        result = _fitted(scratch, task, workers, use_gpu)
-        told = Told.read(scratch / "log.jsonl")
+    with _scratch(run) as (log, storage):
+        result = _fitted(log, storage, task, workers, use_gpu)
+        told = Told.read(log)
         check_equal(told.digests)
         _take_model(result, run.model)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     return {
         "images": result.return_value["images"],
         "history": told.history,
@@ -69,7 +68,30 @@ def train(run: Run, task: Task, workers: int, use_gpu: bool) -> dict[str, Any]:
     }
 
 
-def _fitted(scratch: Path, task: Task, workers: int, use_gpu: bool) -> ray.train.Result:
+@contextmanager
+def _scratch(run: Run) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """A file for the log, and where Ray Train writes, as its `RunConfig` takes it."""
+    folder = run.folder.resolve() / FOLDER
+    there = None if run.remote is None else Storage(run.remote)
+
+    def clear() -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+        if there is not None:
+            with there.told("written"):
+                there.delete_folder(FOLDER)
+
+    clear()
+    folder.mkdir(parents=True)
+    try:
+        storage = {"storage_path": str(folder)} if there is None else there.for_ray(FOLDER)
+        yield folder / "log.jsonl", storage
+    finally:
+        clear()
+
+
+def _fitted(
+    log: Path, storage: dict[str, Any], task: Task, workers: int, use_gpu: bool
+) -> ray.train.Result:
     os.environ.setdefault(_POLL, _POLL_SECONDS)
     trainer = TensorflowTrainer(
         finetune_worker,
@@ -79,10 +101,10 @@ def _fitted(scratch: Path, task: Task, workers: int, use_gpu: bool) -> ray.train
         ),
         run_config=ray.train.RunConfig(
             name="finetune",
-            storage_path=str(scratch),
+            **storage,
             failure_config=ray.train.FailureConfig(max_failures=RESTARTS),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=2),
-            callbacks=[Log(scratch / "log.jsonl")],
+            callbacks=[Log(log)],
         ),
     )
     try:

@@ -9,11 +9,11 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from search import finalists
+from search.carrier import Carrier
 from search.dispatch import Dispatch
 from search.ending import Ending
 from search.importance import importance
 from search.journal import Journal
-from search.mirror import Carrier
 from search.records import events
 from search.records.history import History, value_of
 from search.records.ledger import Ledger, read_ledger

@@ -104,11 +104,19 @@ def _in_words(gpu: float, total: Mapping[str, float]) -> str:
     return f"{count} {'GPU' if count == 1 else 'GPUs'} found: {shared}."
 
 
+def fits_somewhere(cpu: float, gpu: float) -> bool:
+    """Whether a machine that is there now could run a trial, if it ran nothing else."""
+    return any(n.get("CPU", 0) >= cpu and n.get("GPU", 0) >= gpu for n in _machines())
+
+
+def _machines() -> list[dict[str, float]]:
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
 def _check_fits(cpu: float, gpu: float) -> None:
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if any(n.get("CPU", 0) >= cpu and n.get("GPU", 0) >= gpu for n in nodes):
+    if fits_somewhere(cpu, gpu):
         return
-    has = "; ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in nodes)
+    has = "; ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in _machines())
     raise InputError(
         f"A trial asks for {cpu:g} CPU and {gpu:g} GPU, and no machine has that: {has}. "
         "Change resources in the study, or leave resources.gpu out, and go on by --resume."

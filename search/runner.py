@@ -26,6 +26,7 @@ from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from search.scheduler import Asha
 from search.view import View
+from search.waiting import Waiting
 from search.watching.watching import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
@@ -127,7 +128,7 @@ def _fit(current: OpenRun, study: Study, plan: Plan | None, scratch: str) -> Non
         run_config=tune.RunConfig(
             name="search",
             storage_path=scratch,
-            callbacks=[Recorder(current)],
+            callbacks=[Recorder(current), Waiting(study.resources, current.say)],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             stop=EndStopper(current.ending),
             verbose=0,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
 
 from spaces.errors import RunStateError
+from trainables.patience import patiently
+
+T = TypeVar("T")
 
 State = Mapping[str, np.ndarray]
 
@@ -17,7 +22,7 @@ _DAMAGE = (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError)
 
 
 class Checkpoints:
-    """The checkpoints of one trial.
+    """The checkpoints of one trial. A storage at a URL may be away for a while.
 
     Args:
         folder: Absolute path, or a URL that `pyarrow.fs` knows (s3://, gs://).
@@ -36,15 +41,19 @@ class Checkpoints:
         Raises:
             OSError: If it cannot be written.
         """
-        self._fs.create_dir(self._path)
         final = self._file(epoch)
         # An object appears when it is complete; a file is renamed when it is.
         temporary = f"{self._path}/.epoch_{epoch:05d}" if self._is_local else final
-        with self._fs.open_output_stream(temporary) as file:
-            np.savez(file, allow_pickle=False, **state)
-        if self._is_local:
-            self._fs.move(temporary, final)
-        return int(self._fs.get_file_info(final).size)
+
+        def write() -> int:
+            self._fs.create_dir(self._path)
+            with self._fs.open_output_stream(temporary) as file:
+                np.savez(file, allow_pickle=False, **state)
+            if self._is_local:
+                self._fs.move(temporary, final)
+            return int(self._fs.get_file_info(final).size)
+
+        return self._ask(write)
 
     @property
     def epochs(self) -> list[int]:
@@ -52,8 +61,9 @@ class Checkpoints:
         from pyarrow import fs
 
         selector = fs.FileSelector(self._path, allow_not_found=True)
-        names = [info.base_name for info in self._fs.get_file_info(selector)]
-        return sorted(int(found[1]) for name in names if (found := _NAME.fullmatch(name)))
+        infos: list[Any] = self._ask(lambda: self._fs.get_file_info(selector))
+        found = (_NAME.fullmatch(info.base_name) for info in infos)
+        return sorted(int(name[1]) for name in found if name)
 
     def load(self, epoch: int) -> dict[str, np.ndarray]:
         """Read the state after an epoch.
@@ -62,10 +72,14 @@ class Checkpoints:
             RunStateError: If it is missing or damaged.
         """
         path = self._file(epoch)
-        try:
+
+        def read() -> dict[str, np.ndarray]:
             with self._fs.open_input_file(path) as file:
                 arrays = np.load(file, allow_pickle=False)
                 return {name: arrays[name] for name in arrays.files}
+
+        try:
+            return self._ask(read)
         except _DAMAGE as error:
             raise RunStateError(f"The checkpoint {path} cannot be read: {error}.") from error
 
@@ -89,21 +103,28 @@ class Checkpoints:
 
     def keep_newest(self, count: int) -> None:
         """Remove all but the newest ones."""
-        for epoch in self.epochs[:-count]:
-            self._fs.delete_file(self._file(epoch))
+        self._remove(self.epochs[:-count])
 
     def remove_after(self, epoch: int) -> None:
         """Remove those of later epochs: they are trained again."""
-        for later in self.epochs:
-            if later > epoch:
-                self._fs.delete_file(self._file(later))
+        self._remove([later for later in self.epochs if later > epoch])
 
     def remove(self) -> None:
         """Remove all."""
         from pyarrow import fs
 
-        if self._fs.get_file_info(self._path).type != fs.FileType.NotFound:
-            self._fs.delete_dir(self._path)
+        def delete() -> None:
+            if self._fs.get_file_info(self._path).type != fs.FileType.NotFound:
+                self._fs.delete_dir(self._path)
+
+        self._ask(delete)
+
+    def _remove(self, epochs: list[int]) -> None:
+        for epoch in epochs:
+            self._ask(partial(self._fs.delete_file, self._file(epoch)))
+
+    def _ask(self, call: Callable[[], T]) -> T:
+        return call() if self._is_local else patiently(call)
 
     def _file(self, epoch: int) -> str:
         return f"{self._path}/epoch_{epoch:05d}.npz"

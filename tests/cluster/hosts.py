@@ -70,9 +70,9 @@ class Host:
             **options,
         )  # fmt: skip
 
-    def search(self, *arguments: object) -> subprocess.Popen[str]:
-        """A search driven from this host, which is in the cluster."""
-        command = [sys.executable, "-m", "search", "search", *map(str, arguments)]
+    def thawtune(self, *arguments: object) -> subprocess.Popen[str]:
+        """A command on this host, which is the cluster's head."""
+        command = [sys.executable, "-m", "search", *map(str, arguments)]
         return self.start(*command, "--address", f"{self.address}:{PORT}")
 
     @property
@@ -97,7 +97,7 @@ class Host:
 
 @contextmanager
 def hosts(count: int) -> Iterator[list[Host]]:
-    """So many hosts on one network; the first one is the head of a Ray without CPUs for trials."""
+    """So many hosts on one network."""
     folder = Path(tempfile.mkdtemp(prefix="tt"))  # short, for the names of sockets
     mark = f"tt{os.getpid() % 100_000}"
     token = secrets.token_hex(32)
@@ -119,14 +119,25 @@ def hosts(count: int) -> Iterator[list[Host]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def start_head(head: Host) -> None:
-    """Ray on the first host: it runs no trials."""
+@contextmanager
+def cluster_of(count: int) -> Iterator[list[Host]]:
+    """So many hosts in one Ray; the first one runs no trials, each other one has a CPU."""
+    with hosts(count) as made:
+        head, *workers = made
+        _start_head(head)
+        for worker in workers:
+            join(head, worker, stdout=subprocess.DEVNULL)
+        wait_until(lambda: _machines(head) == count, 90)
+        yield made
+
+
+def _start_head(head: Host) -> None:
     head.ray("--head", f"--port={PORT}", "--num-cpus=0", "--include-dashboard=false",
              stdout=subprocess.DEVNULL)  # fmt: skip
     wait_until(lambda: _is_open(head), 60)
 
 
-def machines(head: Host) -> int:
+def _machines(head: Host) -> int:
     """How many are in the cluster, asked of a process on the head."""
     asked = (
         "import ray, sys; ray.init(sys.argv[1], logging_level=50); print('at', len(ray.nodes()))"

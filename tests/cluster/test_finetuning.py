@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from spaces.hyperparameters import Hyperparameters
 from spaces.study_file import parse_study
+from tests.cluster.hosts import Host, cluster_of
 from tests.search import final_runs
 from trainables.measurement import Measurement
 
@@ -124,7 +126,7 @@ def finetuning(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def record_of(run: Run, process: subprocess.Popen[str]) -> dict[str, Any]:
-    _, said = process.communicate()
+    said = process.communicate()
     assert process.returncode == 0, said
     return json.loads(run.finetune.read_text())
 
@@ -137,7 +139,7 @@ def log_after(run: Run, epoch: int, process: subprocess.Popen[str]) -> dict[str,
             if event["event"] == "epoch" and event["workers"][0]["epoch"] == epoch:
                 return event
         time.sleep(0.02)
-    raise AssertionError(process.communicate()[1])
+    raise AssertionError(process.communicate())
 
 
 def assert_trained_as(record: dict[str, Any], whole: dict[str, Any], tolerance: float) -> None:
@@ -221,6 +223,40 @@ def test_a_node_that_is_gone_leaves_the_other_one_to_train(
     assert (restart["epoch"], restart["workers"]) == (2, 1)
     assert len(record["digests"]) == 1
     assert_trained_as(record, whole, 5e-3)
+
+
+@pytest.fixture(scope="module")
+def network() -> Iterator[list[Host]]:
+    """A head, and two hosts with a CPU each."""
+    if os.geteuid() != 0 or not shutil.which("ip"):
+        pytest.skip("needs root and ip")
+    with cluster_of(3) as made:
+        yield made
+
+
+def test_workers_on_two_hosts_train_as_one_does(tmp_path: Path, network: list[Host]) -> None:
+    run = make_run(tmp_path / "run", SCRATCH)
+    record = record_of(run, network[0].thawtune("finetune", run.folder, "--workers", 2))
+    assert_trained_as_alone(record, run, SCRATCH)
+    assert len(record["digests"]) == 2
+    assert len(set(record["digests"])) == 1
+
+
+def test_a_worker_killed_on_one_of_two_hosts_costs_that_epoch(
+    tmp_path: Path, network: list[Host], whole: dict[str, Any]
+) -> None:
+    head, *others = network
+    run = make_run(tmp_path / "run", SLOW, subset=800)
+    process = head.thawtune("finetune", run.folder, "--workers", 2)
+    pids = [worker["pid"] for worker in log_after(run, 2, process)["workers"]]
+    assert sorted(pid in others[0].processes for pid in pids) == [False, True]
+    assert sorted(pid in others[1].processes for pid in pids) == [False, True]
+    os.kill(pids[1], signal.SIGKILL)
+    record = record_of(run, process)
+    [restart] = record["restarts"]
+    assert (restart["epoch"], restart["workers"]) == (2, 2)
+    assert len(set(record["digests"])) == 1
+    assert_trained_as(record, whole, 1e-3)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""A run on a real S3 server on loopback: killed on one machine, gone on with on another."""
+"""Runs on a real S3 server on loopback: killed on one machine, gone on with on another."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +16,7 @@ import yaml
 from pyarrow import fs
 
 from search.mirror import run_at
-from search.records.history import History
+from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from tests.cluster.clusters import free_ports
 from tests.faults.driving import STUDY, kill, wait_until
@@ -22,13 +24,16 @@ from tests.faults.driving import STUDY, kill, wait_until
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
 RUN = "bucket/runs/digits"
+AWAY = 20
+"""Seconds for which the server is stopped."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where it is, as `pyarrow.fs` takes it in a URL."""
+    """Where it is, as `pyarrow.fs` takes it in a URL, and its process."""
 
     query: str
+    pid: int
 
     def url(self, path: str) -> str:
         return f"s3://{path}?{self.query}"
@@ -42,7 +47,7 @@ def server() -> Iterator[Server]:
     """A server with a bucket."""
     [port] = free_ports(1)
     command = [sys.executable, "-m", "moto.server", "-p", str(port)]
-    found = Server(f"endpoint_override=127.0.0.1%3A{port}&scheme=http&allow_bucket_creation=true")
+    query = f"endpoint_override=127.0.0.1%3A{port}&scheme=http&allow_bucket_creation=true"
     with (
         pytest.MonkeyPatch.context() as patch,
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,
@@ -51,6 +56,7 @@ def server() -> Iterator[Server]:
             patch.setenv(f"AWS_{name}", "any")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        found = Server(query, process.pid)
         try:
             wait_until(lambda: _makes_the_bucket(found), 60)
             yield found
@@ -69,18 +75,18 @@ def _makes_the_bucket(server: Server) -> bool:
 class Machine:
     """A machine with a cache of its own, which is all that makes it another one here."""
 
-    def __init__(self, folder: Path, server: Server) -> None:
+    def __init__(self, folder: Path, run: str) -> None:
         folder.mkdir()
         self._study = folder / "digits.yaml"
         budget = {"trials": 5, "max_epochs": 60, "grace_period": 60}
-        resources = {"checkpoint_seconds": 0}
+        resources = {"checkpoint_seconds": 0, "concurrent": 1}
         self._study.write_text(yaml.safe_dump(STUDY | {"budget": budget, "resources": resources}))
         self.cache = folder / "cache"
         self._environment = {**os.environ, "THAWTUNE_CACHE": str(self.cache)}
-        self._url = server.url(RUN)
+        self._run = run
 
     def start(self, command: str, *options: str) -> subprocess.Popen[str]:
-        given = [str(self._study), "--run", self._url] if command == "search" else [self._url]
+        given = [str(self._study), "--run", self._run] if command == "search" else [self._run]
         return subprocess.Popen(
             [sys.executable, "-m", "search", command, *given, *options],
             stdout=subprocess.PIPE,
@@ -95,11 +101,9 @@ class Machine:
         assert process.returncode == 0, said
 
 
-def _history(cache: Path, server: Server) -> History:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("THAWTUNE_CACHE", str(cache))
-        with run_at(server.url(RUN)) as run:
-            return History.of(read_ledger(run.ledger)) if run.ledger.is_file() else History()
+def _history(place: str | Path) -> History:
+    with run_at(place) as run:
+        return History.of(read_ledger(run.ledger)) if run.ledger.is_file() else History()
 
 
 def _objects(server: Server) -> list[str]:
@@ -108,12 +112,12 @@ def _objects(server: Server) -> list[str]:
 
 
 def test_killed_on_one_machine_it_goes_on_on_another(server, tmp_path):
-    first, second = (Machine(tmp_path / name, server) for name in ("first", "second"))
+    url = server.url(RUN)
+    first, second = (Machine(tmp_path / name, url) for name in ("first", "second"))
     driver = first.start("search")
-    looking = tmp_path / "looking"
-    wait_until(lambda: any(t.is_over for t in _history(looking, server).trials.values()))
+    wait_until(lambda: any(t.is_over for t in _history(url).trials.values()))
     kill(driver)
-    before = _history(looking, server)
+    before = _history(url)
     assert [name for name in _objects(server) if name.startswith("checkpoints/")]
     held = second.start("search", "--resume")
     _, said = held.communicate(timeout=100)
@@ -121,7 +125,7 @@ def test_killed_on_one_machine_it_goes_on_on_another(server, tmp_path):
     assert "Another process" in said
     server.files().delete_file(f"{RUN}/driver.json")  # a minute would do it too
     second.run("search", "--resume")
-    after = _history(looking, server)
+    after = _history(url)
     assert sorted(after.trials) == list(range(5))
     assert {t.state for t in after.trials.values()} == {"COMPLETE"}
     for number, trial in before.trials.items():
@@ -129,5 +133,35 @@ def test_killed_on_one_machine_it_goes_on_on_another(server, tmp_path):
             assert after.trials[number].times == trial.times, "it did not run again"
     for trial in after.trials.values():
         assert [m.epoch for m in trial.measurements] == list(range(1, 61))
+    second.run("finetune")
     second.run("report")
-    assert {"study.yaml", "trials.parquet", "report/index.html"} <= set(_objects(server))
+    objects = set(_objects(server))
+    assert {"study.yaml", "trials.parquet", "finetune.json", "report/index.html"} <= objects
+    assert "model/model.keras" in objects
+    assert not [name for name in objects if name.startswith("finetuning/")]
+
+
+def test_it_equals_a_run_on_disk_though_the_server_is_away_for_20_seconds(server, tmp_path):
+    url, disk = server.url("bucket/runs/stopped"), tmp_path / "run"
+    driver = Machine(tmp_path / "there", url).start("search")
+    wait_until(lambda: any(t.is_over for t in _history(url).trials.values()))
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        time.sleep(AWAY)
+        assert driver.poll() is None, "it is still at work"
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    _, said = driver.communicate(timeout=200)
+    assert driver.returncode == 0, said
+    Machine(tmp_path / "here", str(disk)).run("search")
+    there, here = _history(url), _history(disk)
+    assert sorted(there.trials) == sorted(here.trials) == list(range(5))
+    for number, trial in there.trials.items():
+        assert trial.state == here.trials[number].state == "COMPLETE"
+        assert trial.point == here.trials[number].point
+        assert not trial.failures
+        assert _values(trial) == _values(here.trials[number])
+
+
+def _values(trial: Trial) -> list[tuple[int, float, float]]:
+    return [(m.epoch, m.train_loss, m.val_accuracy) for m in trial.measurements]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.hosts import Host, hosts, join, machines, start_head
+from tests.cluster.hosts import Host, cluster_of, join
 from tests.faults.checking import check_whole
 from tests.faults.driving import Search, wait_until
 
@@ -29,11 +28,7 @@ CUT_SECONDS = 30
 @pytest.fixture(scope="module")
 def three() -> Iterator[list[Host]]:
     """A head and two workers of a CPU each."""
-    with hosts(3) as made:
-        start_head(made[0])
-        for worker in made[1:]:
-            join(made[0], worker, stdout=subprocess.DEVNULL)
-        wait_until(lambda: machines(made[0]) == len(made), 90)
+    with cluster_of(3) as made:
         yield made
 
 
@@ -62,7 +57,7 @@ def test_a_lost_host_and_a_cut_cable_lose_no_trial(three: list[Host], tmp_path: 
         resources={"cpu": 1, "gpu": 0, "checkpoint_seconds": 1, "concurrent": 2},
         budget={"trials": TRIALS, "max_epochs": 300, "grace_period": 300, "reduction_factor": 3},
     )
-    driver = head.search(made.study, "--run", made.run.folder)
+    driver = head.thawtune("search", made.study, "--run", made.run.folder)
     wait_until(lambda: len(made.named("trial_ended")) >= 2 or driver.poll() is not None)
     stored = {host.name: entries(host) for host in (cut_off, lost)}
     lost.kill()

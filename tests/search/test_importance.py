@@ -43,7 +43,7 @@ def history(study, make_measurement):
 
 def test_what_decides_is_found_at_the_last_epoch_that_enough_have_come_to(study, history):
     found = importance(study, history(24))
-    assert (found["epoch"], found["trials"]) == (3, 24)
+    assert (found["epoch"], found["trials"], found["sample"]) == (3, 24, 24)
     first, second = found["parameters"]
     assert (first["name"], second["name"]) == ("learning_rate", "dropout")
     assert first["mean"] > 0.8
@@ -54,6 +54,14 @@ def test_what_decides_is_found_at_the_last_epoch_that_enough_have_come_to(study,
 def test_with_enough_of_full_length_it_is_the_end(study, history):
     found = importance(study, history(30))
     assert (found["epoch"], found["trials"]) == (9, 10)
+
+
+def test_of_many_trials_each_forest_sees_some(study, history, monkeypatch):
+    monkeypatch.setattr("search.importance._SAMPLE", 24)
+    found = importance(study, history(300))
+    assert (found["trials"], found["sample"]) == (100, 24)
+    assert found["parameters"][0]["name"] == "learning_rate"
+    assert found["parameters"][0]["mean"] > 0.8
 
 
 def test_too_few_or_all_the_same_say_nothing(study, history):

@@ -1,0 +1,142 @@
+"""What a driver does for a run at a URL: its events carried there, and others kept away."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from search.mirror import LEDGER, LOCK
+from search.records.run import Run
+from search.storage import Storage
+from spaces.errors import RunStateError
+from trainables.patience import patiently
+
+BATCH_SECONDS = 1.0
+"""Events are carried there so often: what is lost at the most with the machine of the driver."""
+
+_STALE = 60.0
+"""Seconds after which a driver that has not been heard of is taken to be gone."""
+
+
+class Carrier:
+    """Carries a driven run's events to its URL while it is driven, in a thread of its own.
+
+    Args:
+        run: A working copy, or a run without a URL: then nothing is done.
+        failed: Called with a sentence when the storage cannot be written.
+    """
+
+    def __init__(self, run: Run, failed: Callable[[str], None]) -> None:
+        self._there = None if run.remote is None else _Ledger(run, Storage(run.remote))
+        self._failed, self._over = failed, threading.Event()
+        self._thread = threading.Thread(target=self._carry, args=(self._there,), daemon=True)
+
+    def __enter__(self) -> Carrier:
+        if self._there is not None:
+            self._there.begin()
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._there is None:
+            return
+        self._over.set()
+        self._thread.join()
+        self._there.end()
+
+    def _carry(self, there: _Ledger) -> None:
+        claimed = time.monotonic()
+        while not self._over.wait(BATCH_SECONDS):
+            try:
+                patiently(there.push)
+                if time.monotonic() - claimed > _STALE / 4:
+                    patiently(there.claim)
+                    claimed = time.monotonic()
+            except (OSError, RunStateError) as error:
+                self._failed(str(error))
+                return
+
+
+class _Ledger:
+    """The ledger of a working copy, and what there is of it at the URL."""
+
+    def __init__(self, run: Run, storage: Storage) -> None:
+        self._run, self._storage = run, storage
+        self._carried = 0
+
+    def begin(self) -> None:
+        """Drive the run from here.
+
+        Raises:
+            RunStateError: If another process does, or has since the working copy was made.
+        """
+        storage, ledger = self._storage, self._run.ledger
+        with storage.told("read"):
+            self.claim()
+            segments = storage.sizes(LEDGER)
+            last = max(segments, default=None)
+            content = b"" if last is None else storage.read(last)
+        first = 0 if last is None else int(Path(last).stem)
+        if ledger.read_bytes()[first : first + len(content)] != content:
+            self._release()
+            raise RunStateError(f"{storage.url} was gone on with elsewhere just now. Try again.")
+        self._carried = first + len(content)
+        with storage.told("written"):
+            # Without its study the events say little.
+            storage.write(self._run.study_file.name, self._run.study_file.read_bytes())
+            self.push()
+
+    def push(self) -> None:
+        """Carry there the events that are new."""
+        with self._run.ledger.open("rb") as file:
+            file.seek(self._carried)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        if whole:
+            self._storage.write(f"{LEDGER}/{self._carried:015d}.jsonl", whole)
+            self._carried += len(whole)
+
+    def claim(self) -> None:
+        """Let others know that this process drives the run.
+
+        Raises:
+            RunStateError: If another one does.
+        """
+        storage, mine = self._storage, f"{socket.gethostname()}, process {os.getpid()}"
+        held = json.loads(storage.read(LOCK)) if LOCK in storage else None
+        if held and held["by"] != mine and time.time() - held["time"] < _STALE:
+            raise RunStateError(
+                f"Another process ({held['by']}) drives the run in {storage.url}. Wait for it, or "
+                f"stop it first; {_STALE:.0f} s after it was last heard of it counts as gone."
+            )
+        storage.write(LOCK, json.dumps({"by": mine, "time": time.time()}).encode())
+
+    def end(self) -> None:
+        """Carry there what is left, and let another process drive the run.
+
+        Raises:
+            RunStateError: If it cannot be written.
+        """
+        try:
+            patiently(self.push)
+        except OSError as error:
+            raise RunStateError(
+                f"{self._storage.url} cannot be written: {error}. What is new is kept in "
+                f"{self._run.folder}, and carried there when you go on."
+            ) from error
+        self._release()
+
+    def _release(self) -> None:
+        with self._storage.told("written"):
+            self._storage.delete(LOCK)
