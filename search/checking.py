@@ -13,18 +13,25 @@ from spaces.parameters import Categorical
 from spaces.reading import Problem, Reading
 from spaces.study import Study
 from spaces.study_file import StudyFile
+from trainables.datasets.pool import Progress
 
 _TAKEN_BY_ALL_OF_KERAS = 75
 """Pixels a side; smaller images are too small for some of its applications."""
 
 
-def load_checked(path: Path, data: Path | None = None, skip_bad: bool = False) -> Study:
+def load_checked(
+    path: Path,
+    data: Path | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Study:
     """Read a study file and check it against its data and its weights.
 
     Args:
         path: Of the study file.
         data: Where the dataset is, in place of what the study says.
         skip_bad: Leave out images that cannot be decoded, whatever the study says.
+        progress: Told how many steps of how many are done, where images are decoded.
 
     Returns:
         The study, its dataset's path written out.
@@ -38,7 +45,7 @@ def load_checked(path: Path, data: Path | None = None, skip_bad: bool = False) -
     section = file.dataset
     if section is not None:
         section = section.model_copy(update={"skip_bad": True}) if skip_bad else section
-        section, found = _data_problems(section, path.stem, data, file.reading)
+        section, found = _data_problems(section, path.stem, data, file.reading, progress)
         problems += found
     if file.reading is not None:
         problems += [*_weights_problems(file.reading), *_network_problems(file.reading)]
@@ -47,8 +54,12 @@ def load_checked(path: Path, data: Path | None = None, skip_bad: bool = False) -
     return file.study.model_copy(update={"dataset": section})
 
 
-def validate(path: Path) -> tuple[Study, str | None]:
+def validate(path: Path, progress: Progress | None = None) -> tuple[Study, str | None]:
     """Check a study file as `load_checked` does, as far as that goes without its data.
+
+    Args:
+        path: Of the study file.
+        progress: As for `load_checked`.
 
     Returns:
         The study, and why its data could not be checked, or None.
@@ -67,7 +78,7 @@ def validate(path: Path) -> tuple[Study, str | None]:
         except DataError as error:
             missing = str(error)
     if missing is None:
-        return load_checked(path), None
+        return load_checked(path, progress=progress), None
     problems = [*file.problems]
     if file.reading is not None:
         problems += [*_weights_problems(file.reading), *_network_problems(file.reading)]
@@ -77,7 +88,11 @@ def validate(path: Path) -> tuple[Study, str | None]:
 
 
 def _data_problems(
-    section: DatasetSection, name: str, data: Path | None, reading: Reading | None
+    section: DatasetSection,
+    name: str,
+    data: Path | None,
+    reading: Reading | None,
+    progress: Progress | None,
 ) -> tuple[DatasetSection, list[Problem]]:
     """The section with its path, and what is wrong with the data for this study."""
     from trainables.datasets.loading import read_splits
@@ -85,7 +100,7 @@ def _data_problems(
 
     try:
         section = located(section, name, data)
-        index, splits = read_splits(section)
+        index, splits = read_splits(section, progress)
     except DataError as error:
         return section, [Problem(("dataset",), str(error))]
     problems = []

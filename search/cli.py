@@ -53,9 +53,11 @@ def demo(
 def validate(study: StudyName) -> None:
     """Say all that is wrong with a study, before any compute."""
     from search.checking import validate as run_validate
+    from search.preflighting import progress_bar
     from spaces.study_file import find_study
 
-    checked, missing = run_validate(find_study(study))
+    with progress_bar(console) as progress:
+        checked, missing = run_validate(find_study(study), progress)
     console.print(f"{checked.name} is sound: {checked.budget.trials} trials.", highlight=False)
     if missing is not None:
         console.print(f"Not checked, its data: {missing}", highlight=False)
@@ -119,12 +121,14 @@ def search(
     from search.checking import load_checked
     from search.job import run_folder
     from search.mirror import run_at
+    from search.preflighting import progress_bar
     from search.preparing import prepare
     from search.runner import search as run_search
     from search.view import status
     from spaces.study_file import find_study
 
-    checked = load_checked(find_study(study), data, skip_bad)
+    with progress_bar(console) as progress:
+        checked = load_checked(find_study(study), data, skip_bad, progress)
     target = run_folder(run, checked.name)
     with run_at(target, drives=True) as folder:
         prepared, to_run = prepare(folder, checked, trials, resume, console)

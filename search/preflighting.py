@@ -33,7 +33,7 @@ def examine_study(
     path = find_study(name)
     study = load_study(path)
     section = located(study.dataset, study.name, data)
-    with _bar(console) as progress:
+    with progress_bar(console) as progress:
         return section, examine(section, study.name, progress=progress)
 
 
@@ -43,7 +43,7 @@ def checked_data(section: DatasetSection, name: str, console: Console) -> Prefli
     Raises:
         DataError: If the dataset cannot be used as it is.
     """
-    with _bar(console) as progress:
+    with progress_bar(console) as progress:
         return preflight(section, name, progress=progress)
 
 
@@ -58,7 +58,8 @@ def write_contact_sheet(section: DatasetSection, path: Path) -> None:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Told | None]:
+def progress_bar(console: Console) -> Iterator[Told | None]:
+    """Shows how many images are decoded; None where nobody is at a terminal."""
     if not console.is_terminal:
         yield None
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,10 +12,10 @@ from trainables.datasets.images import Images, load_images
 from trainables.datasets.index import Index
 from trainables.datasets.inspecting import inspect
 from trainables.datasets.inspection import Inspection
+from trainables.datasets.pool import Progress
 from trainables.datasets.readers import read_index
-from trainables.datasets.sizes import Sizes
 from trainables.datasets.soundness import without_bad
-from trainables.datasets.splits import SETS, Splits, split
+from trainables.datasets.splits import Splits, split
 
 
 @dataclass(frozen=True)
@@ -46,16 +45,20 @@ def seal() -> None:
     _sealed = True
 
 
-def read_splits(section: DatasetSection) -> tuple[Index, Splits]:
+def read_splits(section: DatasetSection, progress: Progress | None = None) -> tuple[Index, Splits]:
     """The images of a dataset and their sets; in a sealed process none is in the test set.
 
     Nothing is decoded if the dataset has been inspected before. Images that cannot be decoded are
     left out if the study skips them; copies of an image are in one set.
 
+    Args:
+        section: Its path is where the dataset is.
+        progress: Told how many steps of how many are done, where images are decoded.
+
     Raises:
         DataError: If the dataset cannot be used.
     """
-    index, inspection = _sound(read_index(section), section)
+    index, inspection = _sound(read_index(section), section, progress)
     splits = split(index, section, inspection.contents)
     return index, replace(splits, test=splits.test[:0]) if _sealed else splits
 
@@ -90,21 +93,7 @@ def open_sealed_test(section: DatasetSection, size: int) -> SealedTest:
     return SealedTest(index.class_names, keys, load_images(index, splits.test, size))
 
 
-def summary(section: DatasetSection) -> dict[str, Any]:
-    """Classes and their counts in each set, as data.json holds them."""
-    whole = read_index(section)
-    index, inspection = _sound(whole, section)
-    splits = split(index, section, inspection.contents)
-    counts = {name: index.counts(splits.of(name)).tolist() for name in SETS}
-    return {
-        "classes": list(index.class_names),
-        **counts,
-        "image": Sizes.of(inspection).in_words,
-        "images": len(whole.keys),
-        "skipped": len(whole.keys) - len(index.keys),
-        "subset": section.subset,
-    }
-
-
-def _sound(index: Index, section: DatasetSection) -> tuple[Index, Inspection]:
-    return without_bad(index, inspect(index, section.max_pixels), section)
+def _sound(
+    index: Index, section: DatasetSection, progress: Progress | None
+) -> tuple[Index, Inspection]:
+    return without_bad(index, inspect(index, section.max_pixels, progress), section)

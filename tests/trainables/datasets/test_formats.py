@@ -10,7 +10,8 @@ import pytest
 from spaces.dataset import FORMATS as NAMES
 from spaces.dataset import DatasetSection
 from tests.trainables.datasets.formats import FORMATS
-from trainables.datasets.loading import load_trial_data, open_sealed_test, read_splits, summary
+from trainables.datasets.loading import load_trial_data, open_sealed_test, read_splits
+from trainables.datasets.preflight import preflight
 from trainables.datasets.splits import SETS
 
 every_format = pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
@@ -131,14 +132,14 @@ def test_loads_for_trials_and_for_the_sealed_test(form, dataset):
     section, _ = dataset
     trial = load_trial_data(section, 16)
     sealed = open_sealed_test(section, 16)
-    counts = summary(section)
+    found = preflight(section, "any")
     for name, images in (
         ("train", trial.train),
         ("validation", trial.validation),
         ("test", sealed.images),
     ):
-        assert images.pixels.shape == (sum(counts[name]), 16, 16, 3)
+        assert images.pixels.shape == (sum(found.counts[name]), 16, 16, 3)
         assert images.pixels.dtype == np.uint8
-        assert len(images.labels) == sum(counts[name])
-    assert counts["classes"] == list(form.class_names)
-    assert len(sealed.keys) == sum(counts["test"])
+        assert len(images.labels) == sum(found.counts[name])
+    assert found.class_names == form.class_names
+    assert len(sealed.keys) == sum(found.counts["test"])
