@@ -14,6 +14,7 @@ from ray.exceptions import AuthenticationError, RayError
 from search.job import is_job, job_environment
 from search.shipping import check_same_code, staged
 from spaces.errors import InputError
+from trainables.shared_store import VARIABLE as FEATURES
 
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
@@ -64,7 +65,8 @@ def _has_dashboard() -> bool:
 def _join(address: str) -> None:
     of_job = job_environment()
     set_by_job = of_job.get("env_vars") or {}
-    variables = {k: v for k, v in WORKER_ENVIRONMENT.items() if k not in set_by_job}
+    here = {FEATURES: os.environ[FEATURES]} if FEATURES in os.environ else {}
+    variables = {k: v for k, v in (WORKER_ENVIRONMENT | here).items() if k not in set_by_job}
     try:
         if "working_dir" in of_job:
             _init(address, {"env_vars": variables})

@@ -12,8 +12,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables.cache import VARIABLE, remove, temporary_name, writing
+from trainables.cache import VARIABLE, publish, remove, temporary_name, writing
 from trainables.entry import ABOUT, ARRAY, allocate, seal
+from trainables.shared_store import fetch, give
 from trainables.store import make_room
 from trainables.work import SETS, Wanted, Work
 
@@ -82,7 +83,7 @@ class NodeExtraction:
             for entry in sorted(entries, key=lambda entry: entry.folder):
                 entry.folder.parent.mkdir(parents=True, exist_ok=True)
                 held.enter_context(writing(entry.folder))
-            missing = [entry for entry in entries if not is_whole(entry.folder)]
+            missing = [entry for entry in entries if not _is_there(entry.folder)]
             self._tally.hits = len(entries) - len(missing)
             self._make(work, missing)
         done = self._tally
@@ -111,6 +112,7 @@ class NodeExtraction:
             for entry in missing:
                 if (entry.part, entry.name) in begun:
                     seal(begun[entry.part, entry.name], entry.folder, entry.about)
+                    give(entry.folder)
                     self._tally.bytes += (entry.folder / ARRAY).stat().st_size
                     self._tally.misses += 1
         finally:
@@ -134,6 +136,21 @@ class NodeExtraction:
         each = max(_LEAST_IMAGES, math.ceil(images / (self._slots * _TASKS_A_SLOT)))
         for first in range(0, images, each):
             yield first, min(images, first + each)
+
+
+def _is_there(folder: Path) -> bool:
+    """Whether an entry is on this node, or has now been copied from another. Needs its lock."""
+    if is_whole(folder):
+        return True
+    temporary = temporary_name(folder)
+    try:
+        if not fetch(folder.name, temporary):
+            return False
+        remove(folder)
+        publish(temporary, folder)
+    finally:
+        remove(temporary)
+    return True
 
 
 def is_whole(folder: Path) -> bool:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from spaces.errors import DataError
-from trainables.cache import made_in_place
+from trainables.cache import made_in_place, publish
 from trainables.entry import DamagedEntryError, discard_damaged, open_entry, seal
 from trainables.notes import note
+from trainables.shared_store import fetch, give
 from trainables.shares import Compute, fill_together, help_with
 from trainables.store import make_room
 
@@ -30,7 +31,8 @@ def computed_once(
 ) -> np.ndarray | None:
     """An entry's rows, computed if the store has it not, or not whole.
 
-    Processes that ask at the same time compute it together. A damaged entry is noted.
+    Processes that ask at the same time compute it together. What another machine has computed is
+    copied (see `shared_store`). A damaged entry is noted.
 
     Args:
         folder: Of the entry.
@@ -46,9 +48,14 @@ def computed_once(
     """
 
     def make(temporary: Path) -> None:
-        fill_together(temporary, shape, compute)
-        seal(temporary, folder, about)
+        if not is_damaged and fetch(folder.name, temporary):
+            publish(temporary, folder)
+        else:
+            fill_together(temporary, shape, compute)
+            seal(temporary, folder, about)
+            give(folder)
 
+    is_damaged = False
     _asked["hits" if folder.exists() else "misses"] += 1
     for _ in range(_ATTEMPTS):
         if not folder.exists() and not make_room(4 * math.prod(shape)):
@@ -61,7 +68,7 @@ def computed_once(
         except FileNotFoundError:
             continue  # evicted at this moment
         except DamagedEntryError:
-            problem = discard_damaged(folder)
+            problem, is_damaged = discard_damaged(folder), True
         if problem is not None:
             note(f"{_title(folder, about)} was damaged ({problem}): computed anew.")
     raise DataError(f"{folder} is damaged each time it is written. Is the disk sound?")
