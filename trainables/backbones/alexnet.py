@@ -8,18 +8,14 @@ names of weights); torch/nn/modules/conv.py and linear.py (initial values).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-import numpy as np
 
 from spaces.errors import InputError
-from trainables.backbones import torch_layout
-from trainables.backbones.torch_layout import TorchLayer
+from trainables.backbones.torch_layout import TorchLayer, TorchNetwork
 
-_NETWORK = "AlexNet"
-_CLASSIFIER = "classifier.6"
 _WIDTH = 4096
 _GRID = 6
 _SMALLEST, _LARGEST = 223, 254
@@ -103,25 +99,5 @@ def _torch_layers() -> Iterator[TorchLayer]:
     yield TorchLayer("fc7", "classifier.4", "dense", (_WIDTH, _WIDTH), bias=True)
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """Turns torchvision's state dict into weights of the layers of `graph`.
-
-    Args:
-        state: As `read_state_dict` reads it.
-
-    Returns:
-        For each layer, by name, arrays in the order of its `.weights`; the classifier left out.
-
-    Raises:
-        WeightsError: Keys are missing or unknown, or shapes differ.
-    """
-    return torch_layout.convert(state, _torch_layers(), _CLASSIFIER, _NETWORK)
-
-
-def classifier(state: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """The kernel (4096, classes) and bias (classes,) of the third dense layer.
-
-    Raises:
-        WeightsError: They are missing or their shapes differ.
-    """
-    return torch_layout.convert_classifier(state, _CLASSIFIER, _WIDTH, _NETWORK)
+_TORCH = TorchNetwork("AlexNet", tuple(_torch_layers()), "classifier.6", _WIDTH)
+convert, classifier = _TORCH.convert, _TORCH.classifier

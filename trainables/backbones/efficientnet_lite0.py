@@ -11,17 +11,13 @@ as in the PyPI package efficientnet-lite-pytorch 0.1.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
-from trainables.backbones import torch_layout
-from trainables.backbones.torch_layout import TorchLayer
+from trainables.backbones.torch_layout import TorchLayer, TorchNetwork
 
-_NETWORK = "EfficientNetLite0"
-_CLASSIFIER = "_fc"
 _STEM = 32
 _HEAD = 1280
 
@@ -136,25 +132,5 @@ def _torch_layers() -> Iterator[TorchLayer]:
     yield TorchLayer("head_bn", "_bn1", "batch_norm", (_HEAD,))
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """Turns PyTorch's state dict into weights of the layers of `graph`.
-
-    Args:
-        state: As `trainables.weights.efficientnet_lite0_state` reads it.
-
-    Returns:
-        For each layer, by name, arrays in the order of its `.weights`; the classifier left out.
-
-    Raises:
-        WeightsError: Keys are missing or unknown, or shapes differ.
-    """
-    return torch_layout.convert(state, _torch_layers(), _CLASSIFIER, _NETWORK)
-
-
-def classifier(state: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """The kernel (1280, classes) and bias (classes,) that follow average pooling.
-
-    Raises:
-        WeightsError: They are missing or their shapes differ.
-    """
-    return torch_layout.convert_classifier(state, _CLASSIFIER, _HEAD, _NETWORK)
+_TORCH = TorchNetwork("EfficientNetLite0", tuple(_torch_layers()), "_fc", _HEAD)
+convert, classifier = _TORCH.convert, _TORCH.classifier

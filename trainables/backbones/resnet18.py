@@ -6,17 +6,13 @@ names of weights, initial values).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
-from trainables.backbones import torch_layout
-from trainables.backbones.torch_layout import TorchLayer
+from trainables.backbones.torch_layout import TorchLayer, TorchNetwork
 
-_NETWORK = "ResNet18"
-_CLASSIFIER = "fc"
 _STEM = 64
 _STAGES = ((64, 64, 1), (64, 128, 2), (128, 256, 2), (256, 512, 2))  # input, output, first stride
 _BLOCKS_A_STAGE = 2
@@ -126,25 +122,5 @@ def _pair(
     yield TorchLayer(norm_name, norm_key, "batch_norm", shape[:1])
 
 
-def convert(state: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-    """Turns torchvision's state dict into weights of the layers of `graph`.
-
-    Args:
-        state: As `read_state_dict` reads it.
-
-    Returns:
-        For each layer, by name, arrays in the order of its `.weights`; the classifier left out.
-
-    Raises:
-        WeightsError: Keys are missing or unknown, or shapes differ.
-    """
-    return torch_layout.convert(state, _torch_layers(), _CLASSIFIER, _NETWORK)
-
-
-def classifier(state: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-    """The kernel (512, classes) and bias (classes,) that follow average pooling.
-
-    Raises:
-        WeightsError: They are missing or their shapes differ.
-    """
-    return torch_layout.convert_classifier(state, _CLASSIFIER, _STAGES[-1][1], _NETWORK)
+_TORCH = TorchNetwork("ResNet18", tuple(_torch_layers()), "fc", _STAGES[-1][1])
+convert, classifier = _TORCH.convert, _TORCH.classifier

@@ -6,7 +6,7 @@ kernel is (channels, 1, h, w) there and (h, w, channels, 1) here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -66,72 +66,76 @@ class TorchLayer:
         return [np.ascontiguousarray(first), *others]
 
 
-def convert(
-    state: Mapping[str, np.ndarray], layers: Iterable[TorchLayer], classifier: str, network: str
-) -> dict[str, list[np.ndarray]]:
-    """Converts the weights of `layers`.
+@dataclass(frozen=True)
+class TorchNetwork:
+    """Where all of a network's weights are in a state dict.
 
-    Args:
-        state: PyTorch's state dict.
+    Attributes:
+        name: For messages.
         layers: Every layer with weights, without the classifier.
-        classifier: Key of the classifier, which may be in `state` or not and is left out.
-        network: Its name, for messages.
-
-    Returns:
-        For each Keras layer, by name, arrays in the order of its `.weights`.
-
-    Raises:
-        WeightsError: Keys are missing or unknown, or shapes differ; all of them are named.
-    """
-    layers = list(layers)
-    expected = {name: shape for layer in layers for name, shape in layer.stored().items()}
-    problems = [f"{name} is missing" for name in expected if name not in state]
-    problems += [
-        f"{name} has shape {state[name].shape}, expected {shape}"
-        for name, shape in expected.items()
-        if name in state and state[name].shape != shape
-    ]
-    # A deeper network of the same family has every key that is expected here, and more.
-    problems += [
-        f"{name} is not of this network"
-        for name in state
-        if name not in expected
-        and not name.startswith(f"{classifier}.")
-        and not name.endswith(".num_batches_tracked")
-    ]
-    if problems:
-        raise _misfit(network, problems)
-    return {layer.name: layer.arrays(state) for layer in layers}
-
-
-def convert_classifier(
-    state: Mapping[str, np.ndarray], key: str, features: int, network: str
-) -> list[np.ndarray]:
-    """Converts the last dense layer.
-
-    Args:
-        state: PyTorch's state dict.
-        key: The classifier's key.
+        classifier_key: What the names of the last dense layer begin with.
         features: Width of its input.
-        network: Its name, for messages.
-
-    Returns:
-        The kernel (features, classes) and the bias (classes,), float32.
-
-    Raises:
-        WeightsError: Keys are missing or shapes differ.
     """
-    weight, bias = f"{key}.weight", f"{key}.bias"
-    missing = [f"{name} is missing" for name in (weight, bias) if name not in state]
-    if missing:
-        raise _misfit(network, missing)
-    classes = state[bias].size
-    layer = TorchLayer("classifier", key, "dense", (classes, features), bias=True)
-    return convert({weight: state[weight], bias: state[bias]}, [layer], key, network)["classifier"]
 
+    name: str
+    layers: tuple[TorchLayer, ...]
+    classifier_key: str
+    features: int
 
-def _misfit(network: str, problems: list[str]) -> WeightsError:
-    shown = "; ".join(problems[:5]) + (f"; and {len(problems) - 5} more" * (len(problems) > 5))
-    return WeightsError(
-        f"the weights are not those of {network}: {shown}; give a state dict of {network}"
-    )
+    def convert(self, state: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
+        """Turns PyTorch's state dict into weights of Keras layers.
+
+        Args:
+            state: As `read_state_dict` reads it; it may have the classifier or not.
+
+        Returns:
+            For each layer, by name, arrays in the order of its `.weights`; the classifier left out.
+
+        Raises:
+            WeightsError: Keys are missing or unknown, or shapes differ; all of them are named.
+        """
+        return self._converted(state, self.layers)
+
+    def classifier(self, state: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        """The kernel (features, classes) and bias (classes,) of the last dense layer, float32.
+
+        Raises:
+            WeightsError: They are missing or their shapes differ.
+        """
+        weight, bias = f"{self.classifier_key}.weight", f"{self.classifier_key}.bias"
+        missing = [f"{name} is missing" for name in (weight, bias) if name not in state]
+        if missing:
+            raise self._misfit(missing)
+        shape = (state[bias].size, self.features)
+        layer = TorchLayer("classifier", self.classifier_key, "dense", shape, bias=True)
+        found = {weight: state[weight], bias: state[bias]}
+        return self._converted(found, (layer,))["classifier"]
+
+    def _converted(
+        self, state: Mapping[str, np.ndarray], layers: tuple[TorchLayer, ...]
+    ) -> dict[str, list[np.ndarray]]:
+        expected = {name: shape for layer in layers for name, shape in layer.stored().items()}
+        problems = [f"{name} is missing" for name in expected if name not in state]
+        problems += [
+            f"{name} has shape {state[name].shape}, expected {shape}"
+            for name, shape in expected.items()
+            if name in state and state[name].shape != shape
+        ]
+        # A deeper network of the same family has every key that is expected here, and more.
+        problems += [
+            f"{name} is not of this network"
+            for name in state
+            if name not in expected
+            and not name.startswith(f"{self.classifier_key}.")
+            and not name.endswith(".num_batches_tracked")
+        ]
+        if problems:
+            raise self._misfit(problems)
+        return {layer.name: layer.arrays(state) for layer in layers}
+
+    def _misfit(self, problems: list[str]) -> WeightsError:
+        more = f"; and {len(problems) - 5} more" * (len(problems) > 5)
+        return WeightsError(
+            f"the weights are not those of {self.name}: {'; '.join(problems[:5])}{more}; give a "
+            f"state dict of {self.name}"
+        )
