@@ -67,20 +67,25 @@ class OpenRun:
         self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
         self._remove_checkpoints()
 
-    def take(self, event: events.Event) -> None:
-        """Write an event, then let all that depends on it know.
+    def take(self, *happened: events.Event) -> None:
+        """Write events, then let all that depends on them know.
 
-        Where it cannot be written, nothing depends on it, and the search ends.
+        Where they cannot be written, nothing depends on them, and the search ends.
         """
         if self.ending.reason == "storage":
             return
         try:
-            self._ledger.append(event)
-            self._learn(event)
-            self._journal.take(event)
+            self._ledger.append(*happened)
+            for event in happened:
+                self._learn(event)
+                self._journal.take(event)
         except OSError as error:
             self.ending.storage_failed(f"{self.run.folder} cannot be written: {error}")
             return
+        for event in happened:
+            self._tell(event)
+
+    def _tell(self, event: events.Event) -> None:
         self._say(event)
         for watcher in self.watchers:
             watcher(event)

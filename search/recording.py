@@ -83,14 +83,17 @@ class Recorder(_NotPickled, Callback):
     ) -> None:
         """Some epochs are done, or the trial failed in one."""
         number = trial.config["trial"]
+        happened = []
         if "started" in result:
-            self._sink(events.trial_started(number, **result["started"]))
-        for measurement in result.get("measurements", ()):
-            self._sink(events.trial_measured(number, Measurement.from_dict(measurement)))
+            happened.append(events.trial_started(number, **result["started"]))
+        happened += [
+            events.trial_measured(number, Measurement.from_dict(measurement))
+            for measurement in result.get("measurements", ())
+        ]
         if "checkpoint" in result:
-            self._sink(events.trial_checkpointed(number, *result["checkpoint"]))
-        for text in result.get("notes", ()):
-            self._sink(events.noted(text))
+            happened.append(events.trial_checkpointed(number, *result["checkpoint"]))
+        happened += [events.noted(text) for text in result.get("notes", ())]
+        self._current.take(*happened)
         if "end" in result:
             self._ends[number] = tuple(result["end"])
         if "storage" in result:

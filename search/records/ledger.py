@@ -31,17 +31,16 @@ class Ledger:
         self._file = path.open("ab", buffering=0)
         self._file.truncate(whole)
 
-    def append(self, event: Event) -> None:
-        """Write an event and wait until it is on disk.
+    def append(self, *events: Event) -> None:
+        """Write events and wait until they are on disk.
 
         Raises:
-            OSError: If it cannot be written; then nothing of it is in the file.
+            OSError: If they cannot be written; then nothing of them is in the file.
         """
-        text = json.dumps(_storable(event), allow_nan=False, separators=(",", ":"))
-        line = text.encode() + b"\n"
+        content = b"".join(map(_line, events))
         end = self._file.seek(0, os.SEEK_END)
         try:
-            if self._file.write(line) != len(line):
+            if self._file.write(content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
         except OSError:
@@ -63,6 +62,11 @@ class Ledger:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _line(event: Event) -> bytes:
+    text = json.dumps(_storable(event), allow_nan=False, separators=(",", ":"))
+    return text.encode() + b"\n"
 
 
 def read_ledger(path: Path) -> list[Event]:

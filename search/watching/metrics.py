@@ -24,6 +24,9 @@ NAMES = (
 )
 """Prometheus sees `ray_` before each, and `_total` behind those that only grow."""
 
+_EVERY = 0.5
+"""Seconds between two tellings: Ray's agent is asked seldomer, and each looks at all trials."""
+
 _WINDOW = 60.0
 """Seconds over which epochs are counted for their rate."""
 
@@ -50,6 +53,7 @@ class Metrics(Watcher):
         self._misses = _gauge("thawtune_cache_misses", "Those that were computed.", study)
         self._asked = dict.fromkeys(("hits", "misses"), 0)
         self._told: deque[float] = deque([time.monotonic()])
+        self._next = 0.0
         self._named: dict[str, str] | None = None
         resources = study.resources
         self._devices = resources.gpu or resources.cpu
@@ -60,11 +64,20 @@ class Metrics(Watcher):
         self._count(event)
 
     def take(self, event: Event) -> None:
-        """Count, and say where the search stands."""
+        """Count, and say now and then where the search stands."""
         self._history.take(event)
         self._count(event)
         if event["event"] == "trial_measured":
             self._told.append(time.monotonic())
+        if time.monotonic() >= self._next:
+            self._tell()
+            self._next = time.monotonic() + _EVERY
+
+    def close(self) -> None:
+        """Say where the search stood at last."""
+        self._tell()
+
+    def _tell(self) -> None:
         states = [trial.state for trial in self._history.trials.values()]
         for state in STATES:
             self._trials.set(states.count(state), {"state": state})
