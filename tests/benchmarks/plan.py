@@ -79,7 +79,7 @@ FULL = Plan(
     growing=(10, 100, 1000),
     workers=(1, 2, 4, 8),
     images=(1_000, 10_000, 50_000),
-    limit=(Size(24, 5), Size(100, 20)),
+    limit=(Size(24, 5), Size(100, 20), Size(100, 80)),
     replayed=Size(300, 27),
     orders=50,
 )
