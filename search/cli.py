@@ -223,7 +223,7 @@ def report(
                 folder, watch, lambda text: console.print(text, highlight=False, soft_wrap=True)
             )
             return
-        page = build_report(folder)
+        page = folder.shown(build_report(folder))
     console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
@@ -289,7 +289,7 @@ def export(
 
     with run_at(run) as folder:
         done = run_export(folder, format_, output, quantize, force, data)
-    console.print(done.in_words, highlight=False, soft_wrap=True)
+    console.print(done.in_words(folder), highlight=False, soft_wrap=True)
 
 
 @app.command()

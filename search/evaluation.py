@@ -67,7 +67,7 @@ def evaluate(
     study = run.study()
     finetuned = run.read_json(run.finetune)
     if finetuned is None or not (run.model / MODEL).is_file():
-        raise RunStateError(f"{run.folder} has no final model yet: run thawtune finetune first.")
+        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
     digest = sha256(run.model / MODEL)
     if digest != finetuned["sha256"]:
         raise RunStateError(

@@ -30,12 +30,11 @@ class Exported:
     comparison: Comparison
     size: int
 
-    @property
-    def in_words(self) -> str:
+    def in_words(self, run: Run) -> str:
         """For the terminal."""
         found = self.comparison
         return (
-            f"exported: {self.path}, {self.size / 1e6:.1f} MB\n"
+            f"exported: {run.shown(self.path)}, {self.size / 1e6:.1f} MB\n"
             f"on {found.images} validation images: largest difference of a probability "
             f"{found.difference:.1e}, {found.same_class:.0%} in the same class"
         )

@@ -43,7 +43,7 @@ def check_final(run: Run) -> Path:
     run.study()
     path, record = run.model / MODEL, run.read_json(run.finetune)
     if record is None or not path.is_file():
-        raise RunStateError(f"{run.folder} has no final model yet: run thawtune finetune first.")
+        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
     if sha256(path) != record["sha256"]:
         raise RunStateError(
             f"{path} is not the file that fine-tuning wrote. Make it anew by thawtune finetune."

@@ -54,7 +54,7 @@ def _facts(run: Run) -> _Facts:
     study = run.study()
     finetune, data = run.read_json(run.finetune), run.read_json(run.data)
     if finetune is None or data is None:
-        raise RunStateError(f"{run.folder} has no final model yet: run thawtune finetune first.")
+        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
     history = History.of(read_ledger(run.ledger))
     if finetune["trial"] not in history.trials:
         raise RunStateError(

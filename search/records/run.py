@@ -57,11 +57,15 @@ class Run:
 
     def trial_checkpoints(self, number: int) -> str:
         """The folder of a trial's checkpoints: an absolute path, or a URL."""
-        name = self.trial_folder_name(number)
-        if self.remote is not None:
-            place, mark, query = self.remote.partition("?")
-            return f"{place}/{self.checkpoints.name}/{name}{mark}{query}"
-        return str((self.checkpoints / name).resolve())
+        path = self.checkpoints / self.trial_folder_name(number)
+        return str(path.resolve()) if self.remote is None else self.shown(path)
+
+    def shown(self, path: Path) -> str:
+        """Where a person finds a file: the path, or its URL if it is in a working copy."""
+        if self.remote is None or not path.is_relative_to(self.folder):
+            return str(path)
+        place, mark, query = self.remote.partition("?")
+        return f"{place}/{path.relative_to(self.folder).as_posix()}{mark}{query}"
 
     @staticmethod
     def trial_folder_name(number: int) -> str:
@@ -126,7 +130,7 @@ class Run:
         """
         if not self.ledger.is_file() or not self.study_file.is_file():
             raise RunStateError(
-                f"{self.folder} is not a run: it has no study.yaml and ledger.jsonl. "
+                f"{self.place} is not a run: it has no study.yaml and ledger.jsonl. "
                 "Give the folder that thawtune search named at its end."
             )
         try:
@@ -146,7 +150,7 @@ class Run:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunStateError(
-                f"{path} is damaged: {error}. Delete it to make it anew."
+                f"{self.shown(path)} is damaged: {error}. Delete it to make it anew."
             ) from error
         return value
 

@@ -39,6 +39,14 @@ def test_checkpoints_of_trials_are_apart_and_in_order():
     assert copy.trial_checkpoints(2) == "s3://bucket/x/checkpoints/trial_00002"
 
 
+def test_a_person_is_shown_where_a_file_of_a_working_copy_lies(tmp_path):
+    page = tmp_path / "report" / "index.html"
+    assert Run(tmp_path).shown(page) == str(page)
+    there = Run(tmp_path, remote="s3://bucket/run?region=eu-west-1")
+    assert there.shown(page) == "s3://bucket/run/report/index.html?region=eu-west-1"
+    assert there.shown(tmp_path.parent / "x.onnx") == str(tmp_path.parent / "x.onnx")
+
+
 @pytest.mark.parametrize("content", [b"\x00\xff", "Büro\n", ""])
 def test_a_file_is_written_whole_and_nothing_else_is_left(tmp_path, content):
     path = tmp_path / "deep" / "file"
