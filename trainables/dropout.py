@@ -31,6 +31,10 @@ class AdjustableDropout(keras.layers.Dropout):
             return inputs
         # int32, as Keras has it: the drawn units are those of keras.layers.Dropout.
         seed = tf.cast(self.seed_generator.next() % (tf.int32.max - 1), tf.int32)
+        context = tf.distribute.get_replica_context()
+        if context is not None and context.num_replicas_in_sync > 1:
+            # Each has other examples, and must not lose the same units of them.
+            seed += tf.stack([0, context.replica_id_in_sync_group])
         return tf.nn.experimental.stateless_dropout(inputs, self._share, seed=seed)
 
     @property

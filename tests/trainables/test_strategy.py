@@ -6,14 +6,29 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = """
+TWO = """
 import contextlib
 import numpy as np
 import tensorflow as tf
 
 device = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfiguration()] * 2)
+"""
 
+DROPOUT = """
+from trainables.dropout import AdjustableDropout
+
+strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
+with strategy.scope():
+    layer = AdjustableDropout(0.5, "dropout")
+    layer.build((None, 64))
+step = tf.function(lambda: strategy.run(lambda: layer(tf.ones((8, 64)), training=True)))
+for _ in range(2):
+    one, other = (np.asarray(part) for part in strategy.experimental_local_results(step()))
+    print((one == 0).mean().round(1), (other == 0).mean().round(1), (one == other).all())
+"""
+
+SCRIPT = """
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
 from trainables.datasets.images import Images
@@ -45,15 +60,23 @@ for optimizer in ("sgd", "adam"):
 """
 
 
-def test_two_replicas_end_with_the_weights_of_one() -> None:
-    """21 images in batches of 5: the last batch has one image, and nothing for one replica."""
+def said(script: str) -> list[str]:
+    """What a new process with two devices says."""
     ended = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
+        [sys.executable, "-c", TWO + script],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr[-3000:]
-    expected = ["one 1 ResourceVariable", "two 2 MirroredVariable"] * 2
-    assert ended.stdout.splitlines() == expected
+    return ended.stdout.splitlines()
+
+
+def test_two_replicas_end_with_the_weights_of_one() -> None:
+    """21 images in batches of 5: the last batch has one image, and nothing for one replica."""
+    assert said(SCRIPT) == ["one 1 ResourceVariable", "two 2 MirroredVariable"] * 2
+
+
+def test_two_replicas_do_not_drop_the_same_units() -> None:
+    assert said(DROPOUT) == ["0.5 0.5 False"] * 2
