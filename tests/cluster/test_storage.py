@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from pyarrow import fs
@@ -20,6 +21,8 @@ from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from tests.cluster.clusters import free_ports
 from tests.faults.driving import STUDY, kill, wait_until
+from trainables.lease import end_leases
+from trainables.storing import computed_once
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
@@ -161,6 +164,23 @@ def test_it_equals_a_run_on_disk_though_the_server_is_away_for_20_seconds(server
         assert trial.point == here.trials[number].point
         assert not trial.failures
         assert _values(trial) == _values(here.trials[number])
+
+
+def test_features_that_one_machine_computed_another_one_copies(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("THAWTUNE_FEATURES", server.url("bucket/features"))
+    computed, found = [], []
+
+    def rows(first: int, last: int) -> Iterator[np.ndarray]:
+        computed.append(first)
+        yield np.full((last - first, 1280), first, np.float32)
+
+    for name in ("first", "second"):
+        monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / name))
+        entry = tmp_path / name / "features" / "key"
+        found.append(computed_once(entry, (500, 1280), rows, {"boundary": "pooling"}))
+    assert computed == [0, 128, 256, 384]
+    np.testing.assert_array_equal(*found)
+    end_leases()
 
 
 def _values(trial: Trial) -> list[tuple[int, float, float]]:
