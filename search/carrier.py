@@ -93,8 +93,10 @@ class _Ledger:
             raise RunStateError(f"{storage.url} was gone on with elsewhere just now. Try again.")
         self._carried = first + len(content)
         with storage.told("written"):
-            # Without its study the events say little.
-            storage.write(self._run.study_file.name, self._run.study_file.read_bytes())
+            # Without these the run cannot be gone on with, whatever its events say.
+            for path in (self._run.study_file, self._run.data):
+                if path.is_file():
+                    storage.write(path.name, path.read_bytes())
             self.push()
 
     def push(self) -> None:

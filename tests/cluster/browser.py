@@ -30,8 +30,8 @@ _FLAGS = [
 _PATIENCE = 60.0
 """Seconds in which a page must show what is waited for."""
 
-_CLICK = """[...document.querySelectorAll("*")].filter(e => !e.childElementCount &&
-e.textContent === %s).forEach(e => e.click())"""
+_HEADING = """((says) => [...document.querySelectorAll("*")].find(
+e => says(e) && ![...e.children].some(says)))(e => e.textContent === %s)"""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class Page:
         shows: Text that it shows when it is ready.
         width: Of the window, in pixels.
         height: Of the window, in pixels.
-        clicks: Text of a heading that is clicked first, or None.
+        opens: A heading that is clicked, so that what is below it shows, and scrolled to; or None.
     """
 
     place: str
     shows: str
     width: int
     height: int
-    clicks: str | None = None
+    opens: str | None = None
 
 
 @contextmanager
@@ -98,10 +98,13 @@ async def _taken(browser: str, site: str, page: Page, headers: Mapping[str, str]
             size = {"width": page.width, "height": page.height, "mobile": False}
             await tab.ask("Emulation.setDeviceMetricsOverride", deviceScaleFactor=1, **size)
             await tab.ask("Page.navigate", url=f"{site}/{page.place}")
-            if page.clicks is not None:
-                await tab.until(f"document.body.innerText.includes({json.dumps(page.clicks)})")
-                await tab.ask("Runtime.evaluate", expression=_CLICK % json.dumps(page.clicks))
+            if page.opens is not None:
+                heading = _HEADING % json.dumps(page.opens)
+                await tab.until(f"{heading} !== undefined")
+                await tab.ask("Runtime.evaluate", expression=f"{heading}.click()")
             await tab.until(f"document.body.innerText.includes({json.dumps(page.shows)})")
+            if page.opens is not None:
+                await tab.ask("Runtime.evaluate", expression=f"{heading}.scrollIntoView()")
             await asyncio.sleep(1)  # what moves comes to rest
             answer = await tab.ask("Page.captureScreenshot")
             return base64.b64decode(answer["data"])

@@ -43,7 +43,7 @@ def pages(host: Cluster) -> dict[str, Page]:
     [trials] = [row["actor_id"] for row in actors if row["class_name"] == "Trials"]
     return {
         "actors": Page("actors", "worker since trial_", 1400, 1100),
-        "trials": Page(f"actors/{trials}", "trial_00001", 1400, 1500, clicks="Tasks History"),
+        "trials": Page(f"actors/{trials}", "trial_000", 1400, 900, opens="Tasks History"),
     }
 
 

@@ -243,9 +243,11 @@ def test_workers_on_two_hosts_train_as_one_does(tmp_path: Path, network: list[Ho
 
 
 def test_a_worker_killed_on_one_of_two_hosts_costs_that_epoch(
-    tmp_path: Path, network: list[Host], whole: dict[str, Any]
+    tmp_path: Path, network: list[Host]
 ) -> None:
     head, *others = network
+    whole_run = make_run(tmp_path / "whole", SLOW, subset=800)
+    whole = record_of(whole_run, head.thawtune("finetune", whole_run.folder, "--workers", 2))
     run = make_run(tmp_path / "run", SLOW, subset=800)
     process = head.thawtune("finetune", run.folder, "--workers", 2)
     pids = [worker["pid"] for worker in log_after(run, 2, process)["workers"]]
@@ -256,7 +258,7 @@ def test_a_worker_killed_on_one_of_two_hosts_costs_that_epoch(
     [restart] = record["restarts"]
     assert (restart["epoch"], restart["workers"]) == (2, 2)
     assert len(set(record["digests"])) == 1
-    assert_trained_as(record, whole, 1e-3)
+    assert_trained_as(record, whole, 1e-5)
 
 
 @pytest.mark.parametrize(

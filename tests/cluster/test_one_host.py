@@ -175,7 +175,7 @@ def test_a_driver_without_the_token_is_refused(host: Cluster, tmp_path: Path, to
 def test_metrics_move_and_trials_have_names(host: Cluster, tmp_path: Path) -> None:
     budget = {"trials": 4, "max_epochs": 90, "grace_period": 9, "reduction_factor": 3}
     base = {"image_size": 32, "batch_size": 32}
-    space = {"learning_rate": {"low": 1e-3, "high": 1e-2, "log": True}}
+    space = {"learning_rate": {"low": 1e-4, "high": 1e-3, "log": True}}
     resources = {"cpu": 1, "gpu": 0, "concurrent": 2}
     sections = {"budget": budget, "base": base, "space": space, "recipes": {}}
     seen: dict[str, set[float]] = defaultdict(set)

@@ -121,6 +121,18 @@ def test_what_was_deleted_there_is_no_run_any_more(place):
         assert not run.folder.exists()
 
 
+def test_what_going_on_needs_is_there_from_the_beginning(place):
+    with run_at(place.as_uri(), drives=True) as run:
+        run.folder.mkdir(parents=True)
+        run.study_file.write_text("name: any\n")
+        run.data.write_text("{}")
+        note(run, "one")
+        with Carrier(run, pytest.fail):
+            assert {path.name for path in place.iterdir()} == {
+                *("study.yaml", "data.json", "ledger", "driver.json"),
+            }
+
+
 def test_events_are_carried_while_the_run_is_driven(place, monkeypatch):
     monkeypatch.setattr("search.carrier.BATCH_SECONDS", 0.01)
     run = drive(place, "one")
