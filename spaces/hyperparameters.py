@@ -128,7 +128,7 @@ class Hyperparameters:
         rotation: Augmentation: degrees to either side.
         zoom: Augmentation: share to either side.
         shift: Augmentation: share of width and height to either side.
-        shear: Augmentation: degrees to either side.
+        shear: Augmentation: degrees to either side, 45 at the most.
         crop: Augmentation: share of each side cut off at random places, 0..1.
         views: Augmentation: 0 draws anew in every epoch, live from the pixels. Above 0, so many
             versions of each training image are drawn once, the same for all trials, and the

@@ -17,12 +17,14 @@ _NOT_NEGATIVE = (
     "decay_patience",
     "weight_decay",
     "rotation",
-    "shear",
     "decay_rate",
     "views",
 )
 _POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
 _SHARES = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
+
+_MOST_SHEAR = 45
+"""Degrees: a slope of 1, which is the most that Keras's layer takes."""
 
 
 def broken_rules(values: Mapping[str, Any]) -> Iterator[str]:
@@ -63,6 +65,8 @@ def _range_broken(name: str, value: Any) -> str | None:
         return "above 0"
     if name in _SHARES and not 0 <= value < 1:
         return "in 0..1"
+    if name == "shear" and not 0 <= value <= _MOST_SHEAR:
+        return f"in 0..{_MOST_SHEAR}"
     return None
 
 

@@ -59,6 +59,6 @@ def augmentation(point: Hyperparameters, seed: int) -> Augmentation | None:
     if point.shift:
         steps.append((6, layers.RandomTranslation(point.shift, point.shift)))
     if point.shear:
-        slope = min(1.0, math.tan(math.radians(point.shear)))
+        slope = math.tan(math.radians(point.shear))
         steps.append((7, layers.RandomShear(slope, slope)))
     return Augmentation(steps, seed) if steps else None

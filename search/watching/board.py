@@ -92,7 +92,7 @@ class Board(Watcher):
             self._shown[number] = task.remote(number)
         elif kind in ("trial_ended", "attempt_failed", "trial_paused") and number in self._shown:
             self._ending.append(self._shown.pop(number))
-            self._actor.end.options(name="end of a trial").remote(number, *_end(event))
+            self._actor.end.options(enable_task_events=False).remote(number, *_end(event))
 
     def close(self) -> None:
         """Tasks of trials that are broken off end with the actor, others before it."""

@@ -108,6 +108,7 @@ TWO_PHASE = {"unfrozen_depth": 1, "head_epochs": 1}
         ({"weight_decay": -1e-4}, "weight_decay"),
         ({"rotation": -1.0}, "rotation"),
         ({"shear": -1.0}, "shear"),
+        ({"shear": 45.5}, "shear"),
         ({"decay": "time", "decay_rate": -0.1}, "decay_rate"),
         ({"unfrozen_depth": 1, "head_epochs": 10, "epochs": 10}, "head_epochs"),
         ({"backbone": "MobileNetV9"}, "backbone"),
