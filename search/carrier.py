@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from search.mirror import LEDGER, LOCK
 from search.records.run import Run
@@ -116,13 +117,25 @@ class _Ledger:
             RunStateError: If another one does.
         """
         storage, mine = self._storage, f"{socket.gethostname()}, process {os.getpid()}"
-        held = json.loads(storage.read(LOCK)) if LOCK in storage else None
+        held = self._held()
         if held and held["by"] != mine and time.time() - held["time"] < _STALE:
             raise RunStateError(
                 f"Another process ({held['by']}) drives the run in {storage.url}. Wait for it, or "
                 f"stop it first; {_STALE:.0f} s after it was last heard of it counts as gone."
             )
         storage.write(LOCK, json.dumps({"by": mine, "time": time.time()}).encode())
+
+    def _held(self) -> dict[str, Any] | None:
+        if LOCK not in self._storage:
+            return None
+        try:
+            held: dict[str, Any] = json.loads(self._storage.read(LOCK))
+        except ValueError as error:
+            raise RunStateError(
+                f"{LOCK} in {self._storage.url} is damaged, or was being written just now. Try "
+                "again; if it stays so, delete it."
+            ) from error
+        return held
 
     def end(self) -> None:
         """Carry there what is left, and let another process drive the run.

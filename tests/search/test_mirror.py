@@ -210,6 +210,9 @@ def test_two_drivers_cannot_share_it_until_one_is_gone(place):
     lock.write_text(json.dumps({"by": "another host, process 1", "time": 9e9}))
     with pytest.raises(RunStateError, match="another host, process 1"), Carrier(run, pytest.fail):
         pass
+    lock.write_text('{"by": "anoth')
+    with pytest.raises(RunStateError, match="being written just now"), Carrier(run, pytest.fail):
+        pass
     lock.write_text(json.dumps({"by": "another host, process 1", "time": 0}))
     with Carrier(run, pytest.fail):
         assert "another host" not in lock.read_text()
