@@ -43,7 +43,7 @@ lock: ## Resolve pyproject.toml anew: versions and hashes only
 	.venv-lock/bin/uv pip compile --quiet pyproject.toml --extra $(EXTRAS) --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
 
-bench: $(READY) ## Against Ray Tune, KerasTuner and Optuna: hours
+bench: $(READY) ## Against Ray Tune, KerasTuner and Optuna: two hours
 	$(BIN)/python -m tests.benchmarks
 
 bench-quick: $(READY) ## The same in little
