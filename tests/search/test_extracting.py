@@ -89,18 +89,6 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     assert not [path for path in folder.rglob(".*") if path.is_dir()], "no half entries"
 
 
-def test_another_machine_copies_what_this_one_stored(study, folder, monkeypatch):
-    monkeypatch.setenv("THAWTUNE_FEATURES", (folder / "storage").as_uri())
-    with ray_running(None):  # its workers inherit the variable
-        plan, console = planned(study), Console(quiet=True)
-        assert extract(study, plan, folder / "first", console)["misses"] == 4
-        second = extract(study, plan, folder / "second", console)
-    assert (second["hits"], second["misses"], second["images"]) == (4, 0, 0)
-    arrays = [sorted((folder / name).rglob("*.arrow")) for name in ("first", "second")]
-    for one, other in zip(*arrays, strict=True):
-        assert one.read_bytes() == other.read_bytes()
-
-
 def test_what_cannot_be_computed_ahead_is_left_to_the_trials(ray, study, folder):
     plan = planned(study)
     rows = [
