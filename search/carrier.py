@@ -7,9 +7,9 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from search.mirror import LEDGER, LOCK
@@ -25,48 +25,43 @@ _STALE = 60.0
 """Seconds after which a driver that has not been heard of is taken to be gone."""
 
 
-class Carrier:
-    """Carries a driven run's events to its URL while it is driven, in a thread of its own.
+@contextmanager
+def carried(run: Run, failed: Callable[[str], None]) -> Iterator[None]:
+    """Within, a driven run's events are carried to its URL, by a thread of their own.
 
     Args:
         run: A working copy, or a run without a URL: then nothing is done.
         failed: Called with a sentence when the storage cannot be written.
+
+    Raises:
+        RunStateError: If another process drives the run, or it cannot be written.
     """
+    if run.remote is None:
+        yield
+        return
+    ledger, over = _Ledger(run, Storage(run.remote)), threading.Event()
+    ledger.begin()
+    thread = threading.Thread(target=_carry, args=(ledger, over, failed), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        ledger.end()
 
-    def __init__(self, run: Run, failed: Callable[[str], None]) -> None:
-        self._there = None if run.remote is None else _Ledger(run, Storage(run.remote))
-        self._failed, self._over = failed, threading.Event()
-        self._thread = threading.Thread(target=self._carry, args=(self._there,), daemon=True)
 
-    def __enter__(self) -> Carrier:
-        if self._there is not None:
-            self._there.begin()
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._there is None:
+def _carry(ledger: _Ledger, over: threading.Event, failed: Callable[[str], None]) -> None:
+    claimed = time.monotonic()
+    while not over.wait(BATCH_SECONDS):
+        try:
+            patiently(ledger.push)
+            if time.monotonic() - claimed > _STALE / 4:
+                patiently(ledger.claim)
+                claimed = time.monotonic()
+        except (OSError, RunStateError) as error:
+            failed(str(error))
             return
-        self._over.set()
-        self._thread.join()
-        self._there.end()
-
-    def _carry(self, there: _Ledger) -> None:
-        claimed = time.monotonic()
-        while not self._over.wait(BATCH_SECONDS):
-            try:
-                patiently(there.push)
-                if time.monotonic() - claimed > _STALE / 4:
-                    patiently(there.claim)
-                    claimed = time.monotonic()
-            except (OSError, RunStateError) as error:
-                self._failed(str(error))
-                return
 
 
 class _Ledger:

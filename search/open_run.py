@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from search import finalists
-from search.carrier import Carrier
+from search.carrier import carried
 from search.dispatch import Dispatch
 from search.ending import Ending
 from search.importance import importance
@@ -160,7 +160,7 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
     try:
         with (
             FileLock(run.folder / ".lock", timeout=0),
-            Carrier(run, ending.storage_failed),
+            carried(run, ending.storage_failed),
             Ledger(run.ledger) as ledger,
         ):
             yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)

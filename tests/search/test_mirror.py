@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from search.carrier import Carrier
+from search.carrier import carried
 from search.mirror import NotCarriedError, run_at
 from search.records import events
 from search.records.ledger import Ledger, read_ledger
@@ -41,7 +41,7 @@ def drive(place, *noted):
         (run.folder / "model").mkdir(parents=True, exist_ok=True)
         run.study_file.write_text("name: any\n")
         note(run)
-        with Carrier(run, pytest.fail):
+        with carried(run, pytest.fail):
             note(run, *noted)
         (run.folder / "model" / "labels.json").write_text("[]")
     return run
@@ -79,7 +79,7 @@ def test_only_what_changed_is_carried(place):
 
 def test_a_reader_beside_the_driver_has_a_copy_of_its_own_and_leaves_nothing(place, tmp_path):
     drive(place, "one")
-    with run_at(place.as_uri(), drives=True) as driven, Carrier(driven, pytest.fail):
+    with run_at(place.as_uri(), drives=True) as driven, carried(driven, pytest.fail):
         note(driven, "two")
         with run_at(place.as_uri()) as read:
             assert read.folder != driven.folder
@@ -127,7 +127,7 @@ def test_what_going_on_needs_is_there_from_the_beginning(place):
         run.study_file.write_text("name: any\n")
         run.data.write_text("{}")
         note(run, "one")
-        with Carrier(run, pytest.fail):
+        with carried(run, pytest.fail):
             assert {path.name for path in place.iterdir()} == {
                 *("study.yaml", "data.json", "ledger", "driver.json"),
             }
@@ -136,7 +136,7 @@ def test_what_going_on_needs_is_there_from_the_beginning(place):
 def test_events_are_carried_while_the_run_is_driven(place, monkeypatch):
     monkeypatch.setattr("search.carrier.BATCH_SECONDS", 0.01)
     run = drive(place, "one")
-    with Carrier(run, pytest.fail):
+    with carried(run, pytest.fail):
         note(run, "two")
         while sum(p.stat().st_size for p in (place / "ledger").iterdir()) < size(run.ledger):
             pass
@@ -163,7 +163,7 @@ def test_a_storage_that_is_away_for_a_while_loses_nothing(place, monkeypatch, tm
             raise
 
     monkeypatch.setattr(Storage, "write", watched)
-    with Carrier(run, pytest.fail):
+    with carried(run, pytest.fail):
         (place / "ledger").rename(tmp_path / "away")
         (place / "ledger").write_text("in the way")
         note(run, "two")
@@ -189,7 +189,7 @@ def test_a_storage_that_stays_away_ends_the_search_and_keeps_what_is_new(place, 
         while not said:
             pass
 
-    with pytest.raises(RunStateError, match="kept in"), Carrier(run, said.append):
+    with pytest.raises(RunStateError, match="kept in"), carried(run, said.append):
         broken_off()
     assert texts(run) == ["one", "two"]
 
@@ -208,13 +208,13 @@ def test_two_drivers_cannot_share_it_until_one_is_gone(place):
     run = drive(place, "one")
     lock = place / "driver.json"
     lock.write_text(json.dumps({"by": "another host, process 1", "time": 9e9}))
-    with pytest.raises(RunStateError, match="another host, process 1"), Carrier(run, pytest.fail):
+    with pytest.raises(RunStateError, match="another host, process 1"), carried(run, pytest.fail):
         pass
     lock.write_text('{"by": "anoth')
-    with pytest.raises(RunStateError, match="being written just now"), Carrier(run, pytest.fail):
+    with pytest.raises(RunStateError, match="being written just now"), carried(run, pytest.fail):
         pass
     lock.write_text(json.dumps({"by": "another host, process 1", "time": 0}))
-    with Carrier(run, pytest.fail):
+    with carried(run, pytest.fail):
         assert "another host" not in lock.read_text()
 
 
@@ -224,7 +224,7 @@ def test_a_run_that_went_on_elsewhere_meanwhile_is_not_written_over(place, monke
         patch.setenv("THAWTUNE_CACHE", str(tmp_path / "elsewhere"))
         drive(place, "two, elsewhere")
     note(run, "two, here")
-    with pytest.raises(RunStateError, match="gone on with elsewhere"), Carrier(run, pytest.fail):
+    with pytest.raises(RunStateError, match="gone on with elsewhere"), carried(run, pytest.fail):
         pass
     assert not (place / "driver.json").exists()
 
