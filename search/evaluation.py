@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from search.explaining import explain
+from search.final_model import check_final
 from search.finetuning import MODEL, winner
 from search.model_card import write_card
 from search.random_rival import rival
@@ -65,15 +66,8 @@ def evaluate(
         InputError: If `against` is no random search of the same.
     """
     study = run.study()
-    finetuned = run.read_json(run.finetune)
-    if finetuned is None or not (run.model / MODEL).is_file():
-        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
-    digest = sha256(run.model / MODEL)
-    if digest != finetuned["sha256"]:
-        raise RunStateError(
-            f"{run.model / MODEL} is not the file that fine-tuning wrote. "
-            "Make it anew by thawtune finetune."
-        )
+    finetuned = check_final(run)
+    digest = finetuned["sha256"]
     random = None if against is None else rival(run, against)
     earlier = run.read_json(run.test)
     if earlier is not None and not again:

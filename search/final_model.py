@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.records.run import Run
 from spaces.errors import RunStateError
@@ -32,8 +32,8 @@ class FinalModel:
     size: int
 
 
-def check_final(run: Run) -> Path:
-    """The file of the run's final model, found to be the one that fine-tuning wrote.
+def check_final(run: Run) -> dict[str, Any]:
+    """What finetune.json says, the final model found to be the one that fine-tuning wrote.
 
     Raises:
         RunStateError: If this is no run, if there is no final model yet, or another file.
@@ -48,7 +48,7 @@ def check_final(run: Run) -> Path:
         raise RunStateError(
             f"{path} is not the file that fine-tuning wrote. Make it anew by thawtune finetune."
         )
-    return path
+    return record
 
 
 def load_final(run: Run) -> FinalModel:
@@ -57,7 +57,8 @@ def load_final(run: Run) -> FinalModel:
     Raises:
         RunStateError: As `check_final`, or if the model or its class names are damaged.
     """
-    path = check_final(run)
+    check_final(run)
+    path = run.model / MODEL
     from trainables.inference import load_model
 
     model = load_model(path)
