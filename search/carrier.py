@@ -80,8 +80,7 @@ class _Ledger:
         storage, ledger = self._storage, self._run.ledger
         with storage.told("read"):
             self.claim()
-            segments = storage.sizes(LEDGER)
-            last = max(segments, default=None)
+            last = max(storage.names(LEDGER), default=None)
             content = b"" if last is None else storage.read(last)
         first = 0 if last is None else int(Path(last).stem)
         if ledger.read_bytes()[first : first + len(content)] != content:

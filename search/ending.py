@@ -12,6 +12,8 @@ from typing import Any
 
 from ray.tune import Stopper
 
+from search.not_pickled import NotPickled
+
 PATIENCE = 12.0
 """Seconds in which running epochs may come to their end, so that they are not lost."""
 
@@ -76,15 +78,11 @@ class Ending:
         self.reason, self._since = reason, time.monotonic()
 
 
-class EndStopper(Stopper):
+class EndStopper(NotPickled, Stopper):
     """Tells Tune to stop everything when patience has run out."""
 
     def __init__(self, ending: Ending) -> None:
         self._ending = ending
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its stopper; its copy is never read."""
-        return {}
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """No single trial is stopped here."""

@@ -110,15 +110,16 @@ class Mirror:
         """
         storage, folder = self._storage, self.run.folder
         with storage.told("read"):
-            segments = storage.sizes(LEDGER)
+            names = storage.names()
+            segments = [name for name in names if name.split("/")[0] == LEDGER]
             if not segments and folder.is_dir():
                 shutil.rmtree(folder)
-            for name in storage.sizes():
+            for name in names:
                 if name.split("/")[0] not in _OWN:
                     path = folder / name
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(storage.read(name))
-            self._pull_ledger(list(segments))
+            self._pull_ledger(segments)
         self._state = {path: _state(path) for path in self._files()}
 
     def push(self) -> None:

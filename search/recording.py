@@ -12,19 +12,13 @@ from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.search import Searcher
 
 from search.dispatch import Assignment
+from search.not_pickled import NotPickled
 from search.open_run import OpenRun
 from search.records import events
 from trainables.measurement import Measurement
 
 
-class _NotPickled:
-    """Tune pickles what it is given; ours stands in the ledger, and Tune's copy is never read."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {}
-
-
-class DispatchedSearcher(_NotPickled, Searcher):
+class DispatchedSearcher(NotPickled, Searcher):
     """Hands Tune the trials that `Dispatch` names.
 
     Args:
@@ -60,7 +54,7 @@ class DispatchedSearcher(_NotPickled, Searcher):
         """Nothing: Optuna learns from the ledger's events."""
 
 
-class Recorder(_NotPickled, Callback):
+class Recorder(NotPickled, Callback):
     """Records what Tune sees of each trial.
 
     Args:

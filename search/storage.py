@@ -32,15 +32,15 @@ class Storage:
         except (OSError, ValueError) as error:
             raise InputError(f"{url} cannot be used as a storage: {error}") from error
 
-    def sizes(self, folder: str = "") -> dict[str, int]:
-        """Bytes of each file in a folder and below it, by name, in order."""
+    def names(self, folder: str = "") -> list[str]:
+        """Names of the files in a folder and below it, in order."""
         from pyarrow import fs
 
         at = self._at(folder) if folder else self._path
         selector = fs.FileSelector(at, recursive=True, allow_not_found=True)
         infos = self._fs.get_file_info(selector)
-        found = {i.path: int(i.size) for i in infos if i.type == fs.FileType.File}
-        return {path[len(self._path) + 1 :]: found[path] for path in sorted(found)}
+        paths = (info.path for info in infos if info.type == fs.FileType.File)
+        return sorted(path[len(self._path) + 1 :] for path in paths)
 
     def __contains__(self, name: str) -> bool:
         """Whether there is such a file."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from ray.tune import Callback
 
+from search.not_pickled import NotPickled
 from search.placement import fits_somewhere
 from spaces.study import Resources
 
@@ -15,7 +16,7 @@ EVERY = 10.0
 """Seconds between two looks at the machines."""
 
 
-class Waiting(Callback):
+class Waiting(NotPickled, Callback):
     """Says when the last machine that could run a trial is gone, and when there is one again.
 
     Args:
@@ -26,10 +27,6 @@ class Waiting(Callback):
     def __init__(self, resources: Resources, say: Callable[[str], None]) -> None:
         self._resources, self._say = resources, say
         self._is_waiting, self._next_look = False, time.monotonic() + EVERY
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its callbacks; the copy is never read."""
-        return {}
 
     def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:
         """Look, if it is time to."""

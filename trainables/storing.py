@@ -47,6 +47,8 @@ def computed_once(
         DataError: If the store cannot be written.
     """
 
+    is_damaged = False
+
     def make(temporary: Path) -> None:
         if not is_damaged and fetch(folder.name, temporary):
             publish(temporary, folder)
@@ -55,7 +57,6 @@ def computed_once(
             seal(temporary, folder, about)
             give(folder)
 
-    is_damaged = False
     _asked["hits" if folder.exists() else "misses"] += 1
     for _ in range(_ATTEMPTS):
         if not folder.exists() and not make_room(4 * math.prod(shape)):
