@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from spaces.errors import DataError, InputError, ThawtuneError
+
+if TYPE_CHECKING:
+    from search.records.run import Run
 
 app = typer.Typer(
     name="thawtune",
@@ -46,14 +51,14 @@ def demo(
     search("digits", run=folder)
     finetune(folder)
     evaluate(folder)
-    report(folder)
+    _command("report")(folder)
 
 
 @app.command()
 def validate(study: StudyName) -> None:
     """Say all that is wrong with a study, before any compute."""
-    from search.checking import validate as run_validate
-    from search.preflighting import progress_bar
+    from search.studies.preflight import progress_bar
+    from search.studies.validate import validate as run_validate
     from spaces.study_file import find_study
 
     with progress_bar(console) as progress:
@@ -70,7 +75,7 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show a configuration's network, parameters, boundary and cost."""
-    from search.describing import describe_study, render
+    from search.studies.describe import describe_study, render
 
     _import_tensorflow()
     description = describe_study(study, recipe)
@@ -89,8 +94,8 @@ def data(
     ] = None,
 ) -> None:
     """Preflight: look at the images before anything is trained on them."""
-    from search.preflighting import examine_study, write_contact_sheet
-    from trainables.datasets.preflight_view import render
+    from search.studies.preflight import examine_study, write_contact_sheet
+    from trainables.datasets.preflight.view import render
 
     section, found = examine_study(study, data, console)
     console.print(render(found))
@@ -118,13 +123,13 @@ def search(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
 ) -> None:
     """Search a study's space."""
-    from search.checking import load_checked
-    from search.job import run_folder
-    from search.mirror import run_at
-    from search.preflighting import progress_bar
-    from search.preparing import prepare
-    from search.runner import search as run_search
-    from search.view import status
+    from search.cluster.ray_job import run_folder
+    from search.driver.prepare import prepare
+    from search.driver.search import search as run_search
+    from search.live.live_table import status
+    from search.remote.working_copy import run_at
+    from search.studies.preflight import progress_bar
+    from search.studies.validate import load_checked
     from spaces.study_file import find_study
 
     with progress_bar(console) as progress:
@@ -159,8 +164,8 @@ def finetune(
     from the newest checkpoint, with fewer workers where there is no room for all.
     """
     _import_tensorflow()
-    from search.finetuning import finetune as run_finetune
-    from search.mirror import run_at
+    from search.finetune.finetune import finetune as run_finetune
+    from search.remote.working_copy import run_at
 
     with run_at(run) as folder:
         record = run_finetune(folder, workers, gpu, address, batch)
@@ -188,8 +193,8 @@ def evaluate(
     import time
 
     _import_tensorflow()
-    from search.evaluation import evaluate as run_evaluate
-    from search.mirror import run_at
+    from search.remote.working_copy import run_at
+    from search.testset.evaluate import evaluate as run_evaluate
 
     with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
         record, opened_now = run_evaluate(folder, again, other)
@@ -201,30 +206,6 @@ def evaluate(
             f"  {model['name']}: accuracy {model['accuracy']:.4f}, loss {model['loss']:.4f}",
             highlight=False,
         )
-
-
-@app.command()
-def report(
-    run: RunFolder,
-    watch: Annotated[
-        float | None,
-        typer.Option(min=0.5, metavar="SECONDS", help="Look so often, write again until Ctrl-C."),
-    ] = None,
-) -> None:
-    """Write page, tables and figures, also of a run under way."""
-    from reports.build import build_report, watch_report
-    from search.mirror import run_at
-
-    if watch is not None and "://" in run:
-        raise InputError("--watch looks at a folder. Without it, the report of a URL is written.")
-    with run_at(run) as folder:
-        if watch is not None:
-            watch_report(
-                folder, watch, lambda text: console.print(text, highlight=False, soft_wrap=True)
-            )
-            return
-        page = folder.shown(build_report(folder))
-    console.print(f"report: {page}", highlight=False, soft_wrap=True)
 
 
 cache = typer.Typer(help="List or clear the feature store.")
@@ -240,7 +221,7 @@ def _cache(context: typer.Context) -> None:
 @cache.command("list")
 def list_cache() -> None:
     """Show what is in the feature store, what was used last first."""
-    from search.caching import chosen, render
+    from search.features.cache_command import chosen, render
 
     console.print(render(chosen(None, None)), highlight=False)
 
@@ -254,7 +235,7 @@ def clear_cache(
     kind: Annotated[str | None, typer.Option(help="features or images.")] = None,
 ) -> None:
     """Remove what no running search reads."""
-    from search.caching import chosen, clear
+    from search.features.cache_command import chosen, clear
 
     entries = chosen(kind, older_than)
     if entries and not yes:
@@ -284,8 +265,8 @@ def export(
     differs by more than 1e-4.
     """
     _import_tensorflow()
-    from search.exporting import export as run_export
-    from search.mirror import run_at
+    from search.final_model.export import export as run_export
+    from search.remote.working_copy import run_at
 
     with run_at(run) as folder:
         done = run_export(folder, format_, output, quantize, force, data)
@@ -313,17 +294,37 @@ def predict(
     terminal, there is a line an image: its path, then each class and its probability, by tabs.
     """
     _import_tensorflow()
-    from search.mirror import run_at
-    from search.predicting_view import Wanted
-    from search.predicting_view import predict as run_predict
+    from search.final_model.predict_output import Wanted
+    from search.final_model.predict_output import predict as run_predict
+    from search.remote.working_copy import run_at
 
     wanted = Wanted(top, batch, explain, csv, as_json)
     with run_at(run) as folder:
         run_predict(folder, images, wanted, console, Console(stderr=True))
 
 
+def _add_commands() -> None:
+    """Add the commands of packages above this one, which it does not import."""
+    for entry in sorted(entry_points(group="thawtune.commands"), key=lambda entry: entry.name):
+        entry.load()(app, _open_run, console)
+
+
+def _open_run(place: str) -> AbstractContextManager[Run]:
+    from search.remote.working_copy import run_at
+
+    return run_at(place)
+
+
+def _command(name: str) -> Callable[..., None]:
+    """The function behind a command, whoever has added it."""
+    for command in app.registered_commands:
+        if command.callback is not None and command.callback.__name__ == name:
+            return command.callback
+    raise InputError(f"The command {name} is not installed: run pip install again.")
+
+
 def _import_tensorflow() -> None:
-    from trainables.quiet import import_tensorflow
+    from trainables.process.tensorflow_setup import import_tensorflow
 
     import_tensorflow()
 
@@ -335,6 +336,9 @@ def _unused(path: Path) -> Path:
     while candidate.exists():
         candidate, number = path.with_name(f"{path.name}-{number}"), number + 1
     return candidate
+
+
+_add_commands()
 
 
 def main() -> None:

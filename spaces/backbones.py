@@ -49,5 +49,5 @@ BACKBONES: dict[str, int] = {
 }
 """Weight layers (convolutions and dense layers, without the classifier) of each backbone.
 
-Beside the first three, which `trainables.backbones` builds, these are Keras's own applications.
+Beside the first three, which `trainables.networks.backbones` builds, these are those of Keras.
 """

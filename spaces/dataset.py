@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, PlainValidator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
-from spaces.section import Section
+
+class Section(BaseModel):
+    """A section that refuses unknown keys and cannot be changed once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
 
 Format = Literal["digits", "folders", "split_folders", "lists", "cifar10", "idx", "parquet", "tfds"]
 FORMATS: tuple[str, ...] = get_args(Format)

@@ -12,11 +12,10 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from spaces.dataset import DatasetSection
+from spaces.dataset import DatasetSection, Section
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical, Float, Int, Parameter
 from spaces.reading import read_space
-from spaces.section import Section
 from spaces.space import SearchSpace
 from spaces.yaml_file import dump_yaml
 

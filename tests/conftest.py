@@ -18,8 +18,8 @@ import pytest
 
 from spaces.study import Study
 from spaces.study_file import parse_study
-from trainables.datasets.images import Images
-from trainables.measurement import Measurement
+from trainables.datasets.rows.images import Images
+from trainables.training.measurement import Measurement
 
 TINY_STUDY = """\
 # A network of two layers on a part of the digits: seconds, not minutes.

@@ -5,7 +5,7 @@ from __future__ import annotations
 READER = """
 import sys, time
 from pathlib import Path
-from trainables.entry import open_entry
+from trainables.cache.entry import open_entry
 open_entry(Path(sys.argv[1]))
 print("reading", flush=True)
 time.sleep(60)

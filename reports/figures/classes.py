@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from reports.confusion import Confusion
+from reports.analysis.errors import Confusion
+from reports.data.result_files import DataSets
 from reports.figures.style import (
     BLUE,
     DASHES,
@@ -19,7 +20,6 @@ from reports.figures.style import (
     new_figure,
     shortened,
 )
-from reports.result_files import DataSets
 
 _MOST_BARS = 25
 _MOST_NUMBERS = 12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from reports.cost import KINDS, Cost
+from reports.analysis.costs import KINDS, Cost
 from reports.figures.style import (
     BLUE,
     GREEN,

@@ -7,10 +7,10 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from reports import formats
-from reports.curves import sensible_limits
-from reports.depth_grid import DepthGrid
+from reports.analysis.curves import sensible_limits
+from reports.analysis.hyperparameters.depth_grid import DepthGrid
 from reports.figures.style import INK, new_figure
+from reports.text import formats
 from spaces.study import Objective
 
 

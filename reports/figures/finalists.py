@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from reports import formats
+from reports.data.finalists import Finalist, Finalists
 from reports.figures.style import BLUE, GREY, INK, ORANGE, legend_below, new_figure, shortened
-from reports.finalists import Finalist, Finalists
+from reports.text import formats
 from spaces.study import Objective
 
 _ASIDE = (0.0, 0.16, -0.16, 0.08, -0.08, 0.24, -0.24)

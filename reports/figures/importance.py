@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from reports.data.importance import Importance
 from reports.figures.style import BLUE, INK, new_figure, shortened
-from reports.importance import Importance
 
 
 def draw_importance(found: Importance) -> Figure:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from reports.curves import Curve, sensible_limits
+from reports.analysis.curves import Curve, sensible_limits
 from reports.figures.style import (
     BLUE,
     CYCLE,

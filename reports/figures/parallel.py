@@ -11,8 +11,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
+from reports.analysis.hyperparameters.parallel import Parallel
 from reports.figures.style import GREY, INK, ORANGE, new_figure, shortened
-from reports.parallel import Parallel
 
 _MANY = 200
 """From so many lines on, they are drawn as an image inside the SVG."""

@@ -10,8 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 
-from reports import formats
-from reports.curves import Curve, RecipeMark, Step, sensible_limits
+from reports.analysis.curves import Curve, RecipeMark, Step, sensible_limits
 from reports.figures.style import (
     BLUE,
     INK,
@@ -25,6 +24,7 @@ from reports.figures.style import (
     percent_beside,
     shortened,
 )
+from reports.text import formats
 from spaces.study import Objective
 
 _MANY_POINTS = 3000

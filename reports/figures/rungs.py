@@ -5,8 +5,8 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from reports.analysis.rungs import ENDED, FAILED, FATES, STOPPED, WAITS, WENT_ON, Rung, rung_name
 from reports.figures.style import BLUE, GREEN, GREY, INK, PALE, VERMILION, legend_below, new_figure
-from reports.rungs import ENDED, FAILED, FATES, STOPPED, WAITS, WENT_ON, Rung, rung_name
 
 _LOOKS = {
     WENT_ON: (BLUE, ""),

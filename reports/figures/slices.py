@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from numpy.typing import NDArray
 
-from reports import formats
-from reports.curves import sensible_limits
+from reports.analysis.curves import sensible_limits
+from reports.analysis.hyperparameters.slices import Slice
 from reports.figures.style import (
     INK,
     ORANGE,
@@ -21,7 +21,7 @@ from reports.figures.style import (
     percent_beside,
     shortened,
 )
-from reports.slices import Slice
+from reports.text import formats
 from spaces.study import Objective
 
 _MANY_POINTS = 300

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
-from reports import formats
-from reports.document import Block, Gallery, Section, Text
+from reports.data.run_data import RunData, tested_model
 from reports.figures.calibration import draw_reliability
-from reports.figures.picture import Picture
-from reports.run_data import RunData
+from reports.page.document import Block, Gallery, Section, Text
+from reports.page.picture import Picture
 from reports.statistics.bootstrap import estimate
 from reports.statistics.calibration import Reliability, reliability
-from reports.tested import tested_model
+from reports.text import formats
 
 
 def section(data: RunData) -> Section:

@@ -6,15 +6,14 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
-from reports import formats
-from reports.cost import STATES, Cost, cost, cost_sentence, cost_table
-from reports.curves import incumbents_by_cost, recipe_costs
-from reports.document import Beside, Block, Heading, Section, TableBlock, Text
+from reports.analysis.costs import STATES, Cost, cost, cost_sentence, cost_table, stages_table
+from reports.analysis.curves import incumbents_by_cost, recipe_costs
+from reports.data.run_data import RunData
 from reports.figures.costs import draw_cost
-from reports.figures.picture import Picture
 from reports.figures.progress import draw_incumbent
-from reports.run_data import RunData
-from reports.stages import stages_table
+from reports.page.document import Beside, Block, Heading, Section, TableBlock, Text
+from reports.page.picture import Picture
+from reports.text import formats
 from search.records.sizes import size_in_words
 
 

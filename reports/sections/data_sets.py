@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from reports import formats
-from reports.data_table import data_table
-from reports.document import Beside, Block, Heading, Photographs, Section, TableBlock, Text
+from reports.data.pictures import Photograph
+from reports.data.preflight import Preflight, data_table, findings_table, sizes_table
+from reports.data.result_files import DataSets, Evaluation
+from reports.data.run_data import RunData
 from reports.figures.classes import draw_class_counts
-from reports.figures.picture import Picture
-from reports.photographs import Photograph
-from reports.preflight import Preflight, findings_table, sizes_table
-from reports.result_files import DataSets, Evaluation
-from reports.run_data import RunData
+from reports.page.document import Beside, Block, Heading, Photographs, Section, TableBlock, Text
+from reports.page.picture import Picture
+from reports.text import formats
 
 
 def section(data: RunData) -> Section:

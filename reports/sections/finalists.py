@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from reports import formats
-from reports.document import Beside, Block, TableBlock, Text
+from reports.data.finalists import Finalists, bias_sentence, finalists_table
+from reports.data.run_data import RunData
 from reports.figures.finalists import draw_finalists
-from reports.figures.picture import Picture
-from reports.finalists import Finalists, bias_sentence, finalists_table
-from reports.run_data import RunData
+from reports.page.document import Beside, Block, TableBlock, Text
+from reports.page.picture import Picture
+from reports.text import formats
 
 
 def blocks(data: RunData) -> list[Block]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from reports import formats
-from reports.answer import costs, results, status, winning_settings
-from reports.curves import incumbents, recipe_marks
-from reports.document import Document, Section
-from reports.figures.picture import Picture
+from reports.analysis.answer import costs, results, status, winning_settings
+from reports.analysis.curves import incumbents, recipe_marks
+from reports.analysis.verdict import verdict
+from reports.data.run_data import RunData
 from reports.figures.progress import draw_incumbent
-from reports.run_data import RunData
-from reports.verdict import verdict
+from reports.page.document import Document, Section
+from reports.page.picture import Picture
+from reports.text import formats
 
 
 def document(data: RunData, sections: tuple[Section, ...]) -> Document:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from reports import formats
-from reports.depth_grid import DepthGrid, depth_grids
-from reports.document import Beside, Block, Gallery, Heading, TableBlock, Text
+from reports.analysis.hyperparameters.depth_grid import DepthGrid, depth_grids
+from reports.analysis.hyperparameters.parallel import Parallel, parallel
+from reports.analysis.hyperparameters.slices import Slice, losses_by_learning_rate, slices
+from reports.data.importance import Importance, importance_table
+from reports.data.run_data import RunData
 from reports.figures.depth_grid import draw_depth_grid
 from reports.figures.importance import draw_importance
 from reports.figures.parallel import draw_parallel
-from reports.figures.picture import Picture
 from reports.figures.slices import draw_slice
-from reports.importance import Importance, importance_table
-from reports.parallel import Parallel, parallel
-from reports.run_data import RunData
-from reports.slices import Slice, losses_by_learning_rate, slices
+from reports.page.document import Beside, Block, Gallery, Heading, TableBlock, Text
+from reports.page.picture import Picture
+from reports.text import formats
 from spaces.study import Objective
 
 _LOSS = Objective(metric="val_loss", mode="min")

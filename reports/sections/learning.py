@@ -6,13 +6,13 @@ import math
 from collections.abc import Sequence
 from functools import partial
 
-from reports import formats
-from reports.curves import LEARNING, Curve, learning_curves, sensible_limits
-from reports.document import Block, Gallery, Heading, Section, Text
+from reports.analysis.curves import LEARNING, Curve, learning_curves, sensible_limits
+from reports.data.result_files import FineTuning
+from reports.data.run_data import RunData
 from reports.figures.learning import draw_fine_tuning, draw_learning_curves
-from reports.figures.picture import Picture
-from reports.result_files import FineTuning
-from reports.run_data import RunData
+from reports.page.document import Block, Gallery, Heading, Section, Text
+from reports.page.picture import Picture
+from reports.text import formats
 
 _TITLES = {
     "train_accuracy": "Training accuracy",

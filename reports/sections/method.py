@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shlex
 
-from reports.approximations import approximations
-from reports.document import Block, Code, Heading, Section, TableBlock, Text
-from reports.hardware import hardware
-from reports.run_data import RunData
-from reports.table import Cell, Column, Table, row
-from reports.trial_tables import attempts_table, failures_table
+from reports.analysis.method import approximations, hardware
+from reports.analysis.trial_tables import attempts_table, failures_table
+from reports.data.run_data import RunData
+from reports.page.document import Block, Code, Heading, Section, TableBlock, Text
+from reports.text.table import Cell, Column, Table, row
 
 
 def section(data: RunData) -> Section:

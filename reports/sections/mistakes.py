@@ -6,14 +6,19 @@ from functools import partial
 
 import numpy as np
 
-from reports import formats
-from reports.confusion import (
+from reports.analysis.errors import (
     Confusion,
     class_scores_table,
     confused_pairs_table,
     confusion,
+    worst_images_table,
 )
-from reports.document import (
+from reports.data.pictures import MOST
+from reports.data.predictions import Predictions
+from reports.data.result_files import EvaluatedModel
+from reports.data.run_data import RunData, tested_model
+from reports.figures.classes import draw_confusion
+from reports.page.document import (
     Beside,
     Block,
     Gallery,
@@ -23,14 +28,8 @@ from reports.document import (
     TableBlock,
     Text,
 )
-from reports.figures.classes import draw_confusion
-from reports.figures.picture import Picture
-from reports.photographs import MOST
-from reports.predictions import Predictions
-from reports.result_files import EvaluatedModel
-from reports.run_data import RunData
-from reports.tested import tested_model
-from reports.worst_images import worst_images_table
+from reports.page.picture import Picture
+from reports.text import formats
 
 
 def section(data: RunData) -> Section:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from reports.document import Block, Heading, Section, TableBlock, Text
-from reports.models_table import models_table
-from reports.rivals import rivalries, rivals_table, sentence
-from reports.run_data import RunData
-from reports.scoring import scores_table
+from reports.analysis.models_table import models_table
+from reports.analysis.rivals import rivalries, rivals_table, sentence
+from reports.analysis.scoring import scores_table
+from reports.data.run_data import RunData
+from reports.page.document import Block, Heading, Section, TableBlock, Text
 
 
 def section(data: RunData) -> Section:

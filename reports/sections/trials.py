@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from reports import formats
-from reports.answer import trial_states
-from reports.curves import validation_curves
-from reports.document import Beside, Block, Heading, Section, TableBlock, Text
-from reports.figures.picture import Picture
+from reports.analysis.answer import trial_states
+from reports.analysis.curves import validation_curves
+from reports.analysis.rungs import FAILED, STOPPED, WENT_ON, Rung, rung_name, rungs, rungs_table
+from reports.analysis.trial_tables import incumbents_table, trials_table
+from reports.data.run_data import RunData
 from reports.figures.progress import draw_validation_curves
 from reports.figures.rungs import draw_rungs
-from reports.run_data import RunData
-from reports.rungs import FAILED, STOPPED, WENT_ON, Rung, rung_name, rungs, rungs_table
+from reports.page.document import Beside, Block, Heading, Section, TableBlock, Text
+from reports.page.picture import Picture
 from reports.sections import finalists, hyperparameters
-from reports.trial_tables import incumbents_table, trials_table
+from reports.text import formats
 
 
 def section(data: RunData) -> Section:

@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from spaces.hyperparameters import Hyperparameters
-from trainables.measurement import Measurement
+from trainables.training.measurement import Measurement
 
 VERSION = 2
 """Of the ledger's form; a reader refuses a newer one."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from search.records.events import FAIL, RUNNING, Event
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
-from trainables.measurement import KINDS, Measurement
+from trainables.training.measurement import KINDS, Measurement
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from search.records.history import History, Trial
 from search.records.run import Run, write_whole
 from spaces.hyperparameters import FIELDS
 from spaces.study import Objective
-from trainables.measurement import KINDS, Measurement
+from trainables.training.measurement import KINDS, Measurement
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
 _SECONDS = [(f"seconds_{kind}", pa.float64()) for kind in KINDS]

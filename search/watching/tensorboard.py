@@ -14,7 +14,7 @@ from search.records.run import Run
 from search.watching.watcher import Watcher
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
-from trainables.measurement import Measurement
+from trainables.training.measurement import Measurement
 
 CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate")
 

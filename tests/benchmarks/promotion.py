@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from search.records import events
-from search.rungs import Rungs
+from search.strategy.successive_halving import Rungs
 from spaces.study_file import parse_study
 from tests.benchmarks import ours
 from tests.benchmarks.arm import Arm, Arms, run_opponent
@@ -25,7 +25,7 @@ from tests.benchmarks.configurations import drawn
 from tests.benchmarks.opponents.task import Task
 from tests.benchmarks.plan import Plan, Size
 from tests.benchmarks.results import Entry, entry
-from trainables.measurement import Measurement
+from trainables.training.measurement import Measurement
 
 WORKERS, FACTOR = 2, 3
 _SEED = 5

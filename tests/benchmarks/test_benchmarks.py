@@ -30,7 +30,7 @@ from tests.benchmarks.space import Configuration
 from tests.benchmarks.spread import compared, interval
 from tests.benchmarks.table import markdown
 from tests.benchmarks.time_to_target import best, searching_study, seconds_to, summed_up
-from trainables.datasets.idx import read_array
+from trainables.datasets.formats.idx import read_array
 
 
 def _measured(seconds: float) -> Measured:

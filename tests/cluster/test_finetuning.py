@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.finetune_log import Told
+from search.finetune.epoch_log import Told
 from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
@@ -26,7 +26,7 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study_file import parse_study
 from tests.cluster.hosts import Host, cluster_of
 from tests.search import final_runs
-from trainables.measurement import Measurement
+from trainables.training.measurement import Measurement
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
@@ -93,8 +93,8 @@ def make_run(folder: Path, point: Hyperparameters, subset: int = 300) -> Run:
 
 def alone(run: Run, point: Hyperparameters) -> tuple[list[tuple[float, float]], Any]:
     """Losses and accuracies of one process without Ray, and its model."""
-    from trainables.datasets.loading import load_refit_data
-    from trainables.training import Training
+    from trainables.datasets.rows.loading import load_refit_data
+    from trainables.training.training import Training
 
     study = run.study()
     names, images = load_refit_data(study.dataset, point.image_size)
@@ -171,7 +171,7 @@ def assert_trained_as_alone(record: dict[str, Any], run: Run, point: Hyperparame
 
 @pytest.mark.parametrize("point", [SCRATCH, TWO_PHASES], ids=["batch norms", "two phases"])
 def test_two_workers_train_as_one_does(tmp_path: Path, point: Hyperparameters) -> None:
-    from trainables.inference import load_model
+    from trainables.prediction.inference import load_model
 
     run = make_run(tmp_path / "run", point)
     with finetuning(run, "--workers", "2") as process:

@@ -17,7 +17,7 @@ import pytest
 
 from search.records.ledger import read_ledger
 from search.records.run import Run
-from search.watching.metrics import NAMES
+from search.watching.prometheus import NAMES
 from tests.cluster.clusters import ROOT, Cluster, cluster
 from tests.faults.driving import Search, wait_until
 
@@ -135,8 +135,8 @@ def test_workers_import_this_project_and_no_other(host: Cluster, tmp_path: Path)
 import sys
 sys.path[0] = sys.argv[2]
 import ray
-from search.cluster import ray_running
-from search.shipping import _imported, code_digest
+from search.cluster.ray_session import ray_running
+from search.cluster.code_shipping import _imported, code_digest
 with ray_running(sys.argv[1]):
     digest, folder = ray.get(ray.remote(_imported).remote())
     print(digest == code_digest(), folder)

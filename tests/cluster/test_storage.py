@@ -16,13 +16,13 @@ import pytest
 import yaml
 from pyarrow import fs
 
-from search.mirror import run_at
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
+from search.remote.working_copy import run_at
 from tests.cluster.clusters import free_ports
 from tests.faults.driving import STUDY, kill, wait_until
-from trainables.lease import end_leases
-from trainables.storing import computed_once
+from trainables.cache.leases import end_leases
+from trainables.features.store import computed_once
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 

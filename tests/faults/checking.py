@@ -9,7 +9,7 @@ import pandas as pd
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
-from search.rungs import Rungs
+from search.strategy.successive_halving import Rungs
 from tests.faults.driving import Search
 
 

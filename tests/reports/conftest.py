@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from reports.run_data import RunData, read_run
+from reports.data.run_data import RunData, read_run
 from search.records.run import Run
 from tests.reports.run_maker import RunMaker, finish
 from tests.reports.run_shapes import SHAPES, digits

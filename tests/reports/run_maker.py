@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reports.run_data import read_run
+from reports.data.run_data import read_run
 from search.records import events
 from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
@@ -20,7 +20,7 @@ from search.records.tables import write_tables
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical, Float, Parameter
 from spaces.study import Study
-from trainables.measurement import Measurement
+from trainables.training.measurement import Measurement
 
 START = 1_767_600_000.0
 CLASSES = [str(digit) for digit in range(10)]

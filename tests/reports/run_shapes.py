@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from reports.run_data import read_run
+from reports.data.run_data import read_run
 from search.records import events
 from search.records.run import Run, write_json, write_whole
 from spaces.study import Study

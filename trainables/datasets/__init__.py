@@ -1,1 +1,1 @@
-"""Labelled images: one module a format, one interface for all."""
+"""Labelled images, from files on disk to arrays of pixels."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from spaces.dataset import DatasetSection
 from tests.benchmarks.opponents.task import IMAGE_SIZE, Task
-from trainables.datasets.loading import load_trial_data, open_sealed_test
+from trainables.datasets.rows.loading import load_trial_data, open_sealed_test
 
 SECTION = DatasetSection(format="digits", validation=0.2, test=0.2)
 """As the study files for ours have it: 1,077 training, 360 validation and 360 test images."""

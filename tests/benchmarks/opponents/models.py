@@ -11,14 +11,14 @@ from spaces.hyperparameters import Hyperparameters
 from tests.benchmarks.opponents.data import Arrays
 from tests.benchmarks.opponents.task import CLASSES, IMAGE_SIZE, log_epoch
 from tests.benchmarks.space import Configuration
-from trainables.network import Network
+from trainables.networks.network import Network
 
 FEATURES = 1280
 
 
 def backbone(depth: int = 0) -> Network:
     """EfficientNet-Lite0 with ImageNet's weights, from pixels to a linear head."""
-    from trainables.training import build_pretrained
+    from trainables.training.training import build_pretrained
 
     point = Hyperparameters(
         backbone="EfficientNetLite0", image_size=IMAGE_SIZE, unfrozen_depth=depth

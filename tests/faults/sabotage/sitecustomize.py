@@ -18,7 +18,7 @@ import sys
 
 class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name != "trainables.training":
+        if name != "trainables.training.training":
             return None
         sys.meta_path.remove(self)
         spec = importlib.util.find_spec(name)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from reports.intervals import wilson
 from reports.statistics import bootstrap
 from reports.statistics.bootstrap import Estimate, estimate
+from reports.statistics.proportions import wilson
 from reports.statistics.scores import Scores
 
 

@@ -1,0 +1,162 @@
+"""The first screen: who won, by how much, and what it cost."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from reports.analysis.comparison import compare
+from reports.analysis.costs import stages, total_cost
+from reports.analysis.scoring import accuracy_interval
+from reports.data.result_files import Evaluation
+from reports.data.run_data import RunData
+from reports.statistics.proportions import wilson
+from reports.text import formats
+from search.records.events import STATES
+from search.records.history import Trial, value_of
+
+_STATE_WORDS = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One figure of the first screen, with what it means."""
+
+    label: str
+    value: str
+    note: str
+
+
+def results(data: RunData) -> list[Fact]:
+    """How well winner and best recipe did, on the test set if it was opened."""
+    return _test_results(data, data.test) if data.test else _validation_results(data)
+
+
+def costs(data: RunData) -> list[Fact]:
+    """What the search took."""
+    trials = data.trials
+    epochs = sum(trial.epochs for trial in trials)
+    return [
+        Fact("Trials", f"{len(trials):,}", trial_states(trials)),
+        Fact("Epochs trained", f"{epochs:,}", f"at most {data.study.budget.max_epochs} a trial"),
+        Fact("Cost", formats.duration(total_cost(data)), _what_is_in_it(data)),
+        Fact(
+            "Search time",
+            formats.duration(data.working_time.total),
+            "by the clock, pauses left out",
+        ),
+    ]
+
+
+def winning_settings(data: RunData) -> list[tuple[str, str]]:
+    """The searched hyperparameters of the winner, those left out that do not exist at its point."""
+    winner = data.winner
+    if winner is None:
+        return []
+    values = {name: getattr(winner.point, name) for name in data.searched}
+    return [(n, formats.hyperparameter(v)) for n, v in values.items() if v is not None]
+
+
+def trial_states(trials: list[Trial]) -> str:
+    """How many trials are in each state, in words."""
+    counts = {state: sum(trial.state == state for trial in trials) for state in STATES}
+    words = [f"{count:,} {_STATE_WORDS[state]}" for state, count in counts.items() if count]
+    return ", ".join(words) or "none yet"
+
+
+def status(data: RunData) -> str:
+    """Whether the search is over, and as of when this was read."""
+    as_of = formats.moment(data.history.last_time)
+    if data.is_under_way:
+        return f"The search is under way, or was cut off; its last event is of {as_of}."
+    reason = data.without_folders(str((data.history.stopped or {}).get("reason")))
+    return f"The search ended on {as_of} ({reason})."
+
+
+def _test_results(data: RunData, test: Evaluation) -> list[Fact]:
+    recipe = data.best_recipe(among={model.trial for model in test.models})
+    winner = test.in_role("winner")
+    if winner is not None and recipe is not None and winner.trial == recipe.number:
+        recipe = None
+    found = [
+        (
+            "Test accuracy of the final model",
+            test.in_role("final"),
+            "the winner fine-tuned on training and validation images",
+        ),
+        (
+            "Test accuracy of the winner as searched",
+            winner,
+            "trained on the training images alone",
+        ),
+        (
+            f"Test accuracy of the recipe {recipe.recipe if recipe else ''}",
+            test.of_trial(recipe.number) if recipe else None,
+            "the best on validation; trained on the training images alone",
+        ),
+    ]
+    facts = [
+        Fact(
+            label,
+            formats.percent(model.accuracy),
+            f"{note}; {accuracy_interval(data.predictions.get(model.name), model, data)}",
+        )
+        for label, model, note in found
+        if model
+    ]
+    return facts + _against_the_recipe(data)
+
+
+def _against_the_recipe(data: RunData) -> list[Fact]:
+    comparison = compare(data)
+    if comparison is None or comparison.rivalry is None:
+        return []
+    rivalry = comparison.rivalry
+    low, high = map(formats.points, (rivalry.interval.low, rivalry.interval.high))
+    words = {"beat": "better", "equalled": "equal", "worse": "worse"}
+    note = (
+        f"winner as searched less recipe, in percentage points; 95 % interval {low} to {high}; "
+        f"McNemar's test, corrected: p {formats.p_value(rivalry.corrected, equals=True)}"
+    )
+    value = f"{formats.points(rivalry.difference)} ({words[rivalry.outcome]})"
+    return [Fact(f"Against the recipe {comparison.recipe.recipe}", value, note)]
+
+
+def _validation_results(data: RunData) -> list[Fact]:
+    name = formats.sentence(formats.metric_name(data.objective))
+    winner, recipe = data.winner, data.best_recipe()
+    if winner is None:
+        return [Fact(name, formats.MISSING, "no trial has a result; the test set is sealed")]
+    who = "the best trial so far" if data.is_under_way else "the winner"
+    facts = [_validation_fact(data, winner, f"{name} of {who}", "the test set is sealed")]
+    if recipe is not None and recipe.number != winner.number:
+        label = f"{name} of the recipe {recipe.recipe}"
+        facts.append(_validation_fact(data, recipe, label, "the best recipe on validation"))
+    return facts
+
+
+def _validation_fact(data: RunData, trial: Trial, label: str, note: str) -> Fact:
+    best = trial.best(data.objective)
+    value = value_of(best, data.objective) if best else math.nan
+    images = sum(data.sets.validation) if data.sets else 0
+    if images and data.objective.metric == "val_accuracy":
+        return _accuracy(label, value, images, note)
+    return Fact(label, formats.metric(value, data.objective), note)
+
+
+def _accuracy(label: str, accuracy: float, images: int, note: str) -> Fact:
+    interval = wilson(accuracy, images)
+    low, high = formats.percent(interval.low), formats.percent(interval.high)
+    note = f"{note}; 95 % interval {low} to {high} (Wilson, {images:,} images)"
+    return Fact(label, formats.percent(accuracy), note)
+
+
+def _what_is_in_it(data: RunData) -> str:
+    parts = ", ".join(stage.name for stage in stages(data))
+    return f"device time of {parts or 'nothing yet'}; a trial has {_device(data)}"
+
+
+def _device(data: RunData) -> str:
+    resources = data.study.resources
+    gpu = f" and {resources.gpu:g} GPU" if resources.gpu else ""
+    return f"{resources.cpu:g} CPU{gpu}"

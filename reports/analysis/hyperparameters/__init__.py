@@ -1,0 +1,1 @@
+"""How the metric depends on each hyperparameter, as numbers."""

@@ -1,0 +1,90 @@
+"""What in a run is not exact, in words, so that nobody reads more into it than is there."""
+
+from __future__ import annotations
+
+from reports.data.run_data import RunData
+from reports.text import formats
+from search.records.events import PRUNED
+
+
+def approximations(data: RunData) -> list[str]:
+    """A sentence or two for each."""
+    texts = [_selection(data), _fidelity(data), _augmentation(data), _resumed(data)]
+    texts.append(
+        "Numbers are 32-bit floats, and sums on several cores have no fixed order: a run again "
+        "with the same seeds agrees to the last digits, not bit for bit."
+    )
+    return [text for text in texts if text]
+
+
+def _selection(data: RunData) -> str:
+    if data.finalists is not None:
+        return ""
+    return (
+        "Every configuration was trained once, with one seed. The best of many single results is "
+        "flattered by chance; no finalists have been trained again to say by how much."
+    )
+
+
+def _fidelity(data: RunData) -> str:
+    stopped = sum(trial.state == PRUNED for trial in data.trials)
+    if not stopped:
+        return ""
+    were = "was" if stopped == 1 else "were"
+    return (
+        f"{formats.sentence(formats.plural(stopped, 'trial'))} {were} stopped before the end: what "
+        "they show is their best epoch until then, not what they would have come to. Slices, "
+        "grids and parallel coordinates mix them with trials of full length."
+    )
+
+
+def _augmentation(data: RunData) -> str:
+    numbers = [t.point.views for t in data.trials if t.point.views is not None]
+    if not numbers:
+        return "No trial had augmentation, so that cached features are exact."
+    live, stored = numbers.count(0), [number for number in numbers if number]
+    texts = []
+    if live:
+        texts.append(
+            f"{formats.sentence(formats.plural(live, 'trial'))} had augmentation that was drawn "
+            "anew in every epoch, and used no cached features of training images."
+        )
+    if stored:
+        most = formats.plural(max(stored), "stored view")
+        texts.append(
+            f"{formats.sentence(formats.plural(len(stored), 'trial'))} had augmentation from at "
+            f"the most {most} of each image, the same in every trial: less variety than live."
+        )
+    return " ".join(texts)
+
+
+def _resumed(data: RunData) -> str:
+    count = sum(trial.resumed > 0 for trial in data.history.trials.values())
+    if not count:
+        return ""
+    return (
+        f"{formats.sentence(formats.plural(count, 'trial'))} went on from a checkpoint after a "
+        "break; epochs that were trained twice count once, by their later result."
+    )
+
+
+def hardware(data: RunData) -> str:
+    """Machines, what a trial had of them, and what the search noted about them."""
+    nodes = {trial.node for trial in data.history.trials.values() if trial.node}
+    resources = data.study.resources
+    share = f"{resources.cpu:g} CPU"
+    if resources.gpu:
+        share += f" and {resources.gpu:g} GPU"
+    text = f"Each trial had {share}"
+    if nodes:
+        text = f"The trials ran on {formats.plural(len(nodes), 'machine')}; each had {share}"
+    if resources.concurrent:
+        text += f", {resources.concurrent} at once at the most"
+    text += "."
+    if data.finetuning is not None:
+        workers = formats.plural(data.finetuning.workers, "worker")
+        text += f" The winner was fine-tuned on {workers} of Ray Train."
+    found = (data.history.opened or {}).get("hardware")
+    if isinstance(found, dict) and found:
+        text += " " + "; ".join(f"{name}: {value}" for name, value in found.items()) + "."
+    return text

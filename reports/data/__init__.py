@@ -1,0 +1,1 @@
+"""What is read of a run: its files as typed records."""

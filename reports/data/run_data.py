@@ -1,0 +1,204 @@
+"""All that is read of a run, once, before anything is counted or drawn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from reports.data.finalists import Finalists
+from reports.data.importance import Importance
+from reports.data.pictures import Explained, is_picture, read_explained
+from reports.data.predictions import Predictions, read_predictions
+from reports.data.preflight import Preflight
+from reports.data.result_files import DataSets, EvaluatedModel, Evaluation, FineTuning, read_record
+from reports.data.working_time import WorkingTime
+from search.records.history import History, Trial
+from search.records.ledger import read_ledger
+from search.records.run import Run
+from spaces.errors import RunStateError
+from spaces.study import Objective, Study
+
+
+def tested_model(data: RunData) -> tuple[EvaluatedModel, Predictions] | None:
+    """The model and what it said of the test images; None where either is missing."""
+    if data.test is None:
+        return None
+    model = data.test.in_role("final") or data.test.in_role("winner")
+    predictions = data.predictions.get(model.name) if model else None
+    return (model, predictions) if model is not None and predictions is not None else None
+
+
+_PART = r"[^\s\\/'\"`:,;<>|()\[\]{}]+"
+_POSIX = re.compile(rf"(?<![\w.:/~…\\-])/(?:{_PART}/)+({_PART})/?")
+_WINDOWS = re.compile(rf"\b[A-Za-z]:\\(?:{_PART}\\)*({_PART})")
+
+
+def without_folders(text: str, known: Iterable[str | None] = ()) -> str:
+    """The text with every absolute path cut down to its last part, as in …/weights.npz.
+
+    Args:
+        text: Any text, such as an error message.
+        known: Absolute paths that may stand in it and may have spaces in them.
+    """
+    for path in known:
+        if path is not None and PurePath(path).is_absolute():
+            text = text.replace(path, f"…/{PurePath(path).name}")
+    return _WINDOWS.sub(r"…/\1", _POSIX.sub(r"…/\1", text))
+
+
+@dataclass(frozen=True)
+class RunData:
+    """A run as it stands on disk.
+
+    Attributes:
+        name: Of the run's folder.
+        study: As run.
+        study_text: The saved study file, without folders of the machine.
+        history: All trials.
+        working_time: When a driver was up.
+        sets: None where data.json is not there yet; likewise `finetuning` and `test`.
+        predictions: By the name of the model; empty before the test set is opened.
+        preflight: What was found out about the data, if it is on file.
+        finalists: The best trials with other seeds, if they were trained again.
+        importance: Which hyperparameters mattered, if it was computed.
+        explained: Pictures of where the final model looked; `mistaken`: of what it got wrong.
+        contact_sheet: A picture of random images, if there is one.
+        remarks: What the search noted down for a reader.
+        known_paths: Absolute paths that a text of this run may have in it.
+    """
+
+    name: str
+    study: Study
+    study_text: str
+    history: History
+    working_time: WorkingTime = field(default_factory=WorkingTime)
+    sets: DataSets | None = None
+    finetuning: FineTuning | None = None
+    test: Evaluation | None = None
+    predictions: Mapping[str, Predictions] = field(default_factory=dict)
+    preflight: Preflight | None = None
+    finalists: Finalists | None = None
+    importance: Importance | None = None
+    explained: tuple[Explained, ...] = ()
+    mistaken: tuple[Explained, ...] = ()
+    contact_sheet: Path | None = None
+    remarks: tuple[str, ...] = ()
+    known_paths: tuple[str | None, ...] = ()
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials of the search; repeats of finalists are none."""
+        return self.history.searched
+
+    @property
+    def repeats(self) -> list[Trial]:
+        """Trials that repeat a finalist with another seed."""
+        return [t for t in self.history.trials.values() if t.finalist_of is not None]
+
+    @property
+    def objective(self) -> Objective:
+        """What trials are judged by."""
+        return self.study.objective
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether no driver has written that it is done."""
+        return self.history.stopped is None
+
+    @property
+    def searched(self) -> list[str]:
+        """Names of the searched hyperparameters, in the order of the space."""
+        return list(dict.fromkeys(p.name for p in self.study.search_space.parameters))
+
+    @property
+    def winner(self) -> Trial | None:
+        """The trial that was tested, fine-tuned or chosen; before that the incumbent."""
+        tested = self.test.in_role("winner") if self.test else None
+        chosen = tested or self.finetuning or (self.finalists.winner if self.finalists else None)
+        if chosen is None:
+            return self.history.incumbent(self.objective)
+        return self.history.trials[chosen.trial]
+
+    def recipe_trials(self) -> dict[str, Trial | None]:
+        """The trial of every recipe, None where it has not been tried."""
+        trials: dict[str, Trial | None] = dict.fromkeys(self.study.recipes)
+        for trial in self.trials:
+            if trial.recipe is not None and trials.get(trial.recipe) is None:
+                trials[trial.recipe] = trial
+        return trials
+
+    def best_recipe(self, among: set[int] | None = None) -> Trial | None:
+        """The recipe's trial with the best metric, of those that did not fail.
+
+        Args:
+            among: Numbers of the trials to choose from; None is all.
+        """
+        tried = [trial for trial in self.recipe_trials().values() if trial is not None]
+        chosen = [trial for trial in tried if among is None or trial.number in among]
+        return self.history.incumbent(self.objective, chosen)
+
+    def without_folders(self, text: str) -> str:
+        """A text of this run, fit to be passed on."""
+        return without_folders(text, self.known_paths)
+
+
+def read_run(run: Run) -> RunData:
+    """Read a run.
+
+    Raises:
+        RunStateError: If there is no run in the folder, or a file of it cannot be used.
+    """
+    study = run.study()
+    events = read_ledger(run.ledger)
+    try:
+        history = History.of(events)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunStateError(
+            f"{run.ledger} cannot be replayed: {type(error).__name__} {error}. A ledger is only "
+            "ever appended to: restore the file from a copy."
+        ) from error
+    test = read_record(run, run.test, Evaluation.from_dict)
+    finetuning = read_record(run, run.finetune, FineTuning.from_dict)
+    finalists = read_record(run, run.finalists, Finalists.from_dict)
+    _check_trials_are_known(run, history, finetuning, test, finalists)
+    folder = run.folder.resolve()
+    known = (str(folder), str(run.folder), study.dataset.path)
+    return RunData(
+        name=Path(run.place).resolve().name,
+        study=study,
+        study_text=without_folders(run.study_file.read_text(encoding="utf-8"), known),
+        history=history,
+        working_time=WorkingTime.of(events),
+        sets=read_record(run, run.data, DataSets.from_dict),
+        finetuning=finetuning,
+        test=test,
+        predictions=read_predictions(run.predictions, test.classes) if test else {},
+        preflight=read_record(run, run.data, Preflight.from_dict),
+        finalists=finalists,
+        importance=read_record(run, run.importance, Importance.from_dict),
+        explained=read_explained(run, "gradcam"),
+        mistaken=read_explained(run, "mistakes"),
+        contact_sheet=run.contact_sheet if is_picture(run.contact_sheet) else None,
+        remarks=tuple(history.notes),
+        known_paths=known,
+    )
+
+
+def _check_trials_are_known(
+    run: Run,
+    history: History,
+    finetuning: FineTuning | None,
+    test: Evaluation | None,
+    finalists: Finalists | None,
+) -> None:
+    named = [(run.finetune, finetuning.trial)] if finetuning else []
+    named += [(run.finalists, one.trial) for one in finalists.finalists] if finalists else []
+    named += [(run.test, model.trial) for model in test.models] if test else []
+    for path, trial in named:
+        if trial not in history.trials:
+            raise RunStateError(
+                f"{path} speaks of trial {trial}, which {run.ledger} does not have. They are not "
+                "of the same run: delete the first and make it anew."
+            )

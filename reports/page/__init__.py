@@ -1,0 +1,1 @@
+"""The report as a document, and its two forms: one HTML file, and Markdown."""

@@ -1,0 +1,1 @@
+"""How numbers, times and tables are written for a reader."""

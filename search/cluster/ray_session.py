@@ -1,0 +1,107 @@
+"""Ray, started on this machine or joined."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray.exceptions import AuthenticationError, RayError
+
+from search.cluster.code_shipping import check_same_code, staged
+from search.cluster.ray_job import is_job, job_environment
+from spaces.errors import InputError
+from trainables.cache.remote_copies import FEATURES_VARIABLE
+
+WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
+
+LOCAL_ENVIRONMENT = WORKER_ENVIRONMENT | {"RAY_prestart_worker_first_driver": "0"}
+"""Of a Ray of our own. Workers inherit it from there, which is faster than having Ray set it up for
+each, and those that Ray would start beforehand are for tasks: no actor takes them."""
+
+DASHBOARD = "THAWTUNE_DASHBOARD"
+"""Environment variable: 1 or 0, whether a Ray of our own has a dashboard."""
+
+
+def joined(address: str | None) -> str | None:
+    """The address of the cluster to join: the one given, or that of the job which this is."""
+    return address or (os.environ.get("RAY_ADDRESS") if is_job() else None)
+
+
+@contextmanager
+def ray_running(address: str | None) -> Iterator[None]:
+    """A Ray of our own on this machine, or a connection to a cluster.
+
+    A cluster's workers import the code of this process and no other: it is shipped to them, unless
+    it is a job's working directory, which is shipped already.
+
+    Args:
+        address: Of the cluster; None starts a Ray that ends with the context.
+
+    Raises:
+        InputError: If there is no cluster at this address, or it does not let us in.
+    """
+    found = joined(address)
+    if found:
+        _join(found)
+    else:
+        os.environ |= LOCAL_ENVIRONMENT
+        _init("local", None, include_dashboard=_has_dashboard())
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _has_dashboard() -> bool:
+    """If not said, where a person looks at it: the two processes more take seconds and memory."""
+    said = os.environ.get(DASHBOARD)
+    return sys.stdout.isatty() if said is None else said == "1"
+
+
+def _join(address: str) -> None:
+    of_job = job_environment()
+    set_by_job = of_job.get("env_vars") or {}
+    here = (
+        {FEATURES_VARIABLE: os.environ[FEATURES_VARIABLE]}
+        if FEATURES_VARIABLE in os.environ
+        else {}
+    )
+    variables = {k: v for k, v in (WORKER_ENVIRONMENT | here).items() if k not in set_by_job}
+    try:
+        if "working_dir" in of_job:
+            _init(address, {"env_vars": variables})
+        else:
+            with staged() as folder:
+                _init(address, {"env_vars": variables, "working_dir": folder})
+        check_same_code()
+    except (AuthenticationError, ConnectionError, RuntimeError, RayError) as error:
+        ray.shutdown()
+        raise _refused(address, error) from error
+    except InputError:
+        ray.shutdown()
+        raise
+
+
+def _init(address: str, runtime_env: dict[str, Any] | None, **options: Any) -> None:
+    ray.init(
+        address=address,
+        runtime_env=runtime_env,
+        log_to_driver=False,
+        logging_level="ERROR",
+        **options,
+    )
+
+
+def _refused(address: str, error: Exception) -> InputError:
+    said = str(error).strip()
+    lines = [line for line in said.splitlines() if line.strip()]
+    if isinstance(error, AuthenticationError) or "uthentication" in said:
+        return InputError(
+            f"The Ray cluster at {address} does not let this machine in. Give it the cluster's "
+            "token, in ~/.ray/auth_token or as RAY_AUTH_TOKEN, and set RAY_AUTH_MODE=token."
+        )
+    return InputError(f"There is no Ray cluster to be used at {address}: {(lines or [said])[0]}")

@@ -1,0 +1,1 @@
+"""The search itself: preparing the run, and Ray Tune between ledger and trials."""

@@ -1,0 +1,154 @@
+"""The search itself: Ray Tune drives the trials, the ledger keeps what they say."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import signal
+import socket
+import tempfile
+from importlib.metadata import version
+from typing import Any
+
+from ray import tune
+from rich.console import Console
+
+from search.cluster.placement import placed
+from search.cluster.ray_session import ray_running
+from search.driver.tune_adapter import Asha, DispatchedSearcher, EndStopper, Recorder, Waiting
+from search.features.precompute import store_features
+from search.live.early_end import Ending
+from search.live.live_run import OpenRun, opened
+from search.live.live_table import View
+from search.records import events
+from search.records.history import History
+from search.records.ledger import Ledger
+from search.records.run import Run, write_json, write_whole
+from search.watching.hub import watched
+from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
+from spaces.study import Study
+from trainables.cache.folder import cache_folder
+from trainables.features.plan.plan import Plan
+from trainables.worker.keras_trainable import Job, KerasTrainable
+
+_PACKAGES = ("ray", "optuna", "tensorflow", "keras", "numpy", "thawtune")
+
+
+def create_run(run: Run, study: Study, data: dict[str, Any]) -> None:
+    """Make a run's folder, with its study, what its data are, and the first event of its ledger."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    write_whole(run.study_file, study.to_yaml())
+    write_json(run.data, data)
+    versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
+    with Ledger(run.ledger) as ledger:
+        ledger.append(events.study_opened(study.name, study.hash, versions))
+
+
+def search(run: Run, study: Study, address: str | None, console: Console) -> History:
+    """Run a study's trials that have not ended yet, and write what follows from them.
+
+    Args:
+        run: A run that `create_run` made.
+        study: What is searched.
+        address: Of a Ray cluster; None runs on this machine.
+        console: Where the live view goes.
+
+    Raises:
+        RunStateError: If another process drives the run, or it cannot be written.
+        InterruptedSearchError: If a signal ended it before its time.
+        EveryTrialFailedError: If no trial worked.
+    """
+    ending = Ending(study.budget.seconds)
+    with opened(run, study, ending, console) as current:
+        current.take(events.driver_started(socket.gethostname(), os.getpid()))
+        current.dispatch.settle()
+        if not current.dispatch.is_over:
+            with ray_running(address), ending.listening():
+                to_run = placed(current)
+                plan = store_features(current, to_run, console)
+                with (
+                    View(study, current.history, console),
+                    tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
+                ):
+                    _fit(current, to_run, plan, scratch)
+        _close(current)
+        return current.history
+
+
+def _close(current: OpenRun) -> None:
+    """Say how the search ended: as it should, too early, or without a trial that worked."""
+    ending, folder = current.ending, current.run.place
+    if ending.reason == "storage":
+        raise RunStateError(
+            f"{ending.sentence}. All that is in the ledger is whole. Make room there, or make it "
+            f"writable, and go on by thawtune search {current.study.name} --run {folder} --resume."
+        )
+    is_early = not current.dispatch.is_over
+    current.take(events.driver_stopped((ending.reason if is_early else None) or "done"))
+    current.write_derived()
+    if is_early and ending.signal is not None:
+        raise InterruptedSearchError(
+            f"Ended by {signal.Signals(ending.signal).name}; everything so far is saved in "
+            f"{folder}. Go on by thawtune search {current.study.name} --run {folder} --resume.",
+            ending.signal,
+        )
+    failed = current.history.in_state(events.FAIL)
+    if failed and len(failed) == len(current.history.trials):
+        said = (failed[0].error or failed[0].reason or "").strip().splitlines()[-1]
+        raise EveryTrialFailedError(
+            f"Every one of {len(failed)} trials failed. The first one said: {said}"
+        )
+
+
+def _fit(current: OpenRun, study: Study, plan: Plan | None, scratch: str) -> None:
+    """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
+    concurrent = study.resources.concurrent or 1
+    os.environ |= _environment(concurrent)
+    job = Job(
+        study.to_dict(),
+        None if plan is None else plan.to_dict(),
+        str(cache_folder()),
+        max(1, int(study.resources.cpu)),
+        current.rungs.milestones,
+    )
+    resources = {"cpu": study.resources.cpu, "gpu": study.resources.gpu}
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(KerasTrainable, job=job), resources),
+        tune_config=tune.TuneConfig(
+            num_samples=-1,
+            search_alg=DispatchedSearcher(current, concurrent),
+            scheduler=Asha(study, current.rungs, current.ending),
+            reuse_actors=True,
+            trial_name_creator=lambda trial: f"trial_{trial.config['trial']:05d}",
+            trial_dirname_creator=lambda trial: f"{trial.config['trial']}-{trial.trial_id}",
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=scratch,
+            callbacks=[Recorder(current), Waiting(study.resources, current.say)],
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            stop=EndStopper(current.ending),
+            verbose=0,
+        ),
+    )
+    # What a lost worker or a failed trial said is in the ledger, and told in a sentence.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    try:
+        with watched(current):
+            tuner.fit()
+    except Exception:
+        if current.ending.reason != "storage":
+            raise
+
+
+def _environment(concurrent: int) -> dict[str, str]:
+    """Tune writes no files and no tables of its own, and leaves signals to us."""
+    return {
+        "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+        "RAY_AIR_NEW_OUTPUT": "0",
+        "TUNE_DISABLE_SIGINT_HANDLER": "1",
+        "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+        "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a worker in a long epoch is not waited for
+        "TUNE_MAX_PENDING_TRIALS_PG": str(concurrent),  # so that an autoscaler sees the demand
+    }

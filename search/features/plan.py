@@ -1,0 +1,70 @@
+"""The plan of a study: the one that was made before, or a new one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from search.features.plan_cache import remember_plan, remembered_plan
+from spaces.study import Study
+from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.features.plan.plan import Plan
+
+
+def planned(study: Study) -> Plan:
+    """What is worth keeping for a study's trials.
+
+    Where Ray runs, a worker makes the plan: it then has TensorFlow ready for the features.
+
+    Raises:
+        InputError: If a network cannot be built.
+    """
+    plan = remembered_plan(study)
+    if plan is None:
+        is_a_workers = "tensorflow" not in sys.modules and _is_ray_running()
+        plan = _planned_by_a_worker(study) if is_a_workers else _plan(study)
+        remember_plan(study, plan)
+    return plan
+
+
+def _is_ray_running() -> bool:
+    return "ray" in sys.modules and sys.modules["ray"].is_initialized()
+
+
+def _planned_by_a_worker(study: Study) -> Plan:
+    """The other workers import TensorFlow meanwhile."""
+    import ray
+
+    resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
+    make = ray.remote(_plan_of).options(**resources)
+    task = make.remote(study.to_dict(), os.environ.get(FOLDER_VARIABLE))
+    others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1
+    for _ in range(others):
+        ray.remote(_import_tensorflow).options(**resources).remote()
+    return Plan.from_dict(ray.get(task))
+
+
+def _plan_of(values: dict[str, Any], folder: str | None) -> dict[str, Any]:
+    from trainables.process.gpu import limit_memory
+    from trainables.process.tensorflow_setup import limit_threads
+
+    if folder is not None:
+        os.environ[FOLDER_VARIABLE] = folder
+    study = Study.model_validate(values)
+    limit_threads(max(1, int(study.resources.cpu)))  # a task may get this process next
+    limit_memory(study.resources.gpu or 0)
+    return _plan(study).to_dict()
+
+
+def _plan(study: Study) -> Plan:
+    _import_tensorflow()
+    from trainables.features.plan.measured_plan import plan_study
+
+    return plan_study(study)
+
+
+def _import_tensorflow() -> None:
+    from trainables.process.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()

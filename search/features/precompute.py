@@ -1,0 +1,71 @@
+"""What all trials share: planned, and where it is much, stored before the first of them begins."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import ray
+from rich.console import Console
+
+from search.cluster.placement import largest
+from search.features.all_nodes import extract, nodes_for
+from search.features.plan import planned
+from search.live.live_run import OpenRun
+from search.records import events
+from spaces.errors import ThawtuneError
+from spaces.study import Study
+from trainables.cache.folder import cache_folder
+from trainables.features.plan.demands import expected_epochs, without_depth
+from trainables.features.plan.plan import Plan
+
+SMALL = 2e8
+"""Pixels of all images. On a single machine, up to here the processes that would compute them ahead
+take longer to start than they save: those of the trials compute together what they share."""
+
+
+def store_features(current: OpenRun, study: Study, console: Console) -> Plan | None:
+    """Plan what is worth keeping for a run's trials, and have it stored on every node.
+
+    What cannot be planned, such as a network that cannot be built, is left to the trials, whose
+    errors the ledger has.
+
+    Args:
+        current: The run; learns what was stored, and at what cost.
+        study: With what a trial occupies here.
+        console: Shows progress.
+
+    Returns:
+        The plan, for the trials to follow; None: whatever lies below a trial's boundary is kept.
+    """
+    is_small = _pixels(current, study) <= SMALL and len(nodes_for(study)) == 1
+    if is_small and _has_one_boundary(study):
+        return None
+    try:
+        plan = planned(study)
+    except ThawtuneError as error:
+        current.note(f"No features are computed ahead: {error}")
+        return None
+    for text in plan.notes:
+        current.note(text)
+    if plan.kept and not is_small:
+        done = extract(study, plan, cache_folder(), console, lambda: current.ending.has_begun)
+        for text in done.pop("notes"):
+            current.note(text)
+        current.take(events.features_stored(cores=_cores(), **done))
+    return plan
+
+
+def _pixels(current: OpenRun, study: Study) -> float:
+    data = current.run.read_json(current.run.data) or {}
+    images = sum(sum(data.get(name, ())) for name in ("train", "validation"))
+    return float(images * largest(study, "image_size") ** 2)
+
+
+def _has_one_boundary(study: Study) -> bool:
+    """Whether the trials of each network all have the same: then there is nothing to weigh."""
+    stages = expected_epochs(study)
+    return max(Counter(without_depth(stage.point) for stage in stages).values(), default=0) <= 1
+
+
+def _cores() -> float:
+    return float(ray.cluster_resources().get("CPU", 1))

@@ -1,0 +1,1 @@
+"""The fine-tuned model: loading, model card, export, prediction."""

@@ -1,0 +1,85 @@
+"""The fine-tuned model of a run, as export and prediction need it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.records.run import Run
+from spaces.errors import RunStateError
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL, LABELS = "model.keras", "labels.json"
+"""In the folder `Run.model`."""
+
+
+@dataclass(frozen=True)
+class FinalModel:
+    """A model and what its outputs are called.
+
+    Attributes:
+        model: Pixels (batch, size, size, 3), 0..255, to probabilities (batch, classes).
+        class_names: In the order of its outputs.
+        size: Pixels a side of the images it takes.
+    """
+
+    model: keras.Model
+    class_names: tuple[str, ...]
+    size: int
+
+
+def check_final(run: Run) -> dict[str, Any]:
+    """What finetune.json says, the final model found to be the one that fine-tuning wrote.
+
+    Raises:
+        RunStateError: If this is no run, if there is no final model yet, or another file.
+    """
+    from trainables.weights.packaged import sha256
+
+    run.study()
+    path, record = run.model / MODEL, run.read_json(run.finetune)
+    if record is None or not path.is_file():
+        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
+    if sha256(path) != record["sha256"]:
+        raise RunStateError(
+            f"{path} is not the file that fine-tuning wrote. Make it anew by thawtune finetune."
+        )
+    return record
+
+
+def load_final(run: Run) -> FinalModel:
+    """Load the final model; a file that holds code is refused, and the code does not run.
+
+    Raises:
+        RunStateError: As `check_final`, or if the model or its class names are damaged.
+    """
+    check_final(run)
+    path = run.model / MODEL
+    from trainables.prediction.inference import load_model
+
+    model = load_model(path)
+    names = _class_names(run.model / LABELS)
+    shapes = tuple(model.input_shape), tuple(model.output_shape)
+    size = shapes[0][1]
+    if shapes != ((None, size, size, 3), (None, len(names))):
+        raise RunStateError(
+            f"{path} takes {shapes[0]} and gives {shapes[1]}, but {LABELS} has {len(names)} "
+            "classes. Make both anew by thawtune finetune."
+        )
+    return FinalModel(model, names, size)
+
+
+def _class_names(path: Path) -> tuple[str, ...]:
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunStateError(
+            f"{path} cannot be read: {error}. Make it anew by thawtune finetune."
+        ) from error
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise RunStateError(f"{path} is not a list of class names. Run thawtune finetune again.")
+    return tuple(names)

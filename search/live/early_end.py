@@ -1,0 +1,73 @@
+"""Ending a search early without losing anything: by a signal, by its time, for want of storage."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+PATIENCE = 12.0
+"""Seconds in which running epochs may come to their end, so that they are not lost."""
+
+
+class Ending:
+    """Whether the search is to end before its time, and why.
+
+    Attributes:
+        reason: None, or the name of a signal, "seconds" or "storage".
+        sentence: What is to be said about it, for "storage".
+
+    Args:
+        seconds: After which the search ends; None: never.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.reason: str | None = None
+        self.sentence = ""
+        self._since = 0.0
+        self._deadline = None if seconds is None else time.monotonic() + seconds
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether no trial is to begin or to go on any more."""
+        is_late = self._deadline is not None and time.monotonic() > self._deadline
+        if self.reason is None and is_late:
+            self._begin("seconds")
+        return self.reason is not None
+
+    @property
+    def is_out_of_patience(self) -> bool:
+        """Whether running epochs are not to be waited for any longer."""
+        return self.has_begun and time.monotonic() - self._since > PATIENCE
+
+    @property
+    def signal(self) -> int | None:
+        """The signal that asked for it, if one did."""
+        is_signal = self.reason is not None and self.reason.startswith("SIG")
+        return int(signal.Signals[self.reason or ""]) if is_signal else None
+
+    def storage_failed(self, sentence: str) -> None:
+        """Nothing can be written any more: end without patience."""
+        self._begin("storage")
+        self.sentence, self._since = self.sentence or sentence, -PATIENCE
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Within, the first SIGTERM or Ctrl-C ends the search, the second one the process."""
+        previous = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None:
+            os._exit(128 + number)
+        self._begin(signal.Signals(number).name)
+
+    def _begin(self, reason: str) -> None:
+        self.reason, self._since = reason, time.monotonic()

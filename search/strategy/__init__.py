@@ -1,0 +1,1 @@
+"""What is tried next and who goes on: searcher, successive halving, dispatch, finalists."""

@@ -1,0 +1,161 @@
+"""What is trained next, decided from what the ledger says and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.records import events
+from search.records.events import EventSink
+from search.records.history import History, Trial
+from search.strategy.finalists import next_repeat
+from search.strategy.searcher import OptunaSearcher
+from search.strategy.successive_halving import Rungs
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Study
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """A trial to be trained, or to be gone on with.
+
+    Attributes:
+        epochs: Those that are known; a checkpoint of a later one does not count.
+        attempt: From 1.
+        accumulate: Parts that a batch is taken in.
+        is_never_stopped: Whether it is none of the scheduler's.
+    """
+
+    number: int
+    recipe: str | None
+    point: Hyperparameters
+    seed: int
+    epochs: int
+    attempt: int
+    accumulate: int
+    is_never_stopped: bool
+
+
+class Dispatch:
+    """Hands out trials: broken-off ones first, then promoted ones, new ones, repeats of finalists.
+
+    Because all of it follows from the history, a search that is resumed, a trial that lost its
+    worker and a trial that waits in a rung are gone on with in the same way.
+
+    Args:
+        study: Says how many trials there are.
+        history: What has happened; grows with the events that `sink` takes.
+        rungs: Say who may go on.
+        searcher: Proposes new points.
+        sink: Takes events.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        history: History,
+        rungs: Rungs,
+        searcher: OptunaSearcher,
+        sink: EventSink,
+    ) -> None:
+        self._study, self._history, self._rungs = study, history, rungs
+        self._searcher, self._sink = searcher, sink
+        self.running: set[int] = set()
+
+    def settle(self) -> None:
+        """Judge the trials that an earlier driver left in a rung."""
+        for trial in self._left():
+            is_judged = trial.epochs in self._rungs.milestones and not trial.is_never_stopped
+            value = self._rungs.values.get(trial.epochs, {}).get(trial.number)
+            if not is_judged or value is None:
+                continue
+            if self._study.budget.promote:
+                self._sink(events.trial_paused(trial.number, trial.epochs))
+            elif not self._rungs.is_among_the_best(trial.number, trial.epochs, value):
+                self._sink(events.trial_ended(trial.number, events.PRUNED, "scheduler"))
+
+    def next(self) -> Assignment | None:
+        """The next trial, from now on running.
+
+        None if there is nothing to do just now; if nothing runs either, the search is over.
+        """
+        trial = self._broken_off() or self._promoted() or self._new() or self._repeat()
+        if trial is None:
+            return None
+        self.running.add(trial.number)
+        return _assignment(trial)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether every trial has ended, repeats of finalists among them."""
+        return (
+            len(self._history.searched) >= self._study.budget.trials
+            and not self._history.in_state(events.RUNNING)
+            and next_repeat(self._study, self._history) is None
+        )
+
+    def released(self, number: int) -> None:
+        """The trial has no worker any more."""
+        self.running.discard(number)
+
+    def _left(self) -> list[Trial]:
+        running = self._history.in_state(events.RUNNING)
+        return [t for t in running if t.number not in self.running and not t.is_paused]
+
+    def _broken_off(self) -> Trial | None:
+        return next(iter(self._left()), None)
+
+    def _promoted(self) -> Trial | None:
+        paused = [t.number for t in self._history.in_state(events.RUNNING) if t.is_paused]
+        number = self._rungs.promotable(set(paused) - self.running)
+        return None if number is None else self._history.trials[number]
+
+    def _new(self) -> Trial | None:
+        if len(self._history.searched) >= self._study.budget.trials:
+            return None
+        number = len(self._history.trials)
+        recipe, point = self._searcher.propose(number)
+        seed = trial_seed(self._study.seed, number)
+        self._sink(events.trial_proposed(number, recipe, point, seed))
+        return self._history.trials[number]
+
+    def _repeat(self) -> Trial | None:
+        """A repeat of a finalist, once the search itself is over."""
+        if any(t.number in self.running for t in self._history.searched):
+            return None
+        self._end_paused()
+        repeated = next_repeat(self._study, self._history)
+        if repeated is None:
+            return None
+        number = len(self._history.trials)
+        seed = trial_seed(self._study.seed, number)
+        self._sink(
+            events.trial_proposed(number, repeated.recipe, repeated.point, seed, repeated.number)
+        )
+        return self._history.trials[number]
+
+    def _end_paused(self) -> None:
+        """With nothing left that could fill the rungs, those who wait in them are pruned."""
+        for trial in self._history.in_state(events.RUNNING):
+            if trial.is_paused and trial.number not in self.running:
+                self._sink(events.trial_ended(trial.number, events.PRUNED, "scheduler"))
+
+
+def trial_seed(seed: int, number: int) -> int:
+    """The seed of a trial's initial weights, dropout, augmentation and order of examples."""
+    return int(np.random.SeedSequence([seed, number]).generate_state(1)[0]) % 2**31
+
+
+def _assignment(trial: Trial) -> Assignment:
+    memory = [f for f in trial.failures if f.reason == "out_of_memory"]
+    return Assignment(
+        trial.number,
+        trial.recipe,
+        trial.point,
+        trial.seed,
+        trial.epochs,
+        len(trial.failures) + 1,
+        2 ** len(memory),
+        trial.is_never_stopped,
+    )

@@ -1,0 +1,1 @@
+"""Studies before anything is trained: validate, describe, preflight."""

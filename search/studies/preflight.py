@@ -1,0 +1,68 @@
+"""The preflight, with a progress bar where there is a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from spaces.dataset import DatasetSection
+from spaces.study_file import find_study, load_study
+from trainables.datasets.files.location import located
+from trainables.datasets.files.threads import Progress as Told
+from trainables.datasets.preflight.contact_sheet import contact_sheet, random_positions
+from trainables.datasets.preflight.examine import examine, preflight
+from trainables.datasets.preflight.record import Preflight
+from trainables.datasets.rows.loading import read_splits
+
+_IMAGES_ON_THE_SHEET = 40
+
+
+def examine_study(
+    name: str, data: Path | None, console: Console
+) -> tuple[DatasetSection, Preflight]:
+    """All that preflight finds out about a study's dataset, its errors among it.
+
+    Raises:
+        InputError: If there is no such study.
+        DataError: If there is no such dataset.
+    """
+    path = find_study(name)
+    study = load_study(path)
+    section = located(study.dataset, study.name, data)
+    with progress_bar(console) as progress:
+        return section, examine(section, study.name, progress=progress)
+
+
+def checked_data(section: DatasetSection, name: str, console: Console) -> Preflight:
+    """The preflight of a search.
+
+    Raises:
+        DataError: If the dataset cannot be used as it is.
+    """
+    with progress_bar(console) as progress:
+        return preflight(section, name, progress=progress)
+
+
+def write_contact_sheet(section: DatasetSection, path: Path) -> None:
+    """Write a picture of random training images with their classes.
+
+    Raises:
+        DataError: If the dataset cannot be used as it is.
+    """
+    index, splits = read_splits(section)
+    contact_sheet(index, random_positions(splits.train, _IMAGES_ON_THE_SHEET)).save(path)
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator[Told | None]:
+    """Shows how many images are decoded; None where nobody is at a terminal."""
+    if not console.is_terminal:
+        yield None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task("reading images", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

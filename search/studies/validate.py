@@ -1,0 +1,207 @@
+"""All that can be known to be wrong with a study before any compute is spent."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError, InputError, StudyError, WeightsError
+from spaces.hyperparameters import Hyperparameters
+from spaces.parameters import Categorical
+from spaces.reading import Problem, Reading
+from spaces.study import Study
+from spaces.study_file import StudyFile
+from trainables.datasets.files.threads import Progress
+
+_TAKEN_BY_ALL_OF_KERAS = 75
+"""Pixels a side; smaller images are too small for some of its applications."""
+
+
+def load_checked(
+    path: Path,
+    data: Path | None = None,
+    skip_bad: bool = False,
+    progress: Progress | None = None,
+) -> Study:
+    """Read a study file and check it against its data and its weights.
+
+    Args:
+        path: Of the study file.
+        data: Where the dataset is, in place of what the study says.
+        skip_bad: Leave out images that cannot be decoded, whatever the study says.
+        progress: Told how many steps of how many are done, where images are decoded.
+
+    Returns:
+        The study, its dataset's path written out.
+
+    Raises:
+        StudyError: With every problem at once.
+        InputError: If the file cannot be read.
+    """
+    file = StudyFile(path)
+    problems = [*file.problems]
+    section = file.dataset
+    if section is not None:
+        section = section.model_copy(update={"skip_bad": True}) if skip_bad else section
+        section, found = _data_problems(section, path.stem, data, file.reading, progress)
+        problems += found
+    if file.reading is not None:
+        problems += [*_weights_problems(file.reading), *_network_problems(file.reading)]
+    if problems or file.study is None or section is None:
+        raise StudyError(f"{path} cannot be run:", [file.sentence(p) for p in problems])
+    return file.study.model_copy(update={"dataset": section})
+
+
+def validate(path: Path, progress: Progress | None = None) -> tuple[Study, str | None]:
+    """Check a study file as `load_checked` does, as far as that goes without its data.
+
+    Args:
+        path: Of the study file.
+        progress: As for `load_checked`.
+
+    Returns:
+        The study, and why its data could not be checked, or None.
+
+    Raises:
+        StudyError: With every problem at once.
+        InputError: If the file cannot be read.
+    """
+    file = StudyFile(path)
+    missing = None
+    if file.dataset is not None:
+        from trainables.datasets.files.location import located
+
+        try:
+            located(file.dataset, path.stem)
+        except DataError as error:
+            missing = str(error)
+    if missing is None:
+        return load_checked(path, progress=progress), None
+    problems = [*file.problems]
+    if file.reading is not None:
+        problems += [*_weights_problems(file.reading), *_network_problems(file.reading)]
+    if problems or file.study is None:
+        raise StudyError(f"{path} cannot be run:", [file.sentence(p) for p in problems])
+    return file.study, missing
+
+
+def _data_problems(
+    section: DatasetSection,
+    name: str,
+    data: Path | None,
+    reading: Reading | None,
+    progress: Progress | None,
+) -> tuple[DatasetSection, list[Problem]]:
+    """The section with its path, and what is wrong with the data for this study."""
+    from trainables.datasets.files.location import located
+    from trainables.datasets.rows.loading import read_splits
+
+    try:
+        section = located(section, name, data)
+        index, splits = read_splits(section, progress)
+    except DataError as error:
+        return section, [Problem(("dataset",), str(error))]
+    problems = []
+    if section.classes not in (None, len(index.class_names)):
+        text = f"classes is {section.classes}, the data has {len(index.class_names)}"
+        problems.append(Problem(("dataset", "classes"), text))
+    images = len(splits.train)
+    for place, size in _batch_sizes(reading) if reading else ():
+        if size > images:
+            text = f"batch_size is {size}, the training set has {images} images"
+            problems.append(Problem(place, text))
+    return section, problems
+
+
+def _batch_sizes(reading: Reading) -> Iterator[tuple[tuple[str, ...], int]]:
+    searched = [p for p in reading.space.parameters if p.name == "batch_size"]
+    for parameter in searched:
+        sizes = parameter.choices if isinstance(parameter, Categorical) else (parameter.high,)
+        yield ("space", "batch_size"), int(max(sizes))
+    if not searched:
+        yield ("base", "batch_size"), reading.space.base["batch_size"]
+    for name, point in reading.recipes.items():
+        yield ("recipes", name, "batch_size"), point.batch_size
+
+
+def _weights_problems(reading: Reading) -> Iterator[Problem]:
+    """Weights that are on this machine, or should be; what is downloaded shows in the trial."""
+    seen: dict[tuple[str, str], tuple[str, ...]] = {}
+    for place, point in _points(reading):
+        seen.setdefault((point.backbone, point.weights), place)
+    for (backbone, weights), place in seen.items():
+        try:
+            _check_weights(backbone, weights)
+        except (WeightsError, InputError) as error:
+            yield Problem(place, str(error))
+
+
+def _network_problems(reading: Reading) -> Iterator[Problem]:
+    """Layers that a backbone does not have, and images of a size that it does not take."""
+    built = set()
+    for place, point in _points(reading):
+        parts = (point.backbone, point.image_size, point.truncation_layer, point.boundary_layer)
+        named = point.truncation_layer is not None or point.boundary_layer is not None
+        if parts in built or not (named or _takes_some_sizes_only(point)):
+            continue
+        built.add(parts)
+        from trainables.process.tensorflow_setup import import_tensorflow
+
+        import_tensorflow()
+        from trainables.networks.network import build_network
+
+        try:
+            build_network(dataclasses.replace(point, weights="none"), classes=2)
+        except InputError as error:
+            yield Problem(place[:-1], str(error))
+
+
+def _takes_some_sizes_only(point: Hyperparameters) -> bool:
+    """Whether the image size may be one that the backbone does not take."""
+    if point.backbone in ("none", "EfficientNetLite0", "ResNet18"):
+        return False
+    return point.backbone == "AlexNet" or point.image_size < _TAKEN_BY_ALL_OF_KERAS
+
+
+def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
+    base = reading.space.base
+    chosen = {
+        name: [
+            c for p in reading.space.parameters if p.name == name for c in getattr(p, "choices", ())
+        ]
+        or [base[name]]
+        for name in ("backbone", "weights")
+    }
+    for backbone in chosen["backbone"]:
+        for weights in chosen["weights"]:
+            try:
+                point = reading.space.point({"backbone": backbone, "weights": weights})
+            except ValueError:
+                continue  # named already among the space's problems
+            yield ("base", "weights"), point
+    for name, point in reading.recipes.items():
+        yield ("recipes", name, "weights"), point
+
+
+def _check_weights(backbone: str, weights: str) -> None:
+    from trainables.weights.packaged import efficientnet_lite0_state
+
+    if weights not in ("imagenet", "none"):
+        _read_weights(backbone, weights)
+    if (backbone, weights) == ("EfficientNetLite0", "imagenet"):
+        efficientnet_lite0_state()
+
+
+def _read_weights(backbone: str, path: str) -> None:
+    """A person's own file: what is wrong with it would end every trial."""
+    if not Path(path).is_file():
+        raise WeightsError(f"There are no weights at {path}.")
+    from trainables.process.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+    from trainables.networks.backbones.pretrained import pretrained_weights
+
+    if backbone != "none":
+        pretrained_weights(backbone, path)

@@ -1,0 +1,1 @@
+"""The sealed test set: evaluation, the random-search rival, Grad-CAM pictures."""

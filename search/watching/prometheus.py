@@ -1,0 +1,125 @@
+"""Figures of a search as Ray's metrics, for Prometheus: docs/grafana.json draws each of them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from ray.util.metrics import Counter, Gauge
+
+from search.records.events import STATES, Event
+from search.records.history import History, value_of
+from search.watching.watcher import Watcher
+from spaces.study import Study
+from trainables.training.measurement import Measurement
+
+NAMES = (
+    "thawtune_trials",
+    "thawtune_incumbent",
+    "thawtune_epochs",
+    "thawtune_epochs_per_second",
+    "thawtune_device_seconds",
+    "thawtune_cache_hits",
+    "thawtune_cache_misses",
+)
+"""Prometheus sees `ray_` before each, and `_total` behind those that only grow."""
+
+_EVERY = 0.5
+"""Seconds between two tellings: Ray's agent is asked seldomer, and each looks at all trials."""
+
+_WINDOW = 60.0
+"""Seconds over which epochs are counted for their rate."""
+
+
+class Metrics(Watcher):
+    """Tells Ray's metrics agent of the machine where the driver runs.
+
+    Args:
+        study: Its name is a tag of each figure.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study, self._history = study, History()
+        self._trials = _gauge("thawtune_trials", "Trials by state.", study, "state")
+        self._incumbent = _gauge(
+            "thawtune_incumbent", "The best metric so far.", study, "metric", "trial"
+        )
+        self._rate = _gauge("thawtune_epochs_per_second", "Over the last minute.", study)
+        self._epochs = _counter("thawtune_epochs", "Epochs of all trials.", study)
+        self._seconds = _counter(
+            "thawtune_device_seconds", "Of trials, times what each occupies.", study, "kind"
+        )
+        self._hits = _gauge("thawtune_cache_hits", "Feature entries that were there.", study)
+        self._misses = _gauge("thawtune_cache_misses", "Those that were computed.", study)
+        self._asked = dict.fromkeys(("hits", "misses"), 0)
+        self._told: deque[float] = deque([time.monotonic()])
+        self._next = 0.0
+        self._named: dict[str, str] | None = None
+        resources = study.resources
+        self._devices = resources.gpu or resources.cpu
+
+    def recall(self, event: Event) -> None:
+        """Count what earlier processes did too: the figures are the run's."""
+        self._history.take(event)
+        self._count(event)
+
+    def take(self, event: Event) -> None:
+        """Count, and say now and then where the search stands."""
+        self._history.take(event)
+        self._count(event)
+        if event["event"] == "trial_measured":
+            self._told.append(time.monotonic())
+        if time.monotonic() >= self._next:
+            self._tell()
+            self._next = time.monotonic() + _EVERY
+
+    def close(self) -> None:
+        """Say where the search stood at last."""
+        self._tell()
+
+    def _tell(self) -> None:
+        states = [trial.state for trial in self._history.trials.values()]
+        for state in STATES:
+            self._trials.set(states.count(state), {"state": state})
+        self._rate.set(self._epochs_a_second())
+        self._tell_incumbent()
+
+    def _count(self, event: Event) -> None:
+        if event["event"] == "trial_measured":
+            self._epochs.inc(1)
+            for kind, seconds in Measurement.from_dict(event["measurement"]).seconds.items():
+                if seconds > 0:
+                    self._seconds.inc(seconds * self._devices, {"kind": kind})
+        elif event["event"] in ("features_stored", "trial_started"):
+            for gauge, name in ((self._hits, "hits"), (self._misses, "misses")):
+                self._asked[name] += event[name]
+                gauge.set(self._asked[name])
+
+    def _epochs_a_second(self) -> float:
+        now = time.monotonic()
+        while len(self._told) > 1 and now - self._told[0] > _WINDOW:
+            self._told.popleft()
+        return (len(self._told) - 1) / max(1.0, now - self._told[0])
+
+    def _tell_incumbent(self) -> None:
+        objective = self._study.objective
+        trial = self._history.incumbent(objective)
+        best = trial and trial.best(objective)
+        if trial is not None and best:
+            tags = {"metric": objective.metric, "trial": str(trial.number)}
+            if self._named not in (None, tags):
+                self._incumbent.set(float("nan"), self._named)  # it is the incumbent no more
+            self._named = tags
+            self._incumbent.set(value_of(best, objective), tags)
+
+
+def _gauge(name: str, about: str, study: Study, *tags: str) -> Gauge:
+    metric = Gauge(name, about, tag_keys=("study", *tags))
+    metric.set_default_tags({"study": study.name})
+    return metric
+
+
+def _counter(name: str, about: str, study: Study, *tags: str) -> Counter:
+    metric = Counter(name, about, tag_keys=("study", *tags))
+    metric.set_default_tags({"study": study.name})
+    return metric

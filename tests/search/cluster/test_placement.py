@@ -1,0 +1,69 @@
+"""How much of a GPU a trial gets, and how many run at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.cluster.placement import MOST_A_GPU, bytes_of_a_trial, fitting, gpu_share
+from trainables.process.gpu import CONTEXT_BYTES, bytes_allowed, gpu_memory
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "cpus", "gpus", "shares", "expected"),
+    [
+        (1, 0, 2, 0, True, 2),  # a small laptop keeps both of its cores
+        (1, 0, 3, 0, True, 2),
+        (2, 0, 8, 0, True, 3),
+        (1, 0, 8, 0, False, 8),  # the driver is elsewhere
+        (1, 0.5, 8, 2, True, 4),
+        (1, 0.3333, 16, 1, True, 3),
+        (4, 0.25, 8, 4, True, 2),  # too few CPUs for that
+        (1, 0.5, 0, 0, False, 1),  # nothing is there yet
+    ],
+)
+def test_as_many_as_fit(cpu, gpu, cpus, gpus, shares, expected):
+    assert fitting(cpu, gpu, {"CPU": cpus, "GPU": gpus}, shares) == expected
+
+
+def study_of(make_study, image_size: int, batch_size: int):
+    """Its base says how large images and batches are."""
+    return make_study(base={"image_size": image_size, "batch_size": batch_size}, recipes={})
+
+
+def test_the_largest_batch_and_image_count(make_study):
+    space = {"batch_size": {"choices": [16, 64]}, "learning_rate": {"low": 1e-4, "high": 1e-2}}
+    searched = make_study(base={"image_size": 96}, space=space, recipes={})
+    assert bytes_of_a_trial(searched) == bytes_of_a_trial(study_of(make_study, 96, 64))
+    assert bytes_of_a_trial(study_of(make_study, 224, 128)) > 19 * GIB
+
+
+@pytest.mark.parametrize(
+    ("memory", "gpus", "cpus", "expected"),
+    [
+        (None, 0, 8, 0),  # no GPU
+        (None, 1, 8, 1),  # of unknown size
+        (7 * GIB, 1, 8, 1),
+        (14 * GIB, 1, 8, 0.5),
+        (21 * GIB, 1, 8, 0.3333),
+        (80 * GIB, 1, 8, 1 / MOST_A_GPU),
+        (80 * GIB, 1, 2, 0.5),  # two cores feed two trials
+    ],
+)
+def test_a_gpu_is_shared_by_as_many_as_fit_in_its_memory(make_study, memory, gpus, cpus, expected):
+    study = study_of(make_study, 224, 32)
+    assert 6 * GIB < bytes_of_a_trial(study) < 7 * GIB
+    assert gpu_share(study, {"GPU": gpus, "CPU": cpus}, memory) == pytest.approx(expected)
+
+
+def test_shares_of_memory_leave_room_for_the_context():
+    memory = 24 * GIB
+    assert bytes_allowed(1, memory) is None
+    assert bytes_allowed(0.5, None) is None
+    assert 2 * (bytes_allowed(0.5, memory) + CONTEXT_BYTES) == memory
+
+
+def test_without_nvidias_driver_no_memory_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gpu_memory() is None

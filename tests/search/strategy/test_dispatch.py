@@ -1,0 +1,155 @@
+"""What is trained next: it follows from the history, whoever drove the search before."""
+
+from __future__ import annotations
+
+import pytest
+
+from search.records import events
+from search.records.history import History
+from search.strategy.dispatch import Dispatch
+from search.strategy.searcher import OptunaSearcher
+from search.strategy.successive_halving import Rungs
+
+
+class Search:
+    """A search without workers: tests say what each trial does."""
+
+    def __init__(self, study, make_measurement, past=()):
+        self.study, self.make, self.log = study, make_measurement, []
+        self.history, self.rungs = History(), Rungs(study)
+        self.searcher = OptunaSearcher(study)
+        self.dispatch = Dispatch(study, self.history, self.rungs, self.searcher, self.take)
+        for event in past:
+            self.take(event)
+
+    def take(self, event):
+        self.log.append(event)
+        for learner in (self.history, self.searcher, self.rungs):
+            learner.take(event)
+
+    def train(self, number, until, accuracy):
+        done = self.history.trials[number].epochs
+        self.take(events.trial_started(number, "node", 10, 5, done))
+        for epoch in range(done + 1, until + 1):
+            self.take(events.trial_measured(number, self.make(epoch, accuracy)))
+
+    def end(self, number, state="COMPLETE", reason="max_epochs"):
+        self.take(events.trial_ended(number, state, reason))
+        self.dispatch.released(number)
+
+
+@pytest.fixture
+def begin(make_study, make_measurement):
+    def make(past=(), finalists=0, seeds=2, **budget):
+        budget = {"trials": 4, "max_epochs": 9, "grace_period": 1} | budget
+        study = make_study(budget=budget, finalists={"count": finalists, "seeds": seeds})
+        return Search(study, make_measurement, past)
+
+    return make
+
+
+def test_recipes_come_first_then_new_points_then_nothing(begin):
+    search = begin()
+    handed = [search.dispatch.next() for _ in range(5)]
+    assert [a and (a.number, a.recipe) for a in handed] == [
+        (0, "probe"),
+        (1, "thawed"),
+        (2, None),
+        (3, None),
+        None,
+    ]
+    assert not search.dispatch.is_over
+    for number in range(4):
+        search.end(number)
+    assert search.dispatch.next() is None
+    assert search.dispatch.is_over
+
+
+def test_what_another_driver_left_is_handed_out_first_and_with_its_epochs(begin):
+    before = begin()
+    for _ in range(3):
+        before.dispatch.next()
+    before.train(0, 2, 0.5)
+    before.end(1)
+    after = begin(past=before.log)
+    handed = [after.dispatch.next() for _ in range(3)]
+    assert [(a.number, a.epochs, a.attempt) for a in handed] == [(0, 2, 1), (2, 0, 1), (3, 0, 1)]
+    assert handed[0].seed == before.history.trials[0].seed
+
+
+def test_a_trial_that_lost_its_worker_is_handed_out_once_more(begin):
+    search = begin()
+    first = search.dispatch.next()
+    search.train(0, 3, 0.5)
+    search.take(events.attempt_failed(0, "worker_lost", "gone"))
+    search.dispatch.released(0)
+    again = search.dispatch.next()
+    assert (again.number, again.epochs, again.attempt) == (first.number, 3, 2)
+    assert again.accumulate == 1
+
+
+def test_after_running_out_of_memory_batches_are_taken_in_two_parts(begin):
+    search = begin()
+    search.dispatch.next()
+    search.take(events.attempt_failed(0, "out_of_memory", "no"))
+    search.dispatch.released(0)
+    assert search.dispatch.next().accumulate == 2
+
+
+@pytest.mark.parametrize(("accuracy", "state"), [(0.3, "PRUNED"), (0.9, "RUNNING")])
+def test_who_was_left_in_a_rung_is_judged_on_resuming(begin, accuracy, state):
+    search = begin()
+    for _ in range(4):
+        search.dispatch.next()
+    search.train(2, 1, 0.8)
+    search.train(3, 1, accuracy)
+    after = begin(past=search.log)
+    after.dispatch.settle()
+    assert after.history.trials[3].state == state
+    assert after.history.trials[0].state == "RUNNING", "recipes are not judged"
+
+
+def test_promotion_pauses_promotes_and_prunes_who_is_left(begin):
+    search = begin(trials=6, promote=True)
+    for accuracy in (0.9, 0.1, 0.5, 0.7, 0.6, 0.4):
+        number = search.dispatch.next().number
+        if number < 2:  # recipes run to their end
+            search.train(number, 9, accuracy)
+            search.end(number)
+            continue
+        search.train(number, 1, accuracy)
+        search.take(events.trial_paused(number, 1))
+        search.dispatch.released(number)
+    promoted = search.dispatch.next()
+    assert (promoted.number, promoted.epochs, promoted.attempt) == (3, 1, 1)
+    assert search.dispatch.next() is None
+    search.train(3, 9, 0.8)
+    search.end(3)
+    assert search.history.trials[3].resumed == 0, "a pause is no failure"
+    assert search.dispatch.next() is None
+    states = [t.state for t in search.history.trials.values()]
+    assert states == ["COMPLETE", "COMPLETE", "PRUNED", "COMPLETE", "PRUNED", "PRUNED"]
+    assert search.dispatch.is_over
+
+
+def test_finalists_are_repeated_with_other_seeds_once_the_search_is_over(begin):
+    search = begin(finalists=1)
+    for accuracy in (0.5, 0.6, 0.9, 0.7):
+        number = search.dispatch.next().number
+        search.train(number, 9, accuracy)
+        if number < 3:
+            search.end(number)
+    assert search.dispatch.next() is None, "one is still running"
+    search.end(3)
+    repeats = []
+    while (assignment := search.dispatch.next()) is not None:
+        repeats.append(assignment)
+        search.train(assignment.number, 9, 0.6)
+        search.end(assignment.number)
+    of = [search.history.trials[a.number].finalist_of for a in repeats]
+    assert of == [2, 1, 0, 2, 1, 0]
+    assert len({a.seed for a in repeats}) == 6
+    assert all(a.is_never_stopped for a in repeats)
+    assert [a.point for a in repeats[:3]] == [search.history.trials[n].point for n in (2, 1, 0)]
+    assert search.dispatch.is_over
+    assert search.history.incumbent(search.study.objective).number == 2

@@ -1,0 +1,81 @@
+"""Trained on stored features, and live through the whole network: the same weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spaces.backbones import BACKBONES
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Objective
+from trainables.networks.cut import PIXELS
+from trainables.training import network_pool
+from trainables.training.training import Training
+
+SOME = {
+    "MobileNet": (32, "conv_pw_5_relu"),
+    "MobileNetV2": (32, "block_5_add"),
+    "VGG16": (32, "block3_pool"),
+    "ResNet50": (32, "conv2_block3_out"),
+    "EfficientNetLite0": (32, "block4_add"),
+    "AlexNet": (224, "conv5_pool"),
+}
+"""Backbones of every kind of block: size of the images, and where it is cut off to be quick."""
+
+DEPTHS = (0, 2, 5)
+
+
+def trained(backbone, layer, depth, images, kept):
+    """A network after an epoch, and the name of the cut that it was trained above."""
+    values = {"batch_norm": "trained"} if depth == 2 else {}
+    size = images[0].pixels.shape[1]
+    point = Hyperparameters(
+        backbone=backbone,
+        weights="none",
+        image_size=size,
+        truncation_layer=layer,
+        unfrozen_depth=depth,
+        # Not Adam, which makes a whole step of a gradient that is nothing but rounding.
+        optimizer="sgd",
+        learning_rate=1e-3,
+        batch_size=8,
+        epochs=1,
+        **values,
+    )
+    training = Training(point, 3, *images, 5, Objective(), kept=kept)
+    training.run_epoch()
+    weights = {v.path: v.numpy() for v in training.network.model.weights}
+    return weights, training._phase.split.name
+
+
+def assert_exact(backbone, layer, depth, images):
+    stored, boundary = trained(backbone, layer, depth, images, kept=None)
+    live, pixels = trained(backbone, layer, depth, images, kept=())
+    assert (boundary == PIXELS, pixels) == (False, PIXELS)
+    assert list(stored) == list(live)
+    for path in stored:
+        np.testing.assert_allclose(stored[path], live[path], rtol=1e-4, atol=1e-5, err_msg=path)
+
+
+def images_of(make_images, size):
+    return make_images(20, size=size), make_images(6, size=size, seed=1)
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("backbone", SOME)
+def test_what_is_stored_changes_nothing(backbone, depth, make_images):
+    size, layer = SOME[backbone]
+    if (backbone, depth) == ("AlexNet", 5):
+        depth = 4  # all but its first convolution
+    assert_exact(backbone, layer, depth, images_of(make_images, size))
+
+
+@pytest.mark.recipes
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("depth", DEPTHS)
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_in_no_backbone_does_it(backbone, depth, make_images):
+    assert_exact(
+        backbone, None, depth, images_of(make_images, 224 if backbone == "AlexNet" else 96)
+    )
+    network_pool.clear()

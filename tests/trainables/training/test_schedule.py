@@ -1,0 +1,155 @@
+"""Learning rates are those of Keras's schedules and callbacks; early stopping is Keras's too."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spaces.hyperparameters import Decay, Hyperparameters
+from trainables.training.schedule import Schedule
+
+STEPS, EPOCHS, RATE = 7, 12, 0.02
+Schedules = keras.optimizers.schedules
+
+REFERENCES = {
+    "none": ({}, lambda update: RATE),
+    "time": ({"decay_rate": 0.05}, Schedules.InverseTimeDecay(RATE, 1, 0.05)),
+    "step": (
+        {"decay_factor": 0.5, "decay_epochs": 3},
+        Schedules.ExponentialDecay(RATE, 3 * STEPS, 0.5, staircase=True),
+    ),
+    "exponential": ({"decay_factor": 0.9}, Schedules.ExponentialDecay(RATE, STEPS, 0.9)),
+    "cosine": ({"decay_floor": 0.1}, Schedules.CosineDecay(RATE, STEPS * EPOCHS, alpha=0.1)),
+}
+
+
+def schedule(decay="none", **values):
+    return Schedule(Hyperparameters(decay=decay, learning_rate=RATE, epochs=EPOCHS, **values))
+
+
+def test_every_decay_is_compared():
+    assert set(REFERENCES) | {"plateau"} == set(get_args(Decay))
+
+
+@pytest.mark.parametrize("decay", REFERENCES)
+def test_a_decay_is_keras_own(decay):
+    values, reference = REFERENCES[decay]
+    ours = schedule(decay, **values)
+    for epoch in range(1, EPOCHS + 1):
+        updates = range((epoch - 1) * STEPS, epoch * STEPS)
+        expected = [float(reference(update)) for update in updates]
+        np.testing.assert_allclose(ours.rates(epoch, STEPS), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("decay", get_args(Decay))
+class TestEvery:
+    def test_it_begins_with_the_learning_rate(self, decay):
+        assert schedule(decay).rates(1, STEPS)[0] == np.float32(RATE)
+
+    def test_there_is_a_rate_for_each_update(self, decay):
+        for epoch in (1, 5):
+            rates = schedule(decay).rates(epoch, STEPS)
+            assert rates.shape == (STEPS,)
+            assert rates.dtype == np.float32
+            assert (rates >= 0).all()
+
+    def test_it_never_rises(self, decay):
+        ours = schedule(decay)
+        rates = []
+        for epoch in range(1, EPOCHS + 1):
+            rates.append(ours.rates(epoch, STEPS))
+            ours.observe(1.0)
+        assert (np.diff(np.concatenate(rates)) <= 0).all()
+        assert (rates[-1][-1] < RATE) == (decay != "none")
+
+    def test_a_thawed_phase_can_have_its_own_rate(self, decay):
+        phases = {"unfrozen_depth": 1, "head_epochs": 2}
+        plain, thawed = (
+            schedule(decay, **phases),
+            schedule(decay, thaw_learning_rate=RATE / 8, **phases),
+        )
+        for epoch in range(1, 6):
+            expected = plain.rates(epoch, STEPS) / (8 if epoch > 2 else 1)
+            np.testing.assert_allclose(thawed.rates(epoch, STEPS), expected, rtol=1e-6)
+
+    @pytest.mark.parametrize("seen", [0, 1, 5])
+    def test_what_is_restored_goes_on_as_before(self, decay, seen):
+        losses = [1.0, 0.9, 0.95, 0.95, 0.97, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9]
+        patience = {"decay_patience": 1} if decay == "plateau" else {}
+        ours = schedule(decay, early_stopping=4, **patience)
+        for loss in losses[:seen]:
+            ours.observe(loss)
+        again = schedule(decay, early_stopping=4, **patience)
+        again.restore(ours.state())
+        for epoch, loss in enumerate(losses[seen:], seen + 1):
+            np.testing.assert_array_equal(ours.rates(epoch, STEPS), again.rates(epoch, STEPS))
+            ours.observe(loss)
+            again.observe(loss)
+            assert ours == again
+            assert ours.stops_early == again.stops_early
+        assert ours.stops_early
+
+
+LOSSES = st.lists(st.sampled_from([0.5, 0.6, 0.7, 0.8]), min_size=1, max_size=EPOCHS)
+
+
+def keras_callback(callback):
+    """A Keras callback with a model of one rate, as `fit` would drive it."""
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(optimizer=keras.optimizers.SGD(RATE), loss="mse")
+    callback.set_model(model)
+    callback.on_train_begin()
+    return model
+
+
+@pytest.fixture(scope="module")
+def plateau_model():
+    return keras_callback(keras.callbacks.ReduceLROnPlateau())
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+@pytest.mark.parametrize("patience", [1, 2, 3])
+@given(losses=LOSSES)
+@settings(deadline=None, max_examples=25)
+def test_plateau_is_keras_reduce_on_plateau(plateau_model, patience, losses):
+    ours = schedule("plateau", decay_factor=0.5, decay_patience=patience)
+    theirs = keras.callbacks.ReduceLROnPlateau(
+        monitor="val_loss", factor=0.5, patience=patience, min_delta=0.0
+    )
+    theirs.set_model(plateau_model)
+    plateau_model.optimizer.learning_rate = RATE
+    theirs.on_train_begin()
+    for epoch, loss in enumerate(losses, 1):
+        expected = np.float32(plateau_model.optimizer.learning_rate)
+        np.testing.assert_allclose(ours.rates(epoch, STEPS), np.full(STEPS, expected), rtol=1e-6)
+        ours.observe(loss)
+        theirs.on_epoch_end(epoch - 1, {"val_loss": loss})
+
+
+@pytest.mark.parametrize("patience", [1, 2, 4])
+@given(losses=LOSSES)
+@settings(deadline=None, max_examples=25)
+def test_early_stopping_is_keras_early_stopping(plateau_model, patience, losses):
+    ours = schedule(early_stopping=patience)
+    theirs = keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience)
+    theirs.set_model(plateau_model)
+    theirs.on_train_begin()
+    plateau_model.stop_training = False
+    for epoch, loss in enumerate(losses):
+        ours.observe(loss)
+        theirs.on_epoch_end(epoch, {"val_loss": loss})
+        assert ours.stops_early == plateau_model.stop_training
+        if ours.stops_early:
+            break
+
+
+def test_without_patience_it_never_stops():
+    ours = schedule(early_stopping=0)
+    for _ in range(50):
+        ours.observe(1.0)
+        assert not ours.stops_early

@@ -1,0 +1,1 @@
+"""Augmentation of training images, live in each epoch or as stored views."""

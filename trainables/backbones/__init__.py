@@ -1,1 +1,0 @@
-"""Networks that are thawed, one module each, as flat Keras graphs."""

@@ -1,0 +1,1 @@
+"""Files of a dataset: where they are, archives, image headers, decoding."""

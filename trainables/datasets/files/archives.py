@@ -1,0 +1,131 @@
+"""Archives of datasets: unpacked once, safely, into the cache.
+
+What is unpacked has a folder named by the archive's content. It is written under a temporary name
+and renamed when it is whole. An archive is refused, and nothing of it stays, if it has a name
+outside its own folder, a link, a device, a name twice, an encrypted file, or more data than its
+size can honestly hold (a zip bomb).
+"""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
+
+from spaces.errors import DataError
+from trainables.cache.folder import cache_folder, made_once
+from trainables.datasets.files.archive_members import (
+    ArchiveError,
+    Member,
+    is_zip,
+    tar_members,
+    zip_members,
+)
+from trainables.datasets.files.scanning import digest_of
+
+BLOCK = 2**20
+MOST_FILES = 5_000_000
+LARGEST_RATIO = 200
+"""Of unpacked to packed bytes. Photos compress hardly at all, plain pixels perhaps tenfold."""
+ALWAYS_ALLOWED = 64 * 2**20
+"""Bytes up to which the ratio does not matter: small files can be very uniform."""
+
+_OTHER_ARCHIVES = (".7z", ".rar", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".gz")
+
+
+def is_archive(path: Path) -> bool:
+    """Whether this is a file with the name of an archive that is unpacked here."""
+    return path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")) and not path.is_dir()
+
+
+def refuse_other_archives(path: Path) -> None:
+    """Say what to do about archives that are not unpacked here.
+
+    Raises:
+        DataError: If `path` is one.
+    """
+    if path.is_file() and path.name.lower().endswith(_OTHER_ARCHIVES):
+        raise DataError(
+            f"{path} is an archive of a kind that is not unpacked here (zip, tar and tar.gz are): "
+            "unpack it by hand and give the folder."
+        )
+
+
+def unpacked(path: Path) -> Path:
+    """The folder with the archive's content, unpacked now or before.
+
+    Raises:
+        DataError: If the archive is damaged or refused, or the cache cannot be written.
+    """
+    digest = digest_of(path)
+    if not digest:
+        raise DataError(f"{path} cannot be read.")
+    return made_once(cache_folder() / "archives" / digest, lambda target: _unpack(path, target))
+
+
+def _unpack(path: Path, target: Path) -> None:
+    target.mkdir()
+    members = zip_members if is_zip(path) else tar_members
+    limit = min(
+        max(ALWAYS_ALLOWED, LARGEST_RATIO * path.stat().st_size),
+        shutil.disk_usage(target).free,
+    )
+    try:
+        _write(members(path, limit), target, limit)
+    except ArchiveError as error:
+        raise DataError(f"The archive {path} is refused: {error}.") from error
+    # Both modules raise nearly anything on damaged input; what is ours has been dealt with.
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+        RuntimeError,
+        NotImplementedError,
+        tarfile.TarError,
+        zipfile.BadZipFile,
+    ) as error:
+        raise DataError(f"The archive {path} cannot be unpacked: {error}.") from error
+
+
+def _write(members: Iterable[Member], target: Path, limit: int) -> None:
+    written = 0
+    for number, member in enumerate(members, 1):
+        if number > MOST_FILES:
+            raise ArchiveError(f"it has more than {MOST_FILES:,} files")
+        if member.forbidden:
+            raise ArchiveError(f"its {member.name!r} is {member.forbidden}")
+        place = target.joinpath(*_parts(member.name))
+        if member.is_folder or member.file is None:
+            place.mkdir(parents=True, exist_ok=True)
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with place.open("xb") as file:
+                written = _copy(member.file, file, written, limit)
+        except FileExistsError as error:
+            raise ArchiveError(f"it has {member.name!r} twice") from error
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    """The parts of a name that stays within the target."""
+    windows = PureWindowsPath(name)
+    if "\0" in name or windows.drive or windows.root or ".." in windows.parts:
+        raise ArchiveError(f"its name {name!r} leads out of the folder that it is unpacked into")
+    return tuple(part for part in PurePosixPath(name).parts if part != ".")
+
+
+def _copy(source: BinaryIO, target: BinaryIO, written: int, limit: int) -> int:
+    while block := source.read(BLOCK):
+        written += len(block)
+        if written > limit:
+            raise ArchiveError(
+                f"it holds more than {limit:,} bytes, which is more than there is room for or than "
+                "an archive of its size can honestly hold"
+            )
+        target.write(block)
+    return written

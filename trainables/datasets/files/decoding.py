@@ -1,0 +1,93 @@
+"""From an encoded image to RGB.
+
+Every image becomes 8-bit RGB, upright:
+- EXIF orientation is applied.
+- Transparency, of whatever kind, is composited on white.
+- Grey is repeated, a palette looked up, CMYK converted without a colour profile.
+- 16 bits a channel are scaled to 8, never clipped. Pixels of 32 bits, whole or floating-point,
+  are refused: no range is stated for them, and guessing one would change from image to image.
+- Of an animation the first frame is taken.
+
+Not every damage can be seen: a JPEG or lossy WebP whose compressed data were altered in the middle
+decodes to different pixels without an error. PNG has checksums, which are verified.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from trainables.datasets.files.headers import (
+    BadImageError,
+    PillowWarningsIgnored,
+    damage,
+    open_image,
+)
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
+
+
+def decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
+    """Decode the image that `file` begins with: uint8 (height, width, 3), RGB.
+
+    Args:
+        file: Seekable, at its first byte.
+        name: The image's key, for messages.
+        max_pixels: Images with more are refused before they are decoded.
+
+    Raises:
+        BadImageError: If it cannot be decoded whole.
+    """
+    image, format_ = open_image(file, name, max_pixels)
+    try:
+        with PillowWarningsIgnored():
+            if format_ == "PNG":
+                image.verify()
+                file.seek(0)
+                image, _ = open_image(file, name, max_pixels)
+            image.load()
+            return np.asarray(_rgb(_upright(image), name))
+    except BadImageError:
+        raise
+    # As in `open_image`: nearly every type of exception occurs.
+    except Exception as error:
+        raise BadImageError(name, damage(error, f"is a damaged {format_} image")) from error
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
+        return image  # the camera's notes are damaged, the pixels are not
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)
+
+
+def _rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        return _from_16_bits(image)
+    if image.mode in ("I", "F"):
+        raise BadImageError(name, "has 32 bits a pixel in one channel; expected 8 or 16")
+    if image.has_transparency_data:
+        layers = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, layers).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _from_16_bits(image: Image.Image) -> Image.Image:
+    grey = (np.asarray(image).astype(np.uint32) + 128) // 257
+    return Image.fromarray(grey.astype(np.uint8)).convert("RGB")

@@ -1,0 +1,159 @@
+"""What an image's header says: format, colour mode and size, without decoding a pixel."""
+
+from __future__ import annotations
+
+import warnings
+from threading import Lock
+from types import TracebackType
+from typing import BinaryIO, NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from spaces.errors import DataError
+from trainables.datasets.files.content_types import HEAD, describe, image_format
+
+
+class PillowWarningsIgnored:
+    """A context that may be entered by many threads at once.
+
+    Filters of warnings belong to the process: if each thread set and restored them by itself, one
+    would restore what another had set. So the first to enter sets, and the last to leave restores.
+    """
+
+    _lock = Lock()
+    _inside = 0
+    _filters: warnings.catch_warnings[None]
+
+    def __enter__(self) -> None:
+        kind = type(self)
+        with kind._lock:
+            if not kind._inside:
+                kind._filters = warnings.catch_warnings()
+                kind._filters.__enter__()
+                warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+            kind._inside += 1
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        kind = type(self)
+        with kind._lock:
+            kind._inside -= 1
+            if not kind._inside:
+                kind._filters.__exit__(exc_type, exc, traceback)
+
+
+# The study's `max_pixels` is checked here before anything is decoded. Pillow's own limit would
+# speak up beside it, and for a study that allows more it would be in the way.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class BadImageError(DataError):
+    """An image that cannot be decoded.
+
+    Attributes:
+        name: The image's key.
+        reason: What is wrong with it, as the end of a sentence that begins with the name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name = name
+        self.reason = reason
+        super().__init__(f"{name} {reason}.")
+
+
+class Header(NamedTuple):
+    """What a header says.
+
+    Attributes:
+        format: A key of `content_types.EXTENSIONS`.
+        mode: Pillow's name for the kind of pixels: RGB, L, P, CMYK, I;16, ...
+        width, height: In pixels, as stored: before EXIF rotation.
+    """
+
+    format: str
+    mode: str
+    width: int
+    height: int
+
+
+def read_header(file: BinaryIO, name: str, max_pixels: int) -> Header:
+    """Read the header of the image that `file` begins with.
+
+    Raises:
+        BadImageError: If it is no image, or a damaged one, or has more than `max_pixels`.
+    """
+    image, format_ = open_image(file, name, max_pixels)
+    return Header(format_, image.mode, *image.size)
+
+
+def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image, str]:
+    """Pillow's image, not yet decoded, and its format.
+
+    Raises:
+        BadImageError: As `read_header`.
+    """
+    try:
+        head = file.read(HEAD)
+    except OSError as error:
+        raise BadImageError(name, f"cannot be read: {error.strerror}") from error
+    if not head:
+        raise BadImageError(name, "is empty")
+    format_ = image_format(head)
+    if format_ is None:
+        raise BadImageError(name, f"is no image that can be read: it is {describe(head)}")
+    if format_ == "WebP":
+        # Pillow's WebP reader takes memory for all pixels as soon as it opens a file.
+        _check_size(name, _webp_size(head), max_pixels)
+    file.seek(0)
+    try:
+        with PillowWarningsIgnored():
+            image = Image.open(file, formats=(format_.upper(),))
+    except UnidentifiedImageError as error:
+        raise BadImageError(name, f"has a damaged or incomplete {format_} header") from error
+    # Pillow's readers promise no set of exceptions for damaged files; nearly every type occurs.
+    except Exception as error:
+        raise BadImageError(name, damage(error, f"has a damaged {format_} header")) from error
+    _check_size(name, image.size, max_pixels)
+    return image, format_
+
+
+def damage(error: Exception, otherwise: str) -> str:
+    """What an exception of Pillow's says of a file, in one line."""
+    message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    return f"{'is truncated' if 'truncated' in message.lower() else otherwise} ({message})"
+
+
+def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width < 1 or height < 1:
+        raise BadImageError(name, f"has no pixels: its size is {width}×{height}")
+    if width * height > max_pixels:
+        raise BadImageError(
+            name,
+            f"has {width}×{height} pixels, more than the limit of {max_pixels:,} (max_pixels in "
+            "the study); it was not decoded",
+        )
+
+
+def _webp_size(head: bytes) -> tuple[int, int]:
+    """Width and height in the first chunk, be it lossy, lossless or extended; (1, 1) if neither.
+
+    Source: RFC 9649, sections 2.5 to 2.7, and RFC 6386, section 9.1.
+    """
+    kind, body = head[12:16], head[20:30]
+    if kind == b"VP8 " and len(body) == 10:
+        return _integer(body[6:8]) & 0x3FFF, _integer(body[8:10]) & 0x3FFF
+    if kind == b"VP8L" and len(body) >= 5:
+        bits = _integer(body[1:5])
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8X" and len(body) == 10:
+        return _integer(body[4:7]) + 1, _integer(body[7:10]) + 1
+    return 1, 1
+
+
+def _integer(raw: bytes) -> int:
+    return int.from_bytes(raw, "little")

@@ -1,0 +1,1 @@
+"""Dataset formats: a module each, which reads the labelled images that lie there."""

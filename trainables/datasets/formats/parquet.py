@@ -1,0 +1,167 @@
+"""Parquet files with an image column, in the layout of Hugging Face image datasets.
+
+Files named `train-*.parquet`, `validation-*.parquet` and `test-*.parquet`, or in folders of those
+names, are the published sets; of other names, one set that is split here. An image is a struct of
+`bytes` and `path`, or bytes alone. Class names are those of the `ClassLabel` in the schema's
+`huggingface` metadata; without one, the labels themselves. Images are encoded and are read row
+group by row group when they are needed.
+
+Source: https://huggingface.co/docs/hub/datasets-image, section Parquet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError
+from trainables.cache.folder import address
+from trainables.datasets.files.decoding import decode
+from trainables.datasets.files.headers import BadImageError
+from trainables.datasets.files.scanning import Finding, digest_of, is_leftover, key_of, natural
+from trainables.datasets.files.threads import in_threads
+from trainables.datasets.formats.parquet_file import ImageTable
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.names import SUBSETS, readable
+
+Column = tuple[Path, list[Any], list[str] | None]
+"""A file, its labels, and the class names that it states."""
+
+
+def numbered(columns: Sequence[Column]) -> tuple[list[str], list[np.ndarray]]:
+    """Class names, and the labels of each file as int32, -1 where there is none.
+
+    Raises:
+        DataError: If files disagree about the classes or a label has no name.
+    """
+    stated = {tuple(names) for _, _, names in columns if names is not None}
+    if len(stated) > 1:
+        raise DataError(
+            f"The Parquet files state different class names: {' and '.join(map(str, stated))}."
+        )
+    if stated:
+        names = list(stated.pop())
+        known: dict[Any, int] = {name: number for number, name in enumerate(names)}
+        known |= {number: number for number in range(len(names))}
+    else:
+        values = _values(columns)
+        names = [str(value) for value in values]
+        known = {value: number for number, value in enumerate(values)}
+    return names, [_numbers(path, labels, known, names) for path, labels, _ in columns]
+
+
+def _values(columns: Sequence[Column]) -> list[Any]:
+    values = {v for _, labels, _ in columns for v in labels if not _is_missing(v)}
+    if len({type(value) for value in values}) > 1:
+        raise DataError("The Parquet files have numbers and text as labels; expected one of them.")
+    return sorted(values, key=lambda value: natural(value) if isinstance(value, str) else value)
+
+
+def _is_missing(label: Any) -> bool:
+    return label is None or label == -1
+
+
+def _numbers(path: Path, labels: list[Any], known: dict[Any, int], names: list[str]) -> np.ndarray:
+    numbers = np.full(len(labels), -1, np.int32)
+    for row, value in enumerate(labels):
+        if _is_missing(value):
+            continue
+        if value not in known:
+            raise DataError(
+                f"{path} has the label {value!r} in row {row}, and the {len(names)} classes are "
+                f"{', '.join(names[:20])}."
+            )
+        numbers[row] = known[value]
+    return numbers
+
+
+def read_index(section: DatasetSection, path: Path) -> Index:
+    """Images of all Parquet files in `path`, or of the one file that it is.
+
+    Rows with the label -1, as Hugging Face marks what has none, are left out.
+
+    Raises:
+        DataError: If there are no such files, or they lack an image or a label column.
+    """
+    path = path.resolve()
+    root = path if path.is_dir() else path.parent
+    tables = [ImageTable(file, section) for file in _files(path)]
+    class_names, labels = numbered([(t.path, t.labels, t.label_names) for t in tables])
+    rows = np.concatenate([np.arange(len(table_labels)) for table_labels in labels])
+    owners = np.repeat(np.arange(len(tables)), [len(table_labels) for table_labels in labels])
+    whole = np.concatenate(labels)
+    kept = np.flatnonzero(whole >= 0)
+    names = [key_of(table.path, root) for table in tables]
+    subsets = [_subset(table.path, root) for table in tables]
+    keys = tuple(f"{names[owners[i]]}#{rows[i]}" for i in kept)
+    opened = _Opener(tables, owners[kept], rows[kept], keys)
+    digests = in_threads(digest_of, [table.path for table in tables])
+    return Index(
+        class_names=readable(class_names, section.class_names),
+        keys=keys,
+        labels=whole[kept],
+        read=lambda position: decode(opened(position), keys[position], section.max_pixels),
+        fingerprint=address(*names, *digests, *(t.image_column for t in tables), *class_names),
+        subsets=tuple(subsets[owners[i]] for i in kept) if any(subsets) else None,
+        open=opened,
+        ignored=_unlabelled(names, labels),
+    )
+
+
+class _Opener:
+    """Opens the encoded image at a position of the index."""
+
+    def __init__(
+        self,
+        tables: Sequence[ImageTable],
+        owners: np.ndarray,
+        rows: np.ndarray,
+        keys: Sequence[str],
+    ) -> None:
+        self._tables, self._owners, self._rows, self._keys = tables, owners, rows, keys
+
+    def __call__(self, position: int) -> BinaryIO:
+        table = self._tables[int(self._owners[position])]
+        encoded = table.image(int(self._rows[position]))
+        if encoded is None:
+            raise BadImageError(self._keys[position], "has no bytes in its image column")
+        return BytesIO(encoded)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_file():
+        return [path]
+    found = [
+        file
+        for file in path.rglob("*.parquet")
+        if file.is_file() and not any(is_leftover(part) for part in file.relative_to(path).parts)
+    ]
+    if not found:
+        raise DataError(
+            f"{path} has no Parquet files. Expected train-*.parquet and perhaps "
+            "validation-*.parquet and test-*.parquet."
+        )
+    return sorted(found, key=lambda file: natural(key_of(file, path)))
+
+
+def _subset(path: Path, root: Path) -> str:
+    """By the first word of the file's name, else by a folder that it is in."""
+    first = re.split(r"[^a-z]", path.name.lower())[0]
+    folders = path.relative_to(root).parts[:-1]
+    names = (first, *(folder.lower() for folder in reversed(folders)))
+    return next((SUBSETS[name] for name in names if name in SUBSETS), "")
+
+
+def _unlabelled(names: Sequence[str], labels: Sequence[np.ndarray]) -> tuple[Finding, ...]:
+    counts = [int((table_labels < 0).sum()) for table_labels in labels]
+    return tuple(
+        Finding(name, f"has {count:,} rows without a label")
+        for name, count in zip(names, counts, strict=True)
+        if count
+    )

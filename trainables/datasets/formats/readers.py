@@ -1,0 +1,81 @@
+"""How each format is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError
+from trainables.datasets.files.archives import is_archive, refuse_other_archives, unpacked
+from trainables.datasets.files.location import LAYOUTS, locate
+from trainables.datasets.formats import (
+    cifar10,
+    class_folders,
+    idx,
+    lists,
+    parquet,
+    split_folders,
+    tfds,
+)
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.names import readable
+from trainables.datasets.manifest.plain_pixels import plain_index
+
+READERS: dict[str, Callable[[DatasetSection, Path], Index]] = {
+    "folders": class_folders.read_index,
+    "split_folders": split_folders.read_index,
+    "lists": lists.read_index,
+    "cifar10": cifar10.read_index,
+    "idx": idx.read_index,
+    "parquet": parquet.read_index,
+}
+"""Readers of the formats that have files of their own."""
+
+
+def read_index(section: DatasetSection) -> Index:
+    """All images of a dataset, found, unpacked if need be, and not decoded.
+
+    Raises:
+        DataError: If it is not there, has another layout, or has fewer than two classes.
+    """
+    index = _read(section)
+    if not index.keys:
+        raise DataError(f"{section.path or section.format} has no images.{_expected(section)}")
+    if len(index.class_names) < 2:
+        raise DataError(
+            f"{section.path or section.format} has one class, {index.class_names[0]!r}: there is "
+            f"nothing to tell apart.{_expected(section)}"
+        )
+    return index
+
+
+def _read(section: DatasetSection) -> Index:
+    if section.format == "digits":
+        return _read_digits(section)
+    if section.format == "tfds":
+        return tfds.read_index(section, locate(section) if section.path else None)
+    path = locate(section)
+    if is_archive(path):
+        path = unpacked(path)
+    refuse_other_archives(path)
+    if not path.is_dir() and section.format != "parquet":
+        raise DataError(f"{path} is a file.{_expected(section)}")
+    return READERS[section.format](section, path)
+
+
+def _expected(section: DatasetSection) -> str:
+    return f" Expected {LAYOUTS[section.format]}."
+
+
+def _read_digits(section: DatasetSection) -> Index:
+    """scikit-learn's 1,797 digits, 8×8, their 17 grey levels stretched to 0..255."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    grey = np.round(data.images * (255 / 16)).astype(np.uint8)
+    names = readable([str(name) for name in data.target_names], section.class_names)
+    keys = tuple(f"digits/{number:04d}" for number in range(len(grey)))
+    return plain_index(grey, data.target.astype(np.int32), names, keys)

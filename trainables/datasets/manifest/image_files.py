@@ -1,0 +1,90 @@
+"""An index of images that are a file each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+from spaces.dataset import DatasetSection
+from trainables.datasets.files.decoding import decode
+from trainables.datasets.files.headers import BadImageError
+from trainables.datasets.files.scanning import Finding, digest_of, key_of
+from trainables.datasets.files.threads import in_threads
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.names import readable
+
+
+class ImageFile(NamedTuple):
+    """One image of a dataset in files.
+
+    Attributes:
+        path: Where it is.
+        folder: Name of its class's folder.
+        subset: Set that it is published in, or "".
+    """
+
+    path: Path
+    folder: str
+    subset: str = ""
+
+
+def file_index(
+    root: Path,
+    files: Sequence[ImageFile],
+    class_folders: Sequence[str],
+    section: DatasetSection,
+    *,
+    ignored: Sequence[Finding] = (),
+    empty_classes: Sequence[str] = (),
+) -> Index:
+    """An index of these files, in their order.
+
+    The fingerprint holds the name, the size and the content of every file, and its set.
+
+    Args:
+        root: Keys are relative to it.
+        class_folders: Folder names of the classes; their order gives the labels.
+    """
+    keys = tuple(key_of(file.path, root) for file in files)
+    labels = {folder: label for label, folder in enumerate(class_folders)}
+    paths = [file.path for file in files]
+    published = any(file.subset for file in files)
+
+    def opened(position: int) -> BinaryIO:
+        return _open(paths[position], keys[position])
+
+    def read(position: int) -> np.ndarray:
+        with opened(position) as file:
+            return decode(file, keys[position], section.max_pixels)
+
+    return Index(
+        class_names=readable(class_folders, section.class_names),
+        keys=keys,
+        labels=np.array([labels[file.folder] for file in files], np.int32),
+        read=read,
+        fingerprint=_fingerprint(files, keys, labels),
+        subsets=tuple(file.subset for file in files) if published else None,
+        open=opened,
+        in_files=True,
+        ignored=tuple(ignored),
+        empty_classes=tuple(empty_classes),
+    )
+
+
+def _open(path: Path, key: str) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise BadImageError(key, f"cannot be opened: {error.strerror}") from error
+
+
+def _fingerprint(files: Sequence[ImageFile], keys: Sequence[str], labels: Mapping[str, int]) -> str:
+    whole = hashlib.sha256()
+    digests = in_threads(digest_of, [file.path for file in files])
+    for file, key, digest in zip(files, keys, digests, strict=True):
+        whole.update(f"{key}\0{labels[file.folder]}\0{file.subset}\0{digest}\n".encode())
+    return whole.hexdigest()

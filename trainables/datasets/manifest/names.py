@@ -1,0 +1,77 @@
+"""Class names as a person reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from spaces.errors import DataError
+
+SYNSETS = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+"""WordNet synsets of Imagenette, as ImageNet numbers and calls them."""
+
+FASHION_MNIST = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
+"""Names that Fashion-MNIST's authors give to its labels; its files have numbers only."""
+
+
+def readable(own: Sequence[str], wanted: Mapping[str, str]) -> tuple[str, ...]:
+    """Readable names of classes: the study's, else a known synset's, else the dataset's own.
+
+    Args:
+        own: Names that the dataset has, one a label.
+        wanted: The study's `class_names`.
+
+    Raises:
+        DataError: If the study names a class that is not there, or two come out the same.
+    """
+    if unknown := [name for name in wanted if name not in own]:
+        raise DataError(
+            f"class_names in the study speaks of {_listed(unknown)}, and the dataset has "
+            f"{_listed(own)}."
+        )
+    names = tuple(wanted.get(name, SYNSETS.get(name, name)) for name in own)
+    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise DataError(
+            f"Two classes are called {_listed(twice)}: give them different names under "
+            "class_names in the study."
+        )
+    return names
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(repr(name) for name in names[:20])
+    return f"{shown} and {len(names) - 20} more" if len(names) > 20 else shown
+
+
+SUBSETS = {
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "dev": "validation",
+    "test": "test",
+    "testing": "test",
+}
+"""Our name for each of theirs, in lower case; ours in their order."""

@@ -1,0 +1,1 @@
+"""Preflight: what is wrong with a dataset, found before anything is trained."""

@@ -1,0 +1,108 @@
+"""Preflight: everything that can be wrong with a dataset, before any compute is spent on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError
+from trainables.datasets.files.location import located
+from trainables.datasets.files.scanning import Finding
+from trainables.datasets.files.threads import Progress
+from trainables.datasets.formats.readers import read_index
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.preflight.duplicates import exact_duplicates, near_duplicates
+from trainables.datasets.preflight.image_sizes import Sizes
+from trainables.datasets.preflight.inspection import Inspection, inspect
+from trainables.datasets.preflight.messages import errors, warnings
+from trainables.datasets.preflight.record import Preflight
+from trainables.datasets.preflight.soundness import sound_part, unreadable
+from trainables.datasets.sets.splits import SETS, Splits, split
+
+
+def preflight(
+    section: DatasetSection,
+    name: str,
+    data: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Preflight:
+    """Examine a dataset and refuse it if it cannot be used.
+
+    Raises:
+        DataError: With every error that `examine` found.
+    """
+    found = examine(section, name, data, progress)
+    if found.errors:
+        raise DataError("\n".join(found.errors))
+    return found
+
+
+def examine(
+    section: DatasetSection,
+    name: str,
+    data: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Preflight:
+    """Find out all that is wrong with a dataset, and how it is split.
+
+    Errors are images that cannot be decoded, unless the study skips them, and leakage: the same
+    pixels in two of the three sets. Leakage is an error where images are files, because a person
+    can mend it by removing one. Where a dataset is published as arrays or Parquet (CIFAR-10,
+    Fashion-MNIST, ...) nobody can, nor should, as results would no longer compare: there it is a
+    warning with counts. What is split here never leaks, see `splits.split`.
+
+    Args:
+        name: The study's.
+        data: What was given as `--data`; see `location.locate`.
+        progress: Told how many steps of how many are done.
+
+    Raises:
+        DataError: If the dataset is not there, has no images or one class, or cannot be split.
+    """
+    section = located(section, name, data)
+    whole = read_index(section)
+    inspection = inspect(whole, section.max_pixels, progress)
+    bad = unreadable(whole, inspection)
+    index, inspection = sound_part(whole, inspection) if bad else (whole, inspection)
+    splits = split(index, section, inspection.contents)
+    sets = _sets(index, splits)
+    duplicates = exact_duplicates(index, sets, inspection)
+    near = near_duplicates(index, sets, inspection)
+    mislabelled = _mislabelled(index, inspection)
+    skipped = len(bad) if section.skip_bad else 0
+    return Preflight(
+        name=section.name or name,
+        format=section.format,
+        path=section.path,
+        fingerprint=index.fingerprint,
+        class_names=index.class_names,
+        counts={s: tuple(index.counts(splits.of(s)).tolist()) for s in SETS},
+        published=tuple(s for s in SETS if s in (whole.subsets or ())),
+        images=len(whole.keys),
+        subset=section.subset,
+        sizes=Sizes.of(inspection),
+        unreadable=bad,
+        skipped=skipped,
+        mislabelled=mislabelled,
+        ignored=whole.ignored,
+        empty_classes=whole.empty_classes,
+        duplicates=duplicates,
+        near_duplicates=near,
+        errors=errors(whole, bad, skipped, duplicates),
+        warnings=warnings(whole, skipped, mislabelled, duplicates, near),
+    )
+
+
+def _sets(index: Index, splits: Splits) -> tuple[str, ...]:
+    """Set of each image; "" beyond the subset."""
+    sets = np.full(len(index.keys), "", "U10")
+    for name in SETS:
+        sets[splits.of(name)] = name
+    return tuple(sets.tolist())
+
+
+def _mislabelled(index: Index, inspection: Inspection) -> tuple[Finding, ...]:
+    found = zip(index.keys, inspection.mislabellings, strict=True)
+    return tuple(Finding(key, reason) for key, reason in found if reason)

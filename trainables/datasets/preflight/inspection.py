@@ -1,0 +1,206 @@
+"""Inspecting a dataset: every header first, which is quick, then every image decoded.
+
+Splitting needs the digests, so that copies of an image end up in one set, and leaving bad images
+out needs the verdicts; both take too long to find out anew each time. So an inspection is kept in
+the cache, addressed by the dataset's fingerprint: the first to look pays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import PIL
+
+from spaces.errors import DataError
+from trainables.cache.folder import address, cache_folder, made_once
+from trainables.datasets.files.content_types import mislabelling
+from trainables.datasets.files.headers import BadImageError, Header, read_header
+from trainables.datasets.files.threads import Progress, in_threads
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.preflight.perceptual import SMALLEST, perceptual_hash
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """One entry an image.
+
+    Attributes:
+        widths, heights: int32, in pixels, upright; 0 where the image cannot be decoded.
+        formats: Formats of encoded images, such as "JPEG"; "" for plain pixels and where unknown.
+        modes: Pillow's name for the kind of pixels; "" as for `formats`.
+        contents: Digest of the decoded pixels; b"" where there are none.
+        rows, columns: uint64, perceptual hashes; 0 where the image is too small for one.
+        problems: Why an image cannot be decoded; "" where it can.
+        mislabellings: What is wrong with its name; "" where nothing is.
+    """
+
+    widths: np.ndarray
+    heights: np.ndarray
+    formats: tuple[str, ...]
+    modes: tuple[str, ...]
+    contents: tuple[bytes, ...]
+    rows: np.ndarray
+    columns: np.ndarray
+    problems: tuple[str, ...]
+    mislabellings: tuple[str, ...]
+
+    @property
+    def sound(self) -> np.ndarray:
+        """Positions of the images that can be decoded, ascending."""
+        return np.array([i for i, problem in enumerate(self.problems) if not problem], np.int64)
+
+    def take(self, positions: np.ndarray) -> Inspection:
+        """Of these images alone."""
+
+        def some(values: tuple[str, ...]) -> tuple[str, ...]:
+            return tuple(values[position] for position in positions)
+
+        return Inspection(
+            self.widths[positions],
+            self.heights[positions],
+            some(self.formats),
+            some(self.modes),
+            tuple(self.contents[position] for position in positions),
+            self.rows[positions],
+            self.columns[positions],
+            some(self.problems),
+            some(self.mislabellings),
+        )
+
+
+def write_inspection(inspection: Inspection, path: Path) -> None:
+    """Write it as Parquet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table(vars(inspection)), path)
+
+
+def read_inspection(path: Path) -> Inspection:
+    """Read what `write_inspection` wrote.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{path} in the cache is damaged ({error}): delete it.") from error
+    arrays = {"widths", "heights", "rows", "columns"}
+    columns: dict[str, Any] = {
+        name: table[name].to_numpy() if name in arrays else tuple(table[name].to_pylist())
+        for name in table.column_names
+    }
+    return Inspection(**columns)
+
+
+_WORTH_KEEPING = 1000
+"""Images from which on an inspection is kept."""
+_VERSION = 1
+"""To be raised when anything here is found out in another way."""
+
+
+class _Look(NamedTuple):
+    """What one decoded image shows, or the problem that kept it from being decoded."""
+
+    width: int = 0
+    height: int = 0
+    content: bytes = b""
+    row_hash: int = 0
+    column_hash: int = 0
+    problem: str = ""
+
+
+def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> Inspection:
+    """Inspect every image, or read what an earlier inspection found.
+
+    Args:
+        max_pixels: Images with more count as problems and are not decoded.
+        progress: Told how much is done, headers and decoding together.
+    """
+    if len(index.keys) < _WORTH_KEEPING:
+        return _inspect(index, max_pixels, progress)
+    known = address(index.fingerprint, max_pixels, _VERSION, PIL.__version__)
+    path = cache_folder() / "inspections" / f"{known}.parquet"
+    if path.exists() and progress is not None:
+        progress(len(index.keys), len(index.keys))
+    made_once(path, lambda new: write_inspection(_inspect(index, max_pixels, progress), new))
+    return read_inspection(path)
+
+
+def read_headers(
+    index: Index, max_pixels: int, progress: Progress | None = None, total: int | None = None
+) -> list[Header | str]:
+    """Header of each image, or what is wrong with it; nothing is decoded.
+
+    Args:
+        index: Of a format with encoded images.
+        total: What `progress` is told that there is to do; by default this.
+    """
+
+    def look(position: int) -> Header | str:
+        if index.open is None:
+            raise ValueError("plain pixels have no headers")
+        try:
+            with index.open(position) as file:
+                return read_header(file, index.keys[position], max_pixels)
+        except BadImageError as error:
+            return error.reason
+
+    return list(in_threads(look, range(len(index.keys)), progress, total=total))
+
+
+def _inspect(index: Index, max_pixels: int, progress: Progress | None) -> Inspection:
+    count = len(index.keys)
+    headers: list[Header | str] = [Header("", "", 0, 0)] * count
+    steps = count if index.open is None else 2 * count
+    if index.open is not None:
+        headers = read_headers(index, max_pixels, progress, steps)
+
+    def look(position: int) -> _Look:
+        header = headers[position]
+        return _Look(problem=header) if isinstance(header, str) else _look(index, position)
+
+    looks = in_threads(look, range(count), progress, done=steps - count, total=steps)
+    return _inspection(index, headers, list(looks))
+
+
+def _look(index: Index, position: int) -> _Look:
+    try:
+        image = index.read(position)
+    except BadImageError as error:
+        return _Look(problem=error.reason)
+    height, width, _ = image.shape
+    content = hashlib.blake2b(f"{height} {width} ".encode(), digest_size=16)
+    content.update(np.ascontiguousarray(image).data)
+    hashes = perceptual_hash(image) if min(width, height) >= SMALLEST else (0, 0)
+    return _Look(width, height, content.digest(), *hashes)
+
+
+def _inspection(
+    index: Index, headers: Sequence[Header | str], looks: Sequence[_Look]
+) -> Inspection:
+    known = [header if isinstance(header, Header) else Header("", "", 0, 0) for header in headers]
+    mislabellings = [
+        mislabelling(key, header.format) if header.format and index.in_files else None
+        for key, header in zip(index.keys, known, strict=True)
+    ]
+    return Inspection(
+        widths=np.array([look.width for look in looks], np.int32),
+        heights=np.array([look.height for look in looks], np.int32),
+        formats=tuple(header.format for header in known),
+        modes=tuple(header.mode for header in known),
+        contents=tuple(look.content for look in looks),
+        rows=np.array([look.row_hash for look in looks], np.uint64),
+        columns=np.array([look.column_hash for look in looks], np.uint64),
+        problems=tuple(look.problem for look in looks),
+        mislabellings=tuple(text or "" for text in mislabellings),
+    )

@@ -1,0 +1,65 @@
+"""Leaving out the images that cannot be decoded, or refusing the dataset because of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError
+from trainables.datasets.files.scanning import Finding
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.preflight.inspection import Inspection
+
+
+def unreadable(index: Index, inspection: Inspection) -> tuple[Finding, ...]:
+    """Images that cannot be decoded, and why."""
+    found = zip(index.keys, inspection.problems, strict=True)
+    return tuple(Finding(key, problem) for key, problem in found if problem)
+
+
+def refusal(bad: Sequence[Finding], total: int) -> str:
+    """What to say to someone whose dataset has bad images, naming all of them."""
+    lines = [f"  {finding.name} {finding.reason}" for finding in bad]
+    return "\n".join(
+        [
+            f"{len(bad):,} of {total:,} images cannot be used. Repair or remove them, or leave "
+            "them out with --skip-bad (skip_bad: true in the study's dataset section):",
+            *lines,
+        ]
+    )
+
+
+def without_bad(
+    index: Index, inspection: Inspection, section: DatasetSection
+) -> tuple[Index, Inspection]:
+    """Index and inspection of the images that can be decoded.
+
+    Raises:
+        DataError: If there are others and the study does not skip them, naming all; or if a class
+            has none left.
+    """
+    bad = unreadable(index, inspection)
+    if not bad:
+        return index, inspection
+    if not section.skip_bad:
+        raise DataError(refusal(bad, len(index.keys)))
+    return sound_part(index, inspection)
+
+
+def sound_part(index: Index, inspection: Inspection) -> tuple[Index, Inspection]:
+    """As `without_bad`, whatever the study says.
+
+    Raises:
+        DataError: If a class has none left.
+    """
+    sound = inspection.sound
+    gone = np.flatnonzero(index.counts(sound) == 0)
+    if len(gone):
+        names = ", ".join(repr(index.class_names[label]) for label in gone)
+        raise DataError(
+            f"Without the images that cannot be decoded there are none of the class {names}. "
+            f"{refusal(unreadable(index, inspection), len(index.keys))}"
+        )
+    return index.take(sound), inspection.take(sound)

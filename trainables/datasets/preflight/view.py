@@ -1,0 +1,107 @@
+"""Preflight for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.bar import Bar
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from trainables.datasets.preflight.image_sizes import QUANTILES
+from trainables.datasets.preflight.perceptual import SMALLEST
+from trainables.datasets.preflight.record import Preflight
+
+_BAR = 24
+_FILES_SHOWN = 20
+
+
+def render(found: Preflight) -> RenderableType:
+    """Counts with a histogram, sizes, left-out files, warnings and errors."""
+    parts: list[RenderableType] = [_head(found), _counts(found), _sizes(found)]
+    if kinds := _kinds(found):
+        parts.append(kinds)
+    return Group(*parts, *_left_out(found), *_verdict(found))
+
+
+def _head(found: Preflight) -> Text:
+    used = sum(sum(counts) for counts in found.counts.values())
+    text = Text.assemble((found.name, "bold"), f"  {found.format}")
+    if found.path:
+        text.append(f"  {found.path}", style="dim")
+    text.append(f"\n{used:,} images in {len(found.class_names)} classes")
+    if used != found.images:
+        text.append(f" of {found.images:,} found")
+    if found.subset is not None:
+        text.append(f" (subset: {found.subset})")
+    published = ", ".join(found.published)
+    text.append(f"; sets that come with the dataset: {published}" if published else "; split here")
+    if not found.sizes.are_compared:
+        text.append(f"\nunder {SMALLEST} pixels a side images are not searched for near duplicates")
+    return text
+
+
+def _counts(found: Preflight) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("class")
+    for name in found.counts:
+        table.add_column(name, justify="right")
+    table.add_column("", width=_BAR)
+    rows = list(zip(*found.counts.values(), strict=True))
+    most = max(sum(row) for row in rows)
+    for class_name, row in zip(found.class_names, rows, strict=True):
+        bar = Bar(most, 0, sum(row), width=_BAR)
+        table.add_row(Text(class_name), *(f"{count:,}" for count in row), bar)
+    totals = [f"{sum(counts):,}" for counts in found.counts.values()]
+    table.add_row("all", *totals, "", style="bold")
+    return table
+
+
+def _sizes(found: Preflight) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("pixels")
+    for quantile in QUANTILES:
+        table.add_column(_quantile_name(quantile), justify="right")
+    table.add_row("width", *map(str, found.sizes.widths))
+    table.add_row("height", *map(str, found.sizes.heights))
+    return table
+
+
+def _kinds(found: Preflight) -> Text:
+    sizes = found.sizes
+    common = ", ".join(f"{w}×{h} ({count:,})" for w, h, count in sizes.common)
+    text = Text(f"{sizes.distinct:,} sizes, commonest {common}" if sizes.distinct > 1 else "")
+    for counts in (sizes.formats, sizes.modes):
+        if counts:
+            text.append("; " if text else "")
+            text.append(", ".join(f"{name} ({count:,})" for name, count in counts.items()))
+    return text
+
+
+def _quantile_name(quantile: float) -> str:
+    return {0.0: "least", 0.5: "median", 1.0: "most"}.get(quantile, f"{quantile:.0%}")
+
+
+def _left_out(found: Preflight) -> Iterator[Text]:
+    if not found.ignored:
+        return
+    count = len(found.ignored)
+    files = (
+        "1 file beside the images is" if count == 1 else f"{count:,} files beside the images are"
+    )
+    text = Text(f"{files} not used", style="dim")
+    for finding in found.ignored[:_FILES_SHOWN]:
+        text.append(f"\n  {finding.name} {finding.reason}")
+    if len(found.ignored) > _FILES_SHOWN:
+        text.append(f"\n  and {len(found.ignored) - _FILES_SHOWN:,} more")
+    yield text
+
+
+def _verdict(found: Preflight) -> Iterator[Text]:
+    for warning in found.warnings:
+        yield Text.assemble(("warning  ", "yellow"), warning)
+    for error in found.errors:
+        yield Text.assemble(("error  ", "red"), error)
+    if not found.errors and not found.warnings:
+        yield Text("nothing wrong was found", style="green")

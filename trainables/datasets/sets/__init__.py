@@ -1,0 +1,1 @@
+"""Train, validation and test set: stratified and disjoint."""

@@ -1,0 +1,121 @@
+"""Three sets, stratified and disjoint: train, validation, and the sealed test set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spaces.dataset import TEST_SHARE, DatasetSection
+from spaces.errors import DataError
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.sets.stratified import TooFewError, take_stratified
+
+SETS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Positions in an index, int64 and ascending, of each set."""
+
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+
+    def of(self, name: str) -> np.ndarray:
+        """The set of this name."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+
+def split(
+    index: Index, section: DatasetSection, contents: Sequence[Hashable] | None = None
+) -> Splits:
+    """Split an index by what it publishes, and where it says nothing by the study's shares.
+
+    Sets that are published stay as they are. A set that is not comes out of the training images,
+    or where nothing is published out of all; `section.validation` and `section.test` are shares of
+    these. So without published sets 0.2 and 0.2 leave 0.6 to train on. `section.subset` is taken
+    first, and leaves a published test set whole.
+
+    Args:
+        contents: What tells copies of an image, one an image; copies come into one set. None: no
+            two images are copies.
+
+    Raises:
+        DataError: If a class has too few images for that.
+    """
+    contents = index.keys if contents is None else contents
+    published = index.published
+    test = np.flatnonzero(published == "test")
+    used = _subset(index, np.flatnonzero(published != "test"), section)
+    validation = used[published[used] == "validation"]
+    train = used[published[used] != "validation"]
+    count = len(train)
+    if not len(test):
+        share = section.test or TEST_SHARE
+        train, test = _take(index, contents, train, (share, count), section.seed, "test")
+    if not len(validation):
+        share = section.validation
+        train, validation = _take(
+            index, contents, train, (share, count), section.seed + 1, "validation"
+        )
+    return Splits(train, validation, test)
+
+
+def _subset(index: Index, positions: np.ndarray, section: DatasetSection) -> np.ndarray:
+    """The part of these positions that the study uses, stratified by class and published set."""
+    if section.subset is None:
+        return positions
+    whole = isinstance(section.subset, int)
+    count = int(section.subset) if whole else _share_of(section.subset, len(positions))
+    if count > len(positions):
+        raise DataError(
+            f"subset is {count:,}, and there are {len(positions):,} images to take it from: "
+            "change dataset.subset in the study, or remove it."
+        )
+    in_validation = index.published[positions] == "validation"
+    strata = index.labels[positions] + in_validation * len(index.class_names)
+    try:
+        taken = take_stratified(
+            strata, range(len(positions)), count, section.seed + 2, least_left=0
+        )
+    except TooFewError as error:
+        raise DataError(
+            f"A subset of {count:,} images is too small: there are {len(np.unique(strata))} "
+            "classes, counted in each published set, and each needs one image or more. Raise "
+            "dataset.subset in the study."
+        ) from error
+    part: np.ndarray = positions[taken]
+    return part
+
+
+def _take(
+    index: Index,
+    contents: Sequence[Hashable],
+    positions: np.ndarray,
+    share: tuple[float, int],
+    seed: int,
+    name: str,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take a set out of these positions, a share of so many: (what is left, what was taken)."""
+    count = _share_of(*share)
+    try:
+        taken = take_stratified(
+            index.labels[positions], [contents[position] for position in positions], count, seed
+        )
+    except TooFewError as error:
+        raise DataError(
+            f"A {name} set of {share[0]:.0%}, which is {count:,} images, cannot be taken from "
+            f"{len(positions):,} images of {len(index.class_names)} classes: the class "
+            f"{index.class_names[error.label]!r} has {error.different}, copies not counted. Every "
+            "class needs images in all three sets; add images, drop the class, or change "
+            f"dataset.{name} in the study."
+        ) from error
+    return positions[~taken], positions[taken]
+
+
+def _share_of(share: float, count: int) -> int:
+    # Rounded first: 0.1 × 30 is a little more than 3 in floating point.
+    return math.ceil(round(share * count, 6))

@@ -1,0 +1,1 @@
+"""Export to other formats: a module each, with `write`, `outputs` and `class_names`."""

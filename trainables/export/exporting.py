@@ -1,0 +1,146 @@
+"""A model in another format, and whether it still says the same."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spaces.errors import InputError, RunStateError
+from trainables.process.messages import muted
+
+if TYPE_CHECKING:
+    import keras
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability from the .keras model's."""
+
+KEPT_CLASSES = 0.95
+"""Least share of images that a quantized model must give to the same class."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """What a model can be exported to.
+
+    Attributes:
+        module: In `trainables.exports`.
+        suffix: Of the file or folder.
+        packages: Modules of the extra `export` that writing and comparing need.
+        images: How many images are compared: fewer where the only interpreter is slow.
+    """
+
+    module: str
+    suffix: str
+    packages: tuple[str, ...] = ()
+    images: int = 64
+
+
+FORMATS = {
+    "keras": Format("keras_file", ".keras"),
+    "savedmodel": Format("saved_model", ".savedmodel"),
+    "onnx": Format("onnx_file", ".onnx", ("onnx", "tf2onnx"), images=8),
+    "litert": Format("litert", ".tflite", ("ai_edge_litert",)),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """An export beside the model that it was made from.
+
+    Attributes:
+        images: How many were shown to both.
+        difference: Largest of a probability.
+        same_class: Share of images that both give to the same class.
+    """
+
+    images: int
+    difference: float
+    same_class: float
+
+
+def check_format(name: str, is_quantized: bool) -> Format:
+    """The format of this name.
+
+    Raises:
+        InputError: If there is none, if it cannot be quantized, or a package is missing.
+    """
+    if name not in FORMATS:
+        raise InputError(f"There is no format {name!r}. Give one of {', '.join(FORMATS)}.")
+    if is_quantized and name != "litert":
+        raise InputError(
+            f"--quantize is for --format litert; {name} keeps the weights as they are."
+        )
+    missing = [p for p in FORMATS[name].packages if not importlib.util.find_spec(p)]
+    if missing:
+        raise InputError(
+            f"--format {name} needs {' and '.join(missing)}, which is not installed. "
+            'Get it by pip install "thawtune[export]".'
+        )
+    return FORMATS[name]
+
+
+def write_export(
+    model: keras.Model,
+    names: Sequence[str],
+    path: Path,
+    format_: Format,
+    pixels: np.ndarray,
+    is_quantized: bool = False,
+) -> Comparison:
+    """Write a model in a format and read it back for comparison.
+
+    Args:
+        model: Pixels to probabilities.
+        names: Of its classes.
+        path: To be written; it ends in the format's suffix.
+        format_: As `check_format` gives it.
+        pixels: uint8 (images, size, size, 3), real ones.
+        is_quantized: Keep weights in 8 bits.
+
+    Raises:
+        RunStateError: If the model cannot be converted, or says something else afterwards.
+    """
+    from trainables.networks.forward import forward
+
+    module = importlib.import_module(f"trainables.export.{format_.module}")
+    options = {"is_quantized": True} if is_quantized else {}
+    shown = pixels.astype(np.float32)
+    with muted():
+        expected = forward(model, shown)
+        try:
+            module.write(model, names, path, **options)
+            found = module.outputs(path, shown)
+        # Each converter has exceptions of its own, and promises none.
+        except Exception as error:
+            raise RunStateError(
+                f"The model cannot be converted to {path.suffix}: {' '.join(str(error).split())}"
+            ) from error
+    return _checked(_compare(expected, found), is_quantized)
+
+
+def _compare(expected: np.ndarray, found: np.ndarray) -> Comparison:
+    same = (expected.argmax(axis=-1) == found.argmax(axis=-1)).mean()
+    return Comparison(len(expected), float(np.abs(expected - found).max()), float(same))
+
+
+def _checked(comparison: Comparison, is_quantized: bool) -> Comparison:
+    shown = f"on {comparison.images} validation images"
+    if is_quantized:
+        if not comparison.same_class >= KEPT_CLASSES:
+            raise RunStateError(
+                f"With 8-bit weights {comparison.same_class:.0%} {shown} keep their class, fewer "
+                f"than {KEPT_CLASSES:.0%}; nothing was written. Leave --quantize out."
+            )
+    elif not comparison.difference <= TOLERANCE:
+        raise RunStateError(
+            f"The export's probabilities differ from the model's by up to "
+            f"{comparison.difference:.2g} {shown}, more than {TOLERANCE:.0e}; nothing was written. "
+            "Try another format, and report this with the model."
+        )
+    return comparison

@@ -1,0 +1,35 @@
+"""A .keras file with the class names in it, as one more member of the zip archive that it is."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from trainables.networks.forward import forward
+from trainables.prediction.inference import load_model
+
+MEMBER = "class_names.json"
+"""Keras reads the members that it knows and passes over others."""
+
+
+def write(model: keras.Model, names: Sequence[str], path: Path) -> None:
+    """Write a model, pixels to probabilities, and its class names."""
+    model.save(path)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(MEMBER, json.dumps(list(names), ensure_ascii=False))
+
+
+def outputs(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """What the file says of float32 pixels (images, size, size, 3)."""
+    return forward(load_model(path), pixels)
+
+
+def class_names(path: Path) -> tuple[str, ...]:
+    """The names that the file holds, in the order of its outputs."""
+    with zipfile.ZipFile(path) as archive:
+        return tuple(json.loads(archive.read(MEMBER)))

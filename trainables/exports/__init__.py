@@ -1,1 +1,0 @@
-"""A module for each format that a model is exported to: `write`, `outputs` and `class_names`."""

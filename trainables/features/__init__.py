@@ -1,0 +1,1 @@
+"""Features: what frozen layers compute, stored once and read by every trial."""

@@ -1,0 +1,52 @@
+"""Which activations an entry holds: named by all that decides them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from weakref import WeakKeyDictionary
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from trainables.cache.digest import digest
+
+_OF_NO_ACCOUNT = ("name", "trainable", "rate", "seed")
+"""Settings that change nothing in inference mode; a name may come from a counter."""
+
+_known: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
+
+
+def feature_key(below: keras.Model, name: str, data: str) -> str:
+    """The name of the activations that a network's lower part gives for some images.
+
+    Args:
+        below: Pixels to activations. It is looked at once: where its weights change, or its
+            layers, cut the network anew.
+        name: Of the cut.
+        data: Fingerprint of the images, their size included.
+    """
+    if below not in _known:
+        _known[below] = _network(below)
+    about = [data, name, _known[below], below.compute_dtype, keras.__version__, tf.__version__]
+    return hashlib.sha256(json.dumps(about).encode()).hexdigest()
+
+
+def _network(below: keras.Model) -> str:
+    settings = json.dumps([below.output.shape, *map(_settings, below.operations)], default=str)
+    return hashlib.sha256((settings + weights_digest(below)).encode()).hexdigest()
+
+
+def weights_digest(model: keras.Model) -> str:
+    """A digest of all weights, in their order."""
+    arrays = [np.ravel(weight.numpy()) for weight in model.weights]
+    shapes = [(str(array.dtype), array.size) for array in arrays]
+    raw = [array.view(np.uint8) for array in arrays]
+    return f"{shapes}{digest(np.concatenate(raw) if raw else np.empty(0, np.uint8))}"
+
+
+def _settings(operation: keras.Operation) -> list[object]:
+    """What an operation does beside its weights."""
+    config = operation.get_config() if isinstance(operation, keras.Layer) else {}
+    return [type(operation).__name__, {k: v for k, v in config.items() if k not in _OF_NO_ACCOUNT}]

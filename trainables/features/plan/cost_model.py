@@ -1,0 +1,183 @@
+"""What is worth keeping: a cost model on measured rates.
+
+A trial takes up its network from the highest kept cut below its boundary, and runs what lies
+between live, in every epoch. To keep a cut saves that for all trials above it, and costs a pass
+over the images, a file and the reading of it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from trainables.features.plan.plan import Plan, Prefix, Row
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where a network can be cut.
+
+    Attributes:
+        prefix: Of the networks that it is about.
+        name: Of the cut.
+        shape: Of one image's activations there, float32.
+        seconds: What one image takes from the pixels up to there.
+        point: A configuration that has this cut, as plain values.
+    """
+
+    prefix: Prefix
+    name: str
+    shape: tuple[int, ...]
+    seconds: float
+    point: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+
+    @property
+    def bytes(self) -> int:
+        """Of one image."""
+        return 4 * math.prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """Trials, or phases of them, that have the same boundary.
+
+    Attributes:
+        prefix: Of the networks that it is about.
+        depth: What is thawed, in words.
+        cuts: Names of the cuts below the boundary, the highest one last.
+        epochs: Expected of all these trials together.
+    """
+
+    prefix: Prefix
+    depth: str
+    cuts: tuple[str, ...]
+    epochs: float
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What a byte costs, seconds: to write, and to read once in every worker."""
+
+    write: float
+    read: float
+
+
+@dataclass(frozen=True)
+class Room:
+    """Bytes: of the store, and of what one worker may hold in memory."""
+
+    disk: int
+    memory: int
+
+
+def decide(
+    sites: Iterable[Site],
+    demands: Sequence[Demand],
+    images: int | None,
+    rates: Rates,
+    room: Room,
+    notes: Sequence[str] = (),
+) -> Plan:
+    """Keep what saves more than it costs, what saves most first, as far as there is room.
+
+    Args:
+        sites: Every cut of every demand.
+        demands: What the trials would like to have.
+        images: Of training and validation; None if that is not known: then nothing is kept.
+        rates: What a byte costs.
+        room: How much can be kept.
+        notes: To go into the plan.
+    """
+    choice = _Choice({(s.prefix, s.name): s for s in sites}, demands, images or 0, rates)
+    kept: list[_Place] = []
+    while images:
+        free = room.disk - sum(choice.bytes(place) for place in kept)
+        fitting = [
+            place
+            for place in choice.sites
+            if place not in kept and choice.bytes(place) <= min(free, room.memory)
+        ]
+        gains = {place: choice.gain(place, kept) for place in fitting}
+        best = max(gains, key=lambda place: gains[place], default=None)
+        if best is None or gains[best] <= 0:
+            break
+        kept.append(best)
+        kept = [p for p in kept if choice.gain(p, [k for k in kept if k != p]) > 0]
+    wanted = dict.fromkeys([(d.prefix, d.cuts[-1]) for d in demands if d.cuts] + kept)
+    rows = [choice.row(place, kept, images, room) for place in choice.sites if place in wanted]
+    return Plan(tuple(rows), images, tuple(notes))
+
+
+_Place = tuple[Prefix, str]
+"""Prefix and name of a cut."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    sites: Mapping[_Place, Site]
+    demands: Sequence[Demand]
+    images: int
+    rates: Rates
+
+    def bytes(self, place: _Place) -> int:
+        return self.images * self.sites[place].bytes
+
+    def gain(self, place: _Place, others: Sequence[_Place]) -> float:
+        return self.saved(place, others) - self.cost(place, others)
+
+    def saved(self, place: _Place, others: Sequence[_Place]) -> float:
+        """Seconds that trials run less, beside what the others save them."""
+        among = [demand for demand in self.demands if demand.prefix == place[0]]
+        return sum(self._live(d, others) - self._live(d, [*others, place]) for d in among)
+
+    def cost(self, place: _Place, others: Sequence[_Place]) -> float:
+        """Seconds to make it; one pass over the images gives all cuts of a network."""
+        passed = [self.sites[p].seconds for p in others if p[0] == place[0]]
+        further = max(0.0, self.sites[place].seconds - max(passed, default=0.0))
+        each = self.rates.write + self.rates.read
+        return self.images * further + self.bytes(place) * each
+
+    def _live(self, demand: Demand, kept: Sequence[_Place]) -> float:
+        """Seconds that all these trials spend below their boundary."""
+        if not demand.cuts:
+            return 0.0
+        begun = [
+            self.sites[place].seconds
+            for place in kept
+            if place[0] == demand.prefix and place[1] in demand.cuts
+        ]
+        target = self.sites[demand.prefix, demand.cuts[-1]].seconds
+        return demand.epochs * self.images * (target - max(begun, default=0.0))
+
+    def row(self, place: _Place, kept: Sequence[_Place], images: int | None, room: Room) -> Row:
+        site = self.sites[place]
+        others = [other for other in kept if other != place]
+        saved, cost = self.saved(place, others), self.cost(place, others)
+        return Row(
+            prefix=site.prefix,
+            boundary=site.name,
+            depths=tuple(
+                d.depth for d in self.demands if d.cuts and (d.prefix, d.cuts[-1]) == place
+            ),
+            shape=site.shape,
+            bytes=self.bytes(place) if images is not None else None,
+            make_seconds=cost if images is not None else None,
+            saved_seconds=saved if images is not None else None,
+            kept=place in kept,
+            reason=self._reason(place, kept, images, room),
+            point=site.point,
+        )
+
+    def _reason(self, place: _Place, kept: Sequence[_Place], images: int | None, room: Room) -> str:
+        if images is None:
+            return "the number of images is not known"
+        if place in kept:
+            return "saves more than it costs"
+        if self.gain(place, kept) <= 0:
+            return "saves less than it costs"
+        if self.bytes(place) > room.memory:
+            return "larger than a worker's memory"
+        return "no room in the store"

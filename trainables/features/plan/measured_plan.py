@@ -1,0 +1,177 @@
+"""The plan of a study, from rates that are measured on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections import defaultdict
+
+import keras
+import numpy as np
+
+from spaces.errors import DataError
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Study
+from trainables.cache.digest import digest
+from trainables.cache.eviction import limit
+from trainables.cache.folder import cache_folder, remove
+from trainables.features.plan.cost_model import Demand, Rates, Room, Site, decide
+from trainables.features.plan.demands import Stage, expected_epochs, live_trials, without_depth
+from trainables.features.plan.plan import Plan, Prefix
+from trainables.networks.cut import cuts
+from trainables.networks.network import Network, build_network
+from trainables.process.memory import share_of_memory
+
+_WORK_OF_AN_OUTPUT = 40
+"""Multiply-adds in whose time a processor moves one value of a layer's output."""
+
+_MEASURED_WORK = 3e9
+_WRITTEN = 16 * 2**20
+
+
+def plan_study(study: Study, workers: int | None = None) -> Plan:
+    """What is worth keeping for a study's trials.
+
+    Args:
+        study: Its data may be absent: then nothing is kept.
+        workers: Trials at once on a machine; None: as many as it has cores.
+
+    Raises:
+        InputError: If a network cannot be built.
+    """
+    expected = expected_epochs(study)
+    images = _images(study)
+    sites: dict[object, Site] = {}
+    demands = []
+    by_network: dict[Hyperparameters, dict[Stage, float]] = defaultdict(dict)
+    for stage, epochs in expected.items():
+        by_network[without_depth(stage.point)][stage] = epochs
+    seconds: dict[object, float] = {}
+    for point, its_stages in by_network.items():
+        found = _Sites(point, seconds)
+        for stage, epochs in its_stages.items():
+            below = found.below(stage)
+            sites |= {(site.prefix, site.name): site for site in below}
+            names = tuple(site.name for site in below)
+            demands.append(Demand(Prefix.of(point), stage.depth, names, epochs))
+    rates = _rates(workers or os.cpu_count() or 1)
+    room = Room(limit(), share_of_memory() // 2)
+    return decide(list(sites.values()), _merged(demands), images, rates, room, live_trials(study))
+
+
+class _Sites:
+    """Where one network can be cut, whatever is thawed of it.
+
+    Args:
+        point: Without a depth.
+        seconds: What an image takes through a backbone, as far as that was measured.
+    """
+
+    def __init__(self, point: Hyperparameters, seconds: dict[object, float]) -> None:
+        self._point = point
+        self._model = _random_network(point).model
+        self._work = _work_up_to(self._model)
+        same = (point.backbone, point.image_size, point.truncation_layer)
+        if same not in seconds:
+            total = max(self._work.values())
+            seconds[same] = measured_seconds(self._model, total) / total
+        self._seconds_of_work = seconds[same]
+
+    def below(self, stage: Stage) -> list[Site]:
+        """Cuts below a stage's boundary that have weights below them, the highest one last."""
+        network = Network(stage.point, self._model)
+        network.freeze_backbone() if stage.head_only else network.thaw()
+        return [
+            Site(
+                Prefix.of(self._point),
+                operation.name,
+                tuple(operation.output.shape[1:]),
+                self._seconds_of_work * self._work[operation.name],
+                self._point.to_dict(),
+            )
+            for operation in cuts(self._model)
+            if self._work[operation.name]
+        ]
+
+
+def measured_seconds(model: keras.Model, work: float) -> float:
+    """What one image takes through a model on this machine, by a batch or two.
+
+    Args:
+        model: Takes pixels.
+        work: Multiply-adds of one image: says how many images are enough.
+    """
+    count = int(np.clip(_MEASURED_WORK / max(work, 1), 2, 32))
+    pixels = np.zeros((count, *model.input.shape[1:]), np.float32)
+    model(pixels[:1], training=False)
+    began = time.perf_counter()
+    model(pixels, training=False)
+    return (time.perf_counter() - began) / count
+
+
+def _random_network(point: Hyperparameters) -> Network:
+    values = point.to_dict() | {"weights": "none"}
+    return build_network(Hyperparameters.from_dict(values), classes=2)
+
+
+def _work_up_to(model: keras.Model) -> dict[str, float]:
+    """Work of one image from the pixels up to each operation, itself included.
+
+    None below the first weights: cuts there are as good as the pixels.
+    """
+    work, total, has_weights = {}, 0.0, False
+    for operation in model.operations:
+        has_weights |= bool(getattr(operation, "weights", ()))
+        total += _work(operation)
+        work[operation.name] = total if has_weights else 0.0
+    return work
+
+
+def _work(operation: keras.Operation) -> float:
+    shape = operation.output.shape[1:]
+    kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
+    places = math.prod(shape[:-1]) if len(shape) == 3 else 1
+    multiply_adds = places * sum(math.prod(kernel.shape) for kernel in kernels)
+    return multiply_adds + _WORK_OF_AN_OUTPUT * math.prod(shape)
+
+
+def _merged(demands: list[Demand]) -> list[Demand]:
+    """Demands for the same cut, as heads and modes of batch norm differ, in one."""
+    merged: dict[Demand, float] = defaultdict(float)
+    for demand in demands:
+        merged[dataclasses.replace(demand, epochs=0)] += demand.epochs
+    return [dataclasses.replace(demand, epochs=total) for demand, total in merged.items()]
+
+
+def _images(study: Study) -> int | None:
+    """How many images the trials see, or None if the data are not here."""
+    from trainables.datasets.files.location import located
+    from trainables.datasets.rows.loading import read_splits
+
+    try:
+        _, splits = read_splits(located(study.dataset, study.name))
+    except DataError:
+        return None
+    return len(splits.train) + len(splits.validation)
+
+
+def _rates(workers: int) -> Rates:
+    """Seconds a byte takes, by one file."""
+    content = np.ones(_WRITTEN, np.uint8)
+    folder = cache_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".rate.{os.getpid()}"
+    try:
+        began = time.perf_counter()
+        with path.open("wb") as file:
+            file.write(content.data)
+            file.flush()
+            os.fsync(file.fileno())
+        written = time.perf_counter()
+        digest(np.fromfile(path, np.uint8))
+        read = time.perf_counter()
+    finally:
+        remove(path)
+    return Rates((written - began) / _WRITTEN, workers * (read - written) / _WRITTEN)

@@ -1,0 +1,46 @@
+"""Outputs of a network for many inputs, batch by batch, with nothing trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+EVALUATION_BATCH = 256
+
+
+def rows_of(
+    model: keras.Model, inputs: np.ndarray, batch: int = EVALUATION_BATCH
+) -> Callable[[int, int], Iterator[np.ndarray]]:
+    """Outputs of a model for some of the inputs, by the first and the one after the last.
+
+    They are float32 and come batch by batch; nothing is trained.
+    """
+    step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
+
+    def rows(first: int, last: int) -> Iterator[np.ndarray]:
+        for start in range(first, last, batch):
+            yield step(tf.constant(inputs[start : min(last, start + batch)])).numpy()
+
+    return rows
+
+
+def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
+    """A model as a graph, traced once for all who ask and for as long as there is the model."""
+    graphs = vars(model).setdefault("_inference_graphs", {})
+    if signature not in graphs:
+
+        @tf.function(input_signature=[signature])
+        def step(chunk: tf.Tensor) -> tf.Tensor:
+            return model(tf.cast(chunk, tf.float32), training=False)
+
+        graphs[signature] = step
+    found: Callable[[tf.Tensor], tf.Tensor] = graphs[signature]
+    return found
+
+
+def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+    """Outputs of a model for all inputs, float32, nothing trained."""
+    return np.concatenate(list(rows_of(model, inputs)(0, len(inputs))))

@@ -1,0 +1,71 @@
+"""The head: from a backbone's feature maps to a logit for each class."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from spaces.hyperparameters import Hyperparameters
+from trainables.networks.dropout import AdjustableDropout
+
+PREFIX = "classifier_"
+"""Begins the name of every layer of the head."""
+
+LOGITS = f"{PREFIX}logits"
+
+
+def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> keras.KerasTensor:
+    """Append a head to a graph.
+
+    Args:
+        features: (batch, height, width, channels), or (batch, channels) from a backbone that
+            ends in dense layers: then there is nothing to convolve or to pool.
+        point: What the head is like.
+        classes: Number of outputs.
+
+    Returns:
+        Logits (batch, classes).
+    """
+    if len(features.shape) == 4:
+        features = _pooled(_convolved(features, point), point)
+    if point.head_batch_norm == "pooling":
+        features = layers.BatchNormalization(name=f"{PREFIX}batch_norm")(features)
+    if point.dropout_place == "first" or not point.dense_units:
+        features = _dropped(features, point, "first")
+    for number, units in enumerate(point.dense_units):
+        features = layers.Dense(units, activation="relu", name=f"{PREFIX}dense_{number}")(features)
+        if point.head_batch_norm == "dense":
+            features = layers.BatchNormalization(name=f"{PREFIX}batch_norm_{number}")(features)
+        is_last = number == len(point.dense_units) - 1
+        if point.dropout_place == "each" or (point.dropout_place == "last" and is_last):
+            features = _dropped(features, point, str(number))
+    return layers.Dense(classes, name=LOGITS)(features)
+
+
+def _convolved(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
+    for number, filters in enumerate(point.convolutions):
+        features = layers.Conv2D(
+            filters, 3, padding="same", activation="relu", name=f"{PREFIX}convolution_{number}"
+        )(features)
+        if point.convolution_batch_norm:
+            name = f"{PREFIX}convolution_batch_norm_{number}"
+            features = layers.BatchNormalization(name=name)(features)
+        if point.convolution_pooling:
+            name = f"{PREFIX}convolution_pooling_{number}"
+            features = layers.MaxPooling2D(2, name=name)(features)
+    return features
+
+
+def _pooled(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
+    kind = {
+        "average": layers.GlobalAveragePooling2D,
+        "max": layers.GlobalMaxPooling2D,
+        "flatten": layers.Flatten,
+    }[point.pooling]
+    return kind(name=f"{PREFIX}pooling_{point.pooling}")(features)
+
+
+def _dropped(features: keras.KerasTensor, point: Hyperparameters, place: str) -> keras.KerasTensor:
+    if point.dropout == 0:
+        return features
+    return AdjustableDropout(point.dropout, name=f"{PREFIX}dropout_{place}")(features)

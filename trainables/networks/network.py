@@ -1,0 +1,181 @@
+"""A configuration as one flat Keras graph, and which of its layers are trained."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import keras
+from keras.src.utils.naming import reset_uids
+
+from spaces.errors import InputError
+from spaces.hyperparameters import Hyperparameters
+from trainables.networks.backbones.building import backbone_features, layer_of
+from trainables.networks.dropout import AdjustableDropout
+from trainables.networks.head import PREFIX, head
+from trainables.networks.initial_weights import is_generator
+from trainables.networks.preprocessing import preprocess
+
+PREPROCESSING = "preprocess"
+
+
+@dataclass(frozen=True)
+class Network:
+    """Pixels to logits, preprocessing included.
+
+    Attributes:
+        point: What it was built from.
+        model: Pixels (batch, size, size, 3), 0..255, to logits (batch, classes). Which layers
+            are `trainable` changes with the phase.
+    """
+
+    point: Hyperparameters
+    model: keras.Model
+
+    @property
+    def backbone_layers(self) -> list[keras.Layer]:
+        """The backbone's layers, input first."""
+        return [
+            layer
+            for layer in self.model.layers
+            if not layer.name.startswith((PREFIX, PREPROCESSING, "pixels"))
+        ]
+
+    @property
+    def head_layers(self) -> list[keras.Layer]:
+        """What stands on the backbone, input first."""
+        return [layer for layer in self.model.layers if layer.name.startswith(PREFIX)]
+
+    @property
+    def weight_layers(self) -> list[keras.Layer]:
+        """The backbone's convolutions and dense layers, input first."""
+        return [layer for layer in self.backbone_layers if _has_kernel(layer)]
+
+    @property
+    def boundary(self) -> str:
+        """Name of the lowest layer that is trained in this phase; nothing below it is."""
+        return next(layer.name for layer in self.model.layers if layer.trainable_weights)
+
+    def freeze_backbone(self) -> None:
+        """Train the head alone."""
+        self._train(())
+
+    def thaw(self) -> None:
+        """Train all that the configuration says."""
+        layers = self.backbone_layers
+        if self.point.boundary_layer is not None:
+            start = layers.index(layer_of(layers, self.point.boundary_layer, self.point.backbone))
+        elif self.point.unfrozen_depth:
+            start = layers.index(self.weight_layers[-self.point.unfrozen_depth])
+        else:
+            start = len(layers)
+        self._train(layers[start:])
+
+    def _train(self, thawed: Sequence[keras.Layer]) -> None:
+        backbone = {id(layer) for layer in self.backbone_layers}
+        for layer in self.model.layers:
+            layer.trainable = id(layer) not in backbone
+        for layer in thawed:
+            frozen = isinstance(layer, keras.layers.BatchNormalization)
+            layer.trainable = not frozen or self.point.batch_norm == "trained"
+        if self.point.frozen_part == "dense" and thawed:
+            for layer in self.model.layers:
+                if isinstance(layer, keras.layers.Dense):
+                    layer.trainable = False
+
+    def adjust_dropout(self) -> None:
+        """Let the head's dropout drop the configuration's share."""
+        for layer in self.model.layers:
+            if isinstance(layer, AdjustableDropout):
+                layer.adjust(self.point.dropout)
+
+    def with_probabilities(self) -> keras.Model:
+        """Pixels to probabilities (batch, classes): a copy, of layers that Keras itself has."""
+        plain = keras.models.clone_model(self.model, clone_function=_plain)
+        for copy, weight in zip(plain.weights, self.model.weights, strict=True):
+            copy.assign(weight.numpy())
+        activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
+        return keras.Model(plain.input, activation(plain.output))
+
+
+def build_inputs(point: Hyperparameters) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """A configuration's graph up to its head: pixels, and the backbone's features of them.
+
+    Raises:
+        InputError: If the backbone has not the layers, or not the size, that are asked for.
+    """
+    _begin_names_anew()
+    size = point.image_size
+    pixels = keras.Input((size, size, 3), name="pixels")
+    inputs = preprocess(pixels, point.preprocessing, point.backbone)
+    return pixels, backbone_features(inputs, point)
+
+
+def _begin_names_anew() -> None:
+    """Number layers without a name of their own from the start: weights are found by names.
+
+    keras.backend.clear_session does so too, but takes the thread out of its distribution strategy,
+    and makes all traced functions be compiled once more.
+    """
+    reset_uids()
+    gc.collect()  # networks hang together in cycles, with much memory to few objects
+
+
+def build_network(
+    point: Hyperparameters,
+    classes: int,
+    inputs: tuple[keras.KerasTensor, keras.KerasTensor] | None = None,
+) -> Network:
+    """Build a configuration with random weights, thawed as it says.
+
+    Args:
+        point: What to build.
+        classes: Number of outputs.
+        inputs: What `build_inputs` made of this or a like configuration, to build the head on;
+            None builds that, too.
+
+    Raises:
+        InputError: If the backbone has not the layers, or not the size, that are asked for.
+    """
+    pixels, features = inputs or build_inputs(point)
+    network = Network(point, keras.Model(pixels, head(features, point, classes)))
+    depth = len(network.weight_layers)
+    if point.unfrozen_depth > depth:
+        raise InputError(
+            f"unfrozen_depth is {point.unfrozen_depth}, but {point.backbone} cut after "
+            f"{point.truncation_layer} has {depth} weight layers."
+        )
+    network.thaw()
+    return network
+
+
+def kept_weights(network: Network) -> list[keras.Variable]:
+    """Variables that training changes in any phase: the rest is as it was loaded.
+
+    Leaves the network thawed.
+    """
+    network.thaw()
+    changing = {id(v) for v in network.model.trainable_variables}
+    statistics = [
+        layer
+        for layer in network.model.layers
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    changing |= {id(v) for layer in statistics for v in layer.variables}
+    changing |= {id(v) for v in network.model.variables if is_generator(v)}
+    changing |= {id(v) for layer in network.head_layers for v in layer.variables}
+    return [v for v in network.model.variables if id(v) in changing]
+
+
+def _has_kernel(layer: keras.Layer) -> bool:
+    return any(weight.path.endswith("kernel") for weight in layer.weights)
+
+
+def _plain(operation: keras.Operation) -> keras.Operation:
+    """A copy of a layer; what has no state serves as it is."""
+    if isinstance(operation, AdjustableDropout):
+        return operation.plain
+    if not isinstance(operation, keras.Layer):
+        return operation
+    return type(operation).from_config(operation.get_config())

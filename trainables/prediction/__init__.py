@@ -1,0 +1,1 @@
+"""Predictions of a trained network, and Grad-CAM pictures of them."""

@@ -1,0 +1,55 @@
+"""Sizes in bytes: what people give in environment variables, and what the machine has."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from spaces.errors import InputError
+
+_UNITS = ["", "K", "M", "G", "T"]
+
+
+def given_size(variable: str) -> int | None:
+    """Bytes that an environment variable gives, such as 20GB; None if it is not set.
+
+    Raises:
+        InputError: If it is not a size.
+    """
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i)?B?", text, re.IGNORECASE)
+    if match is None:
+        raise InputError(f"{variable} is {text!r}. Give a size such as 20GB or 500MB.")
+    step = 1024 if match[3] else 1000
+    return int(float(match[1]) * step ** _UNITS.index(match[2].upper()))
+
+
+def share_of_memory() -> int:
+    """Bytes that a worker may keep: half the machine's memory, shared out among its cores."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return memory // 2 // (os.cpu_count() or 1)
+
+
+WORKER_LIMIT_VARIABLE = "THAWTUNE_WORKER_LIMIT"
+"""Environment variable with the memory that a worker may have between two trials, such as 8GB."""
+
+
+def is_swollen() -> bool:
+    """Whether this process occupies more than its limit.
+
+    That is `$THAWTUNE_WORKER_LIMIT`, or one and a half times what it may keep from trial to trial.
+
+    Raises:
+        InputError: If the variable is not a size.
+    """
+    limit = given_size(WORKER_LIMIT_VARIABLE)
+    return _occupied() > (share_of_memory() * 3 // 2 if limit is None else limit)
+
+
+def _occupied() -> int:
+    """Bytes of this process that are its own."""
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    return (resident - shared) * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,1 @@
+"""Training one configuration: the loop, optimizers, schedules, checkpoints, network reuse."""

@@ -1,0 +1,117 @@
+"""A backbone with its weights, which one head after the other is put on."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from spaces.hyperparameters import Hyperparameters
+from trainables.datasets.rows.images import Images
+from trainables.features.in_memory import Examples, examples_at
+from trainables.networks.backbones.pretrained import load_pretrained
+from trainables.networks.cut import Cut
+from trainables.networks.initial_weights import initialise
+from trainables.networks.network import build_inputs
+
+SHAPE = ("backbone", "weights", "image_size", "preprocessing", "truncation_layer")
+"""Hyperparameters that decide what a trunk is."""
+
+Node = tuple[list[Any], Any]
+"""What Keras notes of a call of a layer, with the list of the layer that it is in."""
+
+
+class Trunk:
+    """Everything of a network that is below its head.
+
+    Attributes:
+        inputs: Pixels, and features of them, as `build_network` takes them.
+        layers: Those between the two, input first.
+        flags: What stands for the present state of the layers' `trainable`.
+
+    Args:
+        point: Says what it is like, in the hyperparameters of `SHAPE`.
+
+    Raises:
+        InputError: If it cannot be built, or its weights cannot be had.
+    """
+
+    def __init__(self, point: Hyperparameters) -> None:
+        self.inputs = build_inputs(point)
+        model = keras.Model(*self.inputs)
+        self.layers: list[keras.Layer] = model.layers
+        self.flags: Any = None
+        self._operations = model.operations
+        self._is_random = "none" in (point.backbone, point.weights)
+        self._seed: int | None = None
+        self._lent: list[tuple[keras.Variable, Any]] = []
+        self._examples: dict[Any, tuple[weakref.ref[Any], Examples]] = {}
+        load_pretrained(model, point)
+
+    @property
+    def size(self) -> int:
+        """Bytes of its weights."""
+        return sum(4 * int(weight.value.shape.num_elements()) for weight in self.weights)
+
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """All weights."""
+        return [weight for layer in self.layers for weight in layer.weights]
+
+    def begin(self, seed: int, changing: Iterable[keras.Variable]) -> None:
+        """Make it as it was built, whatever has been trained on it since.
+
+        Args:
+            seed: Of random weights, where none are pretrained.
+            changing: Variables that the training that begins may change.
+        """
+        for variable, value in self._lent:
+            variable.assign(value)
+        if self._is_random and (self._lent or seed != self._seed):
+            initialise(self.layers, seed)
+        self._seed = seed
+        mine = {id(weight) for weight in self.weights}
+        # What is read shares the variable's memory until that is written to.
+        self._lent = [(v, v.value.read_value()) for v in changing if id(v) in mine]
+
+    def examples_at(self, cut: Cut, images: Images) -> Examples:
+        """What the part above a cut takes for these images; at once where it is still in memory.
+
+        Args:
+            cut: Below anything that training changes.
+            images: One set.
+        """
+        seed = self._seed if self._is_random else None
+        key = (cut.name, cut.below is None, images.fingerprint, seed)
+        inputs, labels = self._examples.get(key, (lambda: None, None))
+        if (found := inputs()) is not None:
+            return Examples(found, labels)
+        if self._is_random and cut.below is not None:
+            # What is below has other weights than for the last seed: another network to the store.
+            below = keras.Model(cut.below.input, cut.below.output)
+            cut = Cut(cut.name, below, cut.above)
+        examples = examples_at(cut, images)
+        self._examples = {k: v for k, v in self._examples.items() if v[0]() is not None}
+        self._examples[key] = weakref.ref(examples.inputs), examples.labels
+        return examples
+
+    @contextmanager
+    def noting(self, nodes: list[Node]) -> Iterator[None]:
+        """Note the nodes by which graphs that are built meanwhile hang on its layers."""
+        before = {id(node) for _, node in self._nodes()}
+        yield
+        nodes += [(noted, node) for noted, node in self._nodes() if id(node) not in before]
+
+    def _nodes(self) -> list[Node]:
+        operations = self._operations
+        lists = [x for o in operations for x in (o._inbound_nodes, o._outbound_nodes)]
+        return [(nodes, node) for nodes in lists for node in nodes]
+
+
+def forget(nodes: Sequence[Node]) -> None:
+    """Take nodes out of the lists they are in, so that the graphs they belong to can be freed."""
+    for noted, node in nodes:
+        noted.remove(node)

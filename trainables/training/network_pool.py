@@ -1,0 +1,86 @@
+"""Networks that a process has built, kept for the next trial of the same shape.
+
+A trial in which only values differ from an earlier one's (see `prepared.VALUES`) takes over its
+network and its traced loops, with all weights, random numbers and optimizers set to where they
+begin; one with another head takes over the backbone. What a trial measures does not depend on it.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+import tensorflow as tf
+
+from spaces.hyperparameters import Hyperparameters
+from trainables.networks.network import Network
+from trainables.process.lru import Bounded
+from trainables.training.backbone_instance import SHAPE, Trunk
+from trainables.training.prepared_network import Prepared, shape_of
+
+MEBIBYTE = 2**20
+
+
+class _Place:
+    """A trunk and what has been prepared on it; one training at a time is at work there."""
+
+    def __init__(self, point: Hyperparameters) -> None:
+        self.trunk = Trunk(point)
+        self._prepared: Bounded[Prepared] = Bounded(16, 256 * MEBIBYTE, Prepared.close)
+        self._network: weakref.ref[Network] | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a training, or anyone else, still holds the network that was given out last."""
+        return self._network is not None and self._network() is not None
+
+    def take(self, point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, Network]:
+        """The configuration's network as it begins."""
+        shape = shape_of(point, classes)
+        prepared = self._prepared.get(shape)
+        if prepared is None:
+            prepared = Prepared(self.trunk, point, classes)
+            self._prepared.put(shape, prepared, prepared.size)
+        network = prepared.begin(point, seed)
+        self._network = weakref.ref(network)
+        return prepared, network
+
+
+_places: Bounded[_Place] = Bounded(4, 512 * MEBIBYTE)
+
+
+def prepare(point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, Network]:
+    """A configuration's network as it begins, with all that training it needs.
+
+    Nothing else changes the network for as long as it is held. Under a strategy it is built anew.
+
+    Args:
+        point: What is built.
+        classes: Number of outputs.
+        seed: Of weights, dropout and augmentation.
+
+    Raises:
+        InputError: If the network cannot be built, or its weights cannot be had.
+    """
+    if tf.distribute.has_strategy():
+        return _Place(point).take(point, classes, seed)
+    key: tuple[Any, ...] = tuple(getattr(point, name) for name in SHAPE)
+    place = _places.get(key)
+    if place is None or place.is_taken:
+        place = _Place(point)
+        _places.put(key, place, place.trunk.size)
+    return place.take(point, classes, seed)
+
+
+def build_pretrained(point: Hyperparameters, classes: int, seed: int = 0) -> Network:
+    """A network of its own, that nothing else uses: pretrained, its head random.
+
+    Raises:
+        InputError: If the network cannot be built, or its weights cannot be had.
+    """
+    return Prepared(Trunk(point), point, classes).begin(point, seed)
+
+
+def clear() -> None:
+    """Give back the memory of all networks."""
+    _places.clear()

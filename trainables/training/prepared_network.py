@@ -1,0 +1,182 @@
+"""A network made ready for trials of one shape: built, cut, its loops traced."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from spaces.hyperparameters import Hyperparameters
+from trainables.augmentation.transforms import augmentation
+from trainables.datasets.rows.images import Images
+from trainables.features.in_memory import Examples
+from trainables.networks.cut import PIXELS, Cut, cut, freeze_dropout
+from trainables.networks.initial_weights import initialise, reseed
+from trainables.networks.network import Network, build_network, kept_weights
+from trainables.training.backbone_instance import Node, Trunk, forget
+from trainables.training.distributed import share_statistics
+from trainables.training.loop import Loop
+from trainables.training.optimizers import optimizer_of
+
+VALUES = frozenset(
+    {
+        "learning_rate",
+        "decay",
+        "decay_rate",
+        "decay_factor",
+        "decay_epochs",
+        "decay_patience",
+        "decay_floor",
+        "thaw_learning_rate",
+        "batch_size",
+        "epochs",
+        "early_stopping",
+        "label_smoothing",
+        "class_weights",
+        "output_activation",
+    }
+)
+"""Hyperparameters that can change without another graph."""
+
+SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views"})
+"""Hyperparameters of which only counts for the graph whether they are above 0."""
+
+
+def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
+    """What two configurations must have in common to be trained by the same graph."""
+    parts = [classes]
+    for name, value in vars(point).items():
+        if name not in VALUES:
+            parts.append(bool(value) if name in SWITCHES else value)
+    return tuple(parts)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What is trained at a time.
+
+    Attributes:
+        split: Where the network is cut.
+        loop: Trains what is above.
+    """
+
+    split: Cut
+    loop: Loop
+
+
+class Prepared:
+    """A head on a trunk, with all that training it needs.
+
+    Attributes:
+        network: As it was built; a training has one of its own, with the same model.
+        kept: Variables that training changes in any phase.
+        trained_params: Parameters that are trained in any phase.
+        augment: What is done to training images in each epoch anew, or None.
+
+    Args:
+        trunk: What the head is put on.
+        point: Says what the network is like.
+        classes: Number of classes.
+
+    Raises:
+        InputError: If the network cannot be built.
+    """
+
+    def __init__(self, trunk: Trunk, point: Hyperparameters, classes: int) -> None:
+        self._trunk = trunk
+        self._phases: dict[Any, Phase] = {}
+        self._nodes: list[Node] = []
+        with trunk.noting(self._nodes):
+            self.network = build_network(point, classes, trunk.inputs)
+        self.kept = kept_weights(self.network)
+        self.trained_params = _count(self.network.model.trainable_variables)
+        self.augment = None if point.views else augmentation(point, seed=0)
+        self._heads = self.network.head_layers
+        trunk.flags = None
+
+    def examples_at(self, split: Cut, images: Images) -> Examples:
+        """What the part above a cut of its network takes for these images."""
+        return self._trunk.examples_at(split, images)
+
+    @property
+    def size(self) -> int:
+        """Bytes that it needs beside the trunk: weights of the head, and the optimizer's."""
+        head = [weight for layer in self._heads for weight in layer.weights]
+        return 4 * (_count(head) + 2 * self.trained_params)
+
+    def begin(self, point: Hyperparameters, seed: int) -> Network:
+        """A network for a training from its beginning, whatever was trained before.
+
+        Args:
+            point: Of this one's shape.
+            seed: Of weights, dropout and augmentation.
+        """
+        network = Network(point, self.network.model)
+        initialise(self._heads, seed)
+        self._trunk.begin(seed, self.kept)
+        reseed(network.model, seed)
+        network.adjust_dropout()
+        if self.augment is not None:
+            self.augment.reset(seed)
+        return network
+
+    def enter(
+        self,
+        point: Hyperparameters,
+        is_head_phase: bool,
+        class_weights: np.ndarray,
+        accumulate: int,
+        kept: Collection[str] | None,
+    ) -> Phase:
+        """Thaw what a phase trains, with an optimizer that has made no update yet.
+
+        Args:
+            point: Of this one's shape.
+            is_head_phase: Whether the head alone is trained.
+            class_weights: float32 (classes,), what an example of each class counts.
+            accumulate: Parts that a batch is computed in.
+            kept: Names of boundaries whose features are stored; None does not restrict them.
+        """
+        self._thaw(is_head_phase)
+        key = is_head_phase, accumulate, None if kept is None else frozenset(kept)
+        if key not in self._phases:
+            with self._trunk.noting(self._nodes):
+                self._phases[key] = self._phase(point, accumulate, kept)
+        loop = self._phases[key].loop
+        loop.adjust(point.batch_size, point.label_smoothing, class_weights)
+        loop.optimizer.adjust(point)
+        loop.optimizer.reset()
+        return self._phases[key]
+
+    def close(self) -> None:
+        """Take its graphs off the trunk."""
+        forget(self._nodes)
+        self._nodes = []
+
+    def _thaw(self, is_head_phase: bool) -> None:
+        if self._trunk.flags != (id(self), is_head_phase):
+            if is_head_phase:
+                self.network.freeze_backbone()
+            else:
+                self.network.thaw()
+            freeze_dropout(self.network.model)
+        self._trunk.flags = id(self), is_head_phase
+
+    def _phase(
+        self, point: Hyperparameters, accumulate: int, kept: Collection[str] | None
+    ) -> Phase:
+        model = self.network.model
+        # Parts of a batch are not as many on every replica: none could wait for the others.
+        share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
+        split = cut(model, kept) if self.augment is None else Cut(PIXELS, None, model)
+        optimizer = optimizer_of(point)
+        return Phase(split, Loop(split.above, optimizer, point.loss, self.augment, accumulate))
+
+
+def _count(variables: list[keras.Variable]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)

