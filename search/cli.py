@@ -100,7 +100,7 @@ def data(
     section, found = examine_study(study, data, console)
     console.print(render(found))
     if contact_sheet is not None:
-        write_contact_sheet(section, contact_sheet)
+        write_contact_sheet(section, None, contact_sheet)
     if found.errors:
         raise DataError("\n".join(found.errors))
 
@@ -155,6 +155,13 @@ def finetune(
         typer.Option(help="Global batch: images in an update, over all workers."),
     ] = None,
     address: Address = None,
+    data: DataPath = None,
+    incumbent: Annotated[
+        bool,
+        typer.Option(
+            "--incumbent", help="Take the best of the search though its finalists are unfinished."
+        ),
+    ] = False,
 ) -> None:
     """Train the winner on training and validation images together, on Ray Train.
 
@@ -168,7 +175,7 @@ def finetune(
     from search.remote.working_copy import run_at
 
     with run_at(run) as folder:
-        record = run_finetune(folder, workers, gpu, address, batch)
+        record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, _say)
     again = len(record["restarts"])
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
@@ -188,6 +195,7 @@ def evaluate(
         str | None,
         typer.Option(metavar="RUN", help="Of a random search, to be tested at equal cost."),
     ] = None,
+    data: DataPath = None,
 ) -> None:
     """Open the sealed test set, once."""
     import time
@@ -197,7 +205,7 @@ def evaluate(
     from search.testset.evaluate import evaluate as run_evaluate
 
     with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
-        record, opened_now = run_evaluate(folder, again, other)
+        record, opened_now = run_evaluate(folder, again, other, data, _say)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}; it said"
     console.print(f"{heading}: {record['images']} images", highlight=False)
@@ -321,6 +329,10 @@ def _command(name: str) -> Callable[..., None]:
         if command.callback is not None and command.callback.__name__ == name:
             return command.callback
     raise InputError(f"The command {name} is not installed: run pip install again.")
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _import_tensorflow() -> None:

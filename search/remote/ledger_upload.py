@@ -89,7 +89,7 @@ class _Ledger:
         self._carried = first + len(content)
         with storage.told("written"):
             # Without these the run cannot be gone on with, whatever its events say.
-            for path in (self._run.study_file, self._run.data):
+            for path in (self._run.study_file, self._run.data, self._run.sets):
                 if path.is_file():
                     storage.write(path.name, path.read_bytes())
             self.push()

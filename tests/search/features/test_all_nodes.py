@@ -19,6 +19,7 @@ from search.live.live_run import opened
 from search.records.run import Run
 from trainables.cache import eviction
 from trainables.cache.leases import end_leases
+from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import load_trial_data
 from trainables.features.in_memory import examples_at, forget
 from trainables.networks.cut import cut
@@ -120,7 +121,7 @@ def test_without_room_it_says_so(ray, study, folder, monkeypatch):
 def current(study, folder, tmp_path):
     """A run that is open for writing, of 200 small images."""
     run = Run(tmp_path / "run")
-    create_run(run, study, {"train": [160], "validation": [40]})
+    create_run(run, study, preflight(study.dataset, study.name))
     with opened(run, study, Ending(None), Console(quiet=True)) as found:
         yield found
 
