@@ -15,6 +15,7 @@ from spaces.errors import DataError
 from spaces.study import Study
 from trainables.cache import eviction
 from trainables.cache.folder import address, cache_folder
+from trainables.datasets.rows.images import decoder
 from trainables.datasets.rows.loading import read_splits
 from trainables.features.plan.plan import Plan
 from trainables.features.plan.work import Work
@@ -82,7 +83,7 @@ def _fingerprint(section: str) -> str:
 
 
 def _file(*parts: object) -> Path:
-    versions = [version(name) for name in ("keras", "tensorflow")]
+    versions = [decoder(), *(version(name) for name in ("keras", "tensorflow"))]
     return cache_folder() / "plans" / f"{address(_FORMAT, *versions, *parts)}.json"
 
 
