@@ -93,13 +93,13 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
 def test_what_cannot_be_computed_ahead_is_left_to_the_trials(ray, study, folder):
     plan = planned(study)
     rows = [
-        dataclasses.replace(row, point={**row.point, "weights": str(folder / "none.h5")})
+        dataclasses.replace(row, point=dataclasses.replace(row.point, weights=f"{folder}/none.h5"))
         for row in plan.rows
     ]
     found = extract(study, dataclasses.replace(plan, rows=tuple(rows)), folder, Console(quiet=True))
     assert found["misses"] == 0
     [line] = found["notes"]
-    assert "trials compute them: " in line
+    assert "the trials compute them: " in line
     assert "There are no weights at" in line
 
 
