@@ -1,4 +1,4 @@
-# Everything sets itself up: Python 3.11 or later with pip, and make, are all that is needed.
+# Every target installs what it needs: all you need is Python 3.11 or later with pip, and make.
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
@@ -16,37 +16,37 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	touch $@
 
-demo: $(READY) ## Digits from search to report
+demo: $(READY) ## Run the digits study from search to report
 	$(BIN)/thawtune demo
 
-test: $(READY) ## All tests that need no more than this machine
+test: $(READY) ## Run all tests that need only this machine
 	$(BIN)/python -m pytest
 
-test-recipes: $(READY) ## Every recipe of every study, for an epoch
+test-recipes: $(READY) ## Train every recipe of every study for one epoch
 	$(BIN)/python -m pytest -m recipes
 
-faults: $(READY) ## Real searches, killed, starved and damaged
+faults: $(READY) ## Kill, starve and damage real searches
 	$(BIN)/python -m pytest -m faults
 
-cluster-test: $(READY) ## Searches on clusters of this machine: jobs, lost hosts, tokens; as root
+cluster-test: $(READY) ## Run clusters on this machine (jobs, lost hosts, tokens); as root
 	$(BIN)/python -m pytest -m cluster
 
-check: $(READY) ## Style, types and the direction of imports
+check: $(READY) ## Check style, types and the order of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-lock: ## Resolve pyproject.toml anew: versions and hashes only
+lock: ## Resolve pyproject.toml again: versions and hashes only
 	$(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
 	.venv-lock/bin/uv pip compile --quiet pyproject.toml --extra $(EXTRAS) --universal \
 		--python-version 3.11 --generate-hashes --no-header --no-emit-index-url --output-file requirements.lock
 
-bench: $(READY) ## Against Ray Tune, KerasTuner and Optuna: two hours
+bench: $(READY) ## Compare with Ray Tune, KerasTuner and Optuna (two hours)
 	$(BIN)/python -m tests.benchmarks
 
-bench-quick: $(READY) ## The same in little
+bench-quick: $(READY) ## A smaller version of bench (twelve minutes)
 	$(BIN)/python -m tests.benchmarks --quick
 
 clean:

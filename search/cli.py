@@ -1,4 +1,4 @@
-"""The command line. Commands import what they need when they run, so that --help is instant."""
+"""The command line. Each command imports what it needs when it runs, so that --help is instant."""
 
 from __future__ import annotations
 
@@ -22,17 +22,24 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     name="thawtune",
-    help="Search how best to fine-tune a pretrained image classifier.",
+    help="Search for the best way to fine-tune a pretrained image classifier.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 console = Console()
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="A path, or a name in spaces/.")]
-RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="The folder of a run, or its URL.")]
-DataPath = Annotated[Path | None, typer.Option(help="Where the dataset is: folder or archive.")]
-Address = Annotated[str | None, typer.Option(help="Of a Ray cluster; without it, this machine.")]
+StudyName = Annotated[
+    str, typer.Argument(metavar="STUDY", help="Path of a study file, or a name in spaces/.")
+]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="Folder or URL of a run.")]
+DataPath = Annotated[Path | None, typer.Option(help="Folder or archive of the dataset.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster to join. Default: this job's, or else a new one on this machine."
+    ),
+]
 
 
 @app.callback()
@@ -46,7 +53,7 @@ def _options(
 def demo(
     run: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
 ) -> None:
-    """Embedded digits: search, fine-tune, evaluate, report."""
+    """Search, fine-tune, evaluate and report on scikit-learn's digits."""
     folder = str(run or _unused(Path("runs/demo")))
     search("digits", run=folder)
     finetune(folder)
@@ -56,25 +63,27 @@ def demo(
 
 @app.command()
 def validate(study: StudyName) -> None:
-    """Say all that is wrong with a study, before any compute."""
+    """Check a study and list every problem, without training anything."""
     from search.studies.preflight import progress_bar
     from search.studies.validate import validate as run_validate
     from spaces.study_file import find_study
 
     with progress_bar(console) as progress:
         checked, missing = run_validate(find_study(study), progress)
-    console.print(f"{checked.name} is sound: {checked.budget.trials} trials.", highlight=False)
+    console.print(f"{checked.name} is valid: {checked.budget.trials} trials.", highlight=False)
     if missing is not None:
-        console.print(f"Not checked, its data: {missing}", highlight=False)
+        console.print(f"Its data was not checked: {missing}", highlight=False)
 
 
 @app.command()
 def describe(
     study: StudyName,
-    recipe: Annotated[str | None, typer.Option(help="One of the study's recipes.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    recipe: Annotated[
+        str | None, typer.Option(help="Describe this recipe instead of the base configuration.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show a configuration's network, parameters, boundary and cost."""
+    """Show the network, parameters, boundary and cost of a configuration."""
     from search.studies.describe import describe_study, render
 
     _import_tensorflow()
@@ -90,10 +99,10 @@ def data(
     study: StudyName,
     data: DataPath = None,
     contact_sheet: Annotated[
-        Path | None, typer.Option(help="Write a picture of random images here.")
+        Path | None, typer.Option(help="Write a picture of random training images to this file.")
     ] = None,
 ) -> None:
-    """Preflight: look at the images before anything is trained on them."""
+    """Check the images of a study before anything is trained on them (preflight)."""
     from search.studies.preflight import examine_study, write_contact_sheet
     from trainables.datasets.preflight.view import render
 
@@ -110,19 +119,21 @@ def search(
     study: StudyName,
     run: Annotated[
         str | None,
-        typer.Option(help="Folder of the run, or a URL; STUDY in $THAWTUNE_RUNS, or in runs/."),
+        typer.Option(
+            help="Folder or URL of the run. Default: the study's name, in $THAWTUNE_RUNS or runs/."
+        ),
     ] = None,
     data: DataPath = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out images that cannot be decoded.")
     ] = False,
     trials: Annotated[
-        int | None, typer.Option(min=1, help="In place of the study's number.")
+        int | None, typer.Option(min=1, help="Number of trials, instead of the study's.")
     ] = None,
     address: Address = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an existing run.")] = False,
 ) -> None:
-    """Search a study's space."""
+    """Search the space of a study."""
     from search.cluster.ray_job import run_folder
     from search.driver.prepare import prepare
     from search.driver.search import search as run_search
@@ -147,12 +158,12 @@ def search(
 def finetune(
     run: RunFolder,
     workers: Annotated[
-        int, typer.Option(help="Processes of Ray Train, which share each batch.")
+        int, typer.Option(help="Number of Ray Train workers; each batch is split across them.")
     ] = 1,
-    gpu: Annotated[bool, typer.Option("--gpu", help="One GPU for each worker.")] = False,
+    gpu: Annotated[bool, typer.Option("--gpu", help="Give each worker one GPU.")] = False,
     batch: Annotated[
         int | None,
-        typer.Option(help="Global batch: images in an update, over all workers."),
+        typer.Option(help="Images per update over all workers. Default: the winner's batch size."),
     ] = None,
     address: Address = None,
     data: DataPath = None,
@@ -163,12 +174,12 @@ def finetune(
         ),
     ] = False,
 ) -> None:
-    """Train the winner on training and validation images together, on Ray Train.
+    """Train the winner on training and validation images together, with Ray Train.
 
-    The global batch stays as the winner had it, whatever the number of workers, and so does the
-    learning rate. With --batch the learning rate grows with the batch: in proportion with SGD, by
-    the square root with Adam. A worker that is lost costs the epoch it was in: training goes on
-    from the newest checkpoint, with fewer workers where there is no room for all.
+    The global batch size and the learning rate stay as in the winner's trial, whatever the number
+    of workers. With --batch, the learning rate is scaled with the batch size: linearly with SGD,
+    by the square root with Adam. If a worker is lost, training resumes from the checkpoint of the
+    last finished epoch, with fewer workers if there is no room for all.
     """
     _import_tensorflow()
     from search.finetune.finetune import finetune as run_finetune
@@ -180,7 +191,7 @@ def finetune(
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
         f"{record['images']} images in {record['seconds']:.0f} s"
-        + (f", taken up anew {again} times" if again else ""),
+        + (f", resumed {again} {'time' if again == 1 else 'times'}" if again else ""),
         highlight=False,
     )
 
@@ -189,15 +200,15 @@ def finetune(
 def evaluate(
     run: RunFolder,
     again: Annotated[
-        bool, typer.Option("--again", help="Open it once more; the report will say so.")
+        bool, typer.Option("--again", help="Open it a second time; the report will say so.")
     ] = False,
     against: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Of a random search, to be tested at equal cost."),
+        typer.Option(metavar="RUN", help="Also test this random search, at equal cost."),
     ] = None,
     data: DataPath = None,
 ) -> None:
-    """Open the sealed test set, once."""
+    """Test the final model on the sealed test set, which is opened only once."""
     import time
 
     _import_tensorflow()
@@ -207,7 +218,7 @@ def evaluate(
     with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
         record, opened_now = run_evaluate(folder, again, other, data, _say)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
-    heading = "test set opened" if opened_now else f"test set was opened on {when}; it said"
+    heading = "test set opened" if opened_now else f"test set was opened on {when}"
     console.print(f"{heading}: {record['images']} images", highlight=False)
     for model in record["models"]:
         console.print(
@@ -228,7 +239,7 @@ def _cache(context: typer.Context) -> None:
 
 @cache.command("list")
 def list_cache() -> None:
-    """Show what is in the feature store, what was used last first."""
+    """List the entries of the feature store, the most recently used first."""
     from search.features.cache_command import chosen, render
 
     console.print(render(chosen(None, None)), highlight=False)
@@ -236,18 +247,19 @@ def list_cache() -> None:
 
 @cache.command("clear")
 def clear_cache(
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     older_than: Annotated[
-        float | None, typer.Option(min=0, metavar="DAYS", help="Not used for so long.")
+        float | None,
+        typer.Option(min=0, metavar="DAYS", help="Only entries not used for this many days."),
     ] = None,
-    kind: Annotated[str | None, typer.Option(help="features or images.")] = None,
+    kind: Annotated[str | None, typer.Option(help="Only this kind: features or images.")] = None,
 ) -> None:
-    """Remove what no running search reads."""
+    """Remove entries of the feature store that no running search reads."""
     from search.features.cache_command import chosen, clear
 
     entries = chosen(kind, older_than)
     if entries and not yes:
-        typer.confirm(f"Remove {len(entries)} of the feature store's entries?", abort=True)
+        typer.confirm(f"Remove {len(entries)} entries of the feature store?", abort=True)
     console.print(str(clear(entries)), highlight=False)
 
 
@@ -259,18 +271,18 @@ def export(
     ] = "keras",
     output: Annotated[
         Path | None,
-        typer.Option(help="Where to; RUN/model/STUDY and the format's ending if not given."),
+        typer.Option(help="Output path. Default: RUN/model/STUDY with the suffix of the format."),
     ] = None,
     quantize: Annotated[
-        bool, typer.Option("--quantize", help="Weights in 8 bits; for litert.")
+        bool, typer.Option("--quantize", help="Store weights in 8 bits; litert only.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing output.")] = False,
     data: DataPath = None,
 ) -> None:
-    """Write the final model in another format, class names and preprocessing inside.
+    """Export the final model, including class names and preprocessing, to another format.
 
-    It is compared with the model on validation images, and nothing is written where a probability
-    differs by more than 1e-4.
+    The export is compared with the model on validation images. If any probability differs by more
+    than 1e-4, nothing is written.
     """
     _import_tensorflow()
     from search.final_model.export import export as run_export
@@ -285,21 +297,24 @@ def export(
 def predict(
     run: RunFolder,
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files and folders.")],
-    top: Annotated[int, typer.Option(min=1, help="Classes told of each image.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Number of classes to show per image.")] = 5,
     batch: Annotated[int, typer.Option(min=1, help="Images classified at once.")] = 64,
     explain: Annotated[
-        Path | None, typer.Option(help="Write a Grad-CAM picture of each image into this folder.")
+        Path | None, typer.Option(help="Write a Grad-CAM picture of each image to this folder.")
     ] = None,
     csv: Annotated[
-        Path | None, typer.Option(help="Write a table here; replaced if it is there.")
+        Path | None, typer.Option(help="Write a table to this file, replacing it if it exists.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per line.")
+    ] = False,
 ) -> None:
-    """Classify images, in files and in folders, which are searched to the bottom.
+    """Classify image files, and all images in folders and their subfolders.
 
-    Images that cannot be read are named on standard error with the reason and counted at the end;
-    the exit code is 0 nevertheless, and 2 if none could be read. Where standard output is no
-    terminal, there is a line an image: its path, then each class and its probability, by tabs.
+    Images that cannot be read are listed on standard error with the reason, and counted at the
+    end. The exit code is 0 all the same, but 2 if none could be read. If standard output is not a
+    terminal, each image is one line: its path, then each class and its probability, separated by
+    tabs.
     """
     _import_tensorflow()
     from search.final_model.predict_output import Wanted
@@ -312,7 +327,7 @@ def predict(
 
 
 def _add_commands() -> None:
-    """Add the commands of packages above this one, which it does not import."""
+    """Add the commands of packages that import this one, found by their entry points."""
     for entry in sorted(entry_points(group="thawtune.commands"), key=lambda entry: entry.name):
         entry.load()(app, _open_run, console)
 
@@ -324,11 +339,11 @@ def _open_run(place: str) -> AbstractContextManager[Run]:
 
 
 def _command(name: str) -> Callable[..., None]:
-    """The function behind a command, whoever has added it."""
+    """The function behind a command, including those that other packages add."""
     for command in app.registered_commands:
         if command.callback is not None and command.callback.__name__ == name:
             return command.callback
-    raise InputError(f"The command {name} is not installed: run pip install again.")
+    raise InputError(f"The command {name} is not installed. Install thawtune again with pip.")
 
 
 def _say(text: str) -> None:
@@ -342,7 +357,7 @@ def _import_tensorflow() -> None:
 
 
 def _unused(path: Path) -> Path:
-    """The path, or the first of path-2, path-3, … that is not there."""
+    """The path, or the first of path-2, path-3, … that does not exist."""
     number = 2
     candidate = path
     while candidate.exists():
@@ -354,7 +369,7 @@ _add_commands()
 
 
 def main() -> None:
-    """Run the command line; a user's error ends as a sentence and an exit code."""
+    """Run the command line; errors of the user become a message and an exit code."""
     interrupted: list[int] = []
 
     def on_interrupt(number: int, _: FrameType | None) -> None:

@@ -1,1 +1,1 @@
-"""Ray: starting or joining a cluster, jobs, placement of trials, shipping of code."""
+"""Ray: starting or joining a cluster, jobs, placement of trials, shipping code to workers."""

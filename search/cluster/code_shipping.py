@@ -1,7 +1,7 @@
-"""This project's code on the machines of a cluster: shipped there, and seen to be what is imported.
+"""Shipping this project's code to the nodes of a cluster, and checking that they import it.
 
-Its packages have plain names. Another project's `search` on a worker's path would be imported
-without a word, and an older checkout of this one too.
+The packages have common names: without the check, workers could silently import another project's
+`search`, or an older version of this one.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ PACKAGES = ("spaces", "trainables", "search", "reports")
 
 @contextmanager
 def staged() -> Iterator[str]:
-    """A folder that holds this project's packages, as this process imports them, and no more.
+    """A folder with just this project's packages, as this process imports them.
 
-    As a working directory it comes first on the path of workers. Without one, Ray puts the folder
-    there in which the driver happens to stand.
+    As Ray's working directory it comes first on the workers' path. Without it, Ray would put the
+    driver's current directory there.
     """
     with tempfile.TemporaryDirectory(prefix="thawtune-code-") as folder:
         for name in PACKAGES:
@@ -34,7 +34,7 @@ def staged() -> Iterator[str]:
 
 
 def code_digest() -> str:
-    """Of all that Python would import of this project here."""
+    """A digest of all this project's modules as Python would import them here."""
     found = hashlib.sha256()
     for name in PACKAGES:
         folder = _folder(name)
@@ -45,10 +45,10 @@ def code_digest() -> str:
 
 
 def check_same_code() -> None:
-    """Ask every machine of the cluster what it imports. Needs Ray.
+    """Compare the code that every node of the cluster imports with ours. Ray must be running.
 
     Raises:
-        InputError: If one of them has other code than this process.
+        InputError: If a node would import other code than this process.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
@@ -66,8 +66,8 @@ def check_same_code() -> None:
         digest, folder = ray.get(answer)
         if digest != own:
             raise InputError(
-                f"The machine {address} would run other code than this one: what it imports as "
-                f"search is {folder}. Remove that from its path, or bring it up to date."
+                f"The node {address} would run different code: it imports the package search from "
+                f"{folder}. Remove that folder from its path, or update it."
             )
 
 

@@ -1,4 +1,4 @@
-"""Where trials go: how much of a GPU each has, and how many run at once."""
+"""Placement of trials: the share of a GPU that each gets, and how many run at once."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from spaces.study import Study
 from trainables.process.gpu import gpu_memory
 
 MOST_A_GPU = 4
-"""Trials; beyond that they wait for each other's kernels."""
+"""Largest number of trials per GPU; more would only wait for each other's kernels."""
 
 _FIXED_BYTES = 2 * 2**30
 _BYTES_A_PIXEL = 3000
-"""Activations and their gradients, float32: VGG16 has 2,400 for each pixel of an image."""
+"""Activations and their gradients in float32: VGG16 needs 2,400 bytes per pixel of an image."""
 
 
 def placed(current: OpenRun) -> Study:
-    """The study with `resources.gpu` and `resources.concurrent` filled in. Needs Ray.
+    """The study with `resources.gpu` and `resources.concurrent` filled in. Ray must be running.
 
-    Where the study asks for no share of a GPU, its trials get one if there are GPUs, and the
-    ledger says which.
+    If the study does not set `resources.gpu`, its trials get a share of a GPU if there are any;
+    the share is noted in the ledger.
 
     Raises:
-        InputError: If a trial does not fit on any machine.
+        InputError: If a trial does not fit on any node.
     """
     study = current.study
     there, may_come = dict(ray.cluster_resources()), _may_come()
@@ -47,15 +47,15 @@ def placed(current: OpenRun) -> Study:
 
 
 def fitting(cpu: float, gpu: float, total: Mapping[str, float], shares_its_machine: bool) -> int:
-    """How many trials fit at once.
+    """The number of trials that can run at once.
 
-    Trials on CPUs leave a core to the driver, where it has more than two of them.
+    Trials that use only CPUs leave one core to the driver if its machine has more than two.
 
     Args:
-        cpu: Of a trial.
-        gpu: Of a trial.
-        total: CPUs and GPUs of all machines, those that an autoscaler may start included.
-        shares_its_machine: Whether all trials are on the driver's machine.
+        cpu: CPUs per trial.
+        gpu: GPUs per trial.
+        total: CPUs and GPUs of all nodes, including those that an autoscaler may start.
+        shares_its_machine: Whether all trials run on the driver's machine.
     """
     cpus = total["CPU"]
     if shares_its_machine and not gpu and cpus > 2:
@@ -65,12 +65,13 @@ def fitting(cpu: float, gpu: float, total: Mapping[str, float], shares_its_machi
 
 
 def gpu_share(study: Study, total: Mapping[str, float], memory: int | None) -> float:
-    """The share of a GPU that a trial gets: 1/k for as many as fit in its memory.
+    """The share of a GPU that each trial gets: 1/k, where k trials fit in its memory.
 
     Args:
-        study: Says how large batches and images are.
-        total: CPUs and GPUs of all machines.
-        memory: Of the smallest GPU; None, unknown, leaves a trial a whole one.
+        study: Determines the largest batch and image.
+        total: CPUs and GPUs of all nodes.
+        memory: Bytes of memory of the smallest GPU. If it is unknown (None), each trial gets a
+            whole GPU.
     """
     if not total["GPU"]:
         return 0.0
@@ -81,13 +82,13 @@ def gpu_share(study: Study, total: Mapping[str, float], memory: int | None) -> f
 
 
 def bytes_of_a_trial(study: Study) -> int:
-    """Memory on a GPU, estimated from the largest batch and the largest image of the study."""
+    """Estimated GPU memory of a trial in bytes, from the study's largest batch and image."""
     batch, size = largest(study, "batch_size"), largest(study, "image_size")
     return _FIXED_BYTES + _BYTES_A_PIXEL * batch * size**2
 
 
 def largest(study: Study, name: str) -> int:
-    """The largest value that a hyperparameter can have in a study: a whole number."""
+    """The largest value that an integer hyperparameter can have in a study."""
     space = study.search_space
     values = [int(getattr(point, name)) for point in study.recipe_points.values()]
     searched = [parameter for parameter in space.parameters if parameter.name == name]
@@ -105,7 +106,7 @@ def _in_words(gpu: float, total: Mapping[str, float]) -> str:
 
 
 def fits_somewhere(cpu: float, gpu: float) -> bool:
-    """Whether a machine that is there now could run a trial, if it ran nothing else."""
+    """Whether some node of the cluster could run a trial if it ran nothing else."""
     return any(n.get("CPU", 0) >= cpu and n.get("GPU", 0) >= gpu for n in _machines())
 
 
@@ -118,27 +119,27 @@ def _check_fits(cpu: float, gpu: float) -> None:
         return
     has = "; ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in _machines())
     raise InputError(
-        f"A trial asks for {cpu:g} CPU and {gpu:g} GPU, and no machine has that: {has}. "
-        "Change resources in the study, or leave resources.gpu out, and go on by --resume."
+        f"A trial needs {cpu:g} CPU and {gpu:g} GPU, but no machine has that; there are: {has}. "
+        "Change resources in the study, or leave resources.gpu out, then continue with --resume."
     )
 
 
 def _is_alone() -> bool:
-    """Whether the driver's machine is the only one that runs trials."""
+    """Whether the driver's machine is the only one that can run trials."""
     here = ray.get_runtime_context().get_node_id()
     runs_trials = [n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
     return runs_trials == [here]
 
 
 def _may_come() -> dict[str, float]:
-    """CPUs and GPUs with all the machines that an autoscaler may start; empty without one."""
+    """CPUs and GPUs, counting all nodes that an autoscaler may start; empty without one."""
     from ray._private.state import state
 
     return dict(state.get_max_resources_from_cluster_config() or {})
 
 
 def _smallest_gpu() -> int | None:
-    """Memory in bytes, asked of each machine that has one now."""
+    """Bytes of memory of the smallest GPU on the nodes that are up, or None if unknown."""
     asked = [
         ray.remote(gpu_memory)
         .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(n["NodeID"], False))

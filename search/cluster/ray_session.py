@@ -1,4 +1,4 @@
-"""Ray, started on this machine or joined."""
+"""Connecting to Ray: starting it on this machine, or joining a cluster."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from trainables.cache.remote_copies import FEATURES_VARIABLE
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
 LOCAL_ENVIRONMENT = WORKER_ENVIRONMENT | {"RAY_prestart_worker_first_driver": "0"}
-"""Of a Ray of our own. Workers inherit it from there, which is faster than having Ray set it up for
-each, and those that Ray would start beforehand are for tasks: no actor takes them."""
+"""Environment of a Ray that we start. Workers inherit it, which is faster than setting up a runtime
+environment for each. Prestarted workers are for tasks and never used by actors: we start none."""
 
 DASHBOARD = "THAWTUNE_DASHBOARD"
-"""Environment variable: 1 or 0, whether a Ray of our own has a dashboard."""
+"""Environment variable, 1 or 0: whether a Ray that we start has a dashboard."""
 
 
 def joined(address: str | None) -> str | None:
-    """The address of the cluster to join: the one given, or that of the job which this is."""
+    """The address of the cluster to join: the one given, or the cluster of this job."""
     return address or (os.environ.get("RAY_ADDRESS") if is_job() else None)
 
 
 @contextmanager
 def ray_running(address: str | None) -> Iterator[None]:
-    """A Ray of our own on this machine, or a connection to a cluster.
+    """Start Ray on this machine, or connect to a cluster, while the context is open.
 
-    A cluster's workers import the code of this process and no other: it is shipped to them, unless
-    it is a job's working directory, which is shipped already.
+    The workers of a cluster import the code of this process: it is shipped to them, unless this is
+    a job, whose working directory Ray has shipped already.
 
     Args:
-        address: Of the cluster; None starts a Ray that ends with the context.
+        address: Address of the cluster; None starts a Ray that ends with the context.
 
     Raises:
-        InputError: If there is no cluster at this address, or it does not let us in.
+        InputError: If there is no cluster at the address, or it refuses the connection.
     """
     found = joined(address)
     if found:
@@ -57,7 +57,7 @@ def ray_running(address: str | None) -> Iterator[None]:
 
 
 def _has_dashboard() -> bool:
-    """If not said, where a person looks at it: the two processes more take seconds and memory."""
+    """As the variable says, or else only at a terminal: it costs two processes and some seconds."""
     said = os.environ.get(DASHBOARD)
     return sys.stdout.isatty() if said is None else said == "1"
 
@@ -101,7 +101,10 @@ def _refused(address: str, error: Exception) -> InputError:
     lines = [line for line in said.splitlines() if line.strip()]
     if isinstance(error, AuthenticationError) or "uthentication" in said:
         return InputError(
-            f"The Ray cluster at {address} does not let this machine in. Give it the cluster's "
-            "token, in ~/.ray/auth_token or as RAY_AUTH_TOKEN, and set RAY_AUTH_MODE=token."
+            f"The Ray cluster at {address} refused to authenticate this machine. Put the cluster's "
+            "token in ~/.ray/auth_token or RAY_AUTH_TOKEN, and set RAY_AUTH_MODE=token."
         )
-    return InputError(f"There is no Ray cluster to be used at {address}: {(lines or [said])[0]}")
+    return InputError(
+        f"Cannot use a Ray cluster at {address} ({(lines or [said])[0]}). Check the address, and "
+        "whether Ray is running there."
+    )

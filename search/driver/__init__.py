@@ -1,1 +1,1 @@
-"""The search itself: preparing the run, and Ray Tune between ledger and trials."""
+"""The search itself: preparing the run, running Ray Tune, and the adapter to the ledger."""

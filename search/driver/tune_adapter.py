@@ -1,4 +1,4 @@
-"""Between Tune and the ledger: what Tune is to run, and what it saw."""
+"""The adapter between Ray Tune and the ledger: searcher, scheduler, callbacks and stopper."""
 
 from __future__ import annotations
 
@@ -27,33 +27,33 @@ from trainables.training.measurement import Measurement
 
 
 class NotPickled:
-    """A mix-in: Tune's copy is empty, and never read."""
+    """A mix-in for what Tune pickles: its copy is empty, and never read."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {}
 
 
 class EndStopper(NotPickled, Stopper):
-    """Tells Tune to stop everything when patience has run out."""
+    """Stops all trials when the time for running epochs to finish is over."""
 
     def __init__(self, ending: Ending) -> None:
         self._ending = ending
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """No single trial is stopped here."""
+        """Stop no single trial."""
         return False
 
     def stop_all(self) -> bool:
-        """Whether to stop everything."""
+        """Whether to stop all trials."""
         return self._ending.is_out_of_patience
 
 
 class DispatchedSearcher(NotPickled, Searcher):
-    """Hands Tune the trials that `Dispatch` names.
+    """Passes the trials that `Dispatch` chooses to Tune.
 
     Args:
-        current: The run; says what is next.
-        concurrent: Trials at once.
+        current: The run, whose dispatch decides what is next.
+        concurrent: Largest number of concurrent trials.
     """
 
     def __init__(self, current: OpenRun, concurrent: int) -> None:
@@ -62,7 +62,7 @@ class DispatchedSearcher(NotPickled, Searcher):
         self._current, self._concurrent = current, concurrent
 
     def set_search_properties(self, *_: Any, **__: Any) -> bool:
-        """Accept Tune's metric and mode: they are the study's."""
+        """Accept Tune's metric and mode, which are the study's."""
         return True
 
     def suggest(self, trial_id: str) -> Any:
@@ -81,14 +81,14 @@ class DispatchedSearcher(NotPickled, Searcher):
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        """Nothing: Optuna learns from the ledger's events."""
+        """Do nothing: Optuna learns from the ledger's events."""
 
 
 class Recorder(NotPickled, Callback):
-    """Records what Tune sees of each trial.
+    """Records Tune's results and errors as events.
 
     Args:
-        current: The run; takes the events.
+        current: The run that takes the events.
     """
 
     def __init__(self, current: OpenRun) -> None:
@@ -105,7 +105,7 @@ class Recorder(NotPickled, Callback):
         result: dict[str, Any],
         **_: Any,
     ) -> None:
-        """Some epochs are done, or the trial failed in one."""
+        """Record finished epochs, or a failure in one."""
         number = trial.config["trial"]
         happened = []
         if "started" in result:
@@ -126,11 +126,11 @@ class Recorder(NotPickled, Callback):
     def on_trial_complete(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **_: Any
     ) -> None:
-        """The trial came to its own end, or was stopped in a rung."""
+        """Record that the trial ended by itself, or was stopped at a rung."""
         number = trial.config["trial"]
         end = self._ends.pop(number, None)
         if end is None and self._current.ending.has_begun:
-            pass  # broken off, to be gone on with
+            pass  # interrupted; it resumes with the run
         elif end is None and self._study.budget.promote:
             self._sink(events.trial_paused(number, self._history.trials[number].epochs))
         elif end is None:
@@ -144,14 +144,14 @@ class Recorder(NotPickled, Callback):
     def on_trial_error(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **_: Any
     ) -> None:
-        """The trial's process died."""
+        """Record that the trial's process died."""
         number = trial.config["trial"]
         error = _error_of(trial)
         reason = _reason(error)
         retries = {"worker_lost": self._study.resources.max_failures, "out_of_memory": 1}
         text = str(error)[-4000:] if error else None
         if reason == "recycled":
-            pass  # nothing of the trial was done yet
+            pass  # the trial had not started yet
         elif reason == "preempted":
             self._sink(events.attempt_failed(number, reason, text))
         else:
@@ -159,7 +159,7 @@ class Recorder(NotPickled, Callback):
         self._dispatch.released(number)
 
     def _failed(self, number: int, reason: str, text: str | None, tries: int) -> None:
-        """Try again, unless that has been done as often as it may be."""
+        """Retry the trial, or end it if it has been retried as often as allowed."""
         failures = [f for f in self._history.trials[number].failures if f.reason == reason]
         if len(failures) < tries:
             self._sink(events.attempt_failed(number, reason, text))
@@ -168,7 +168,7 @@ class Recorder(NotPickled, Callback):
 
 
 def _error_of(trial: TuneTrial) -> Exception | None:
-    """What Tune has just written beside the trial: its own getter looks where it is copied to."""
+    """The error from the file that Tune has just written; its own getter reads a later copy."""
     path = trial.pickled_error_file
     if path is None or not Path(path).is_file():
         return None
@@ -200,16 +200,16 @@ def _config(trial: Assignment, folder: str) -> dict[str, Any]:
 
 
 class Asha(FIFOScheduler):
-    """Stops a trial at a rung that it does not pass.
+    """Asynchronous successive halving: stops a trial at a rung that it does not pass.
 
-    With `promote`, every trial stops at its rung, and `Dispatch` goes on with those that come to
-    be among its best. Recipes and repeats of finalists are never stopped: a baseline that was cut
-    short would be beaten too easily.
+    With `promote`, every trial stops at its rung, and `Dispatch` resumes those that turn out to be
+    among its best. Recipes and repeats of finalists are never stopped: a baseline that was cut
+    short would be too easy to beat.
 
     Args:
-        study: Says metric, and whether trials are promoted.
-        rungs: Know what other trials have reached.
-        ending: Stops every trial when the search is to end.
+        study: Determines the metric, and whether trials are promoted.
+        rungs: The results of all trials at each rung.
+        ending: Stops every trial when the search ends early.
     """
 
     def __init__(self, study: Study, rungs: Rungs, ending: Ending) -> None:
@@ -218,11 +218,11 @@ class Asha(FIFOScheduler):
         self._promote, self._rungs, self._ending = study.budget.promote, rungs, ending
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its scheduler; ours follows from the ledger, and Tune's copy is not read."""
+        """Tune pickles its scheduler, but its copy is not read: ours follows from the ledger."""
         return {"_metric": self._metric, "_mode": self._mode}
 
     def on_trial_result(self, controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Stop the trial, or let it go on."""
+        """Stop the trial, or let it continue."""
         value, epoch = result[self._metric], result["epoch"]
         if self._ending.has_begun or not math.isfinite(value):
             return self.STOP
@@ -236,15 +236,15 @@ class Asha(FIFOScheduler):
 
 
 EVERY = 10.0
-"""Seconds between two looks at the machines."""
+"""Seconds between two checks of the machines."""
 
 
 class Waiting(NotPickled, Callback):
-    """Says when the last machine that could run a trial is gone, and when there is one again.
+    """Prints a message when no machine is left that could run a trial, and when one is back.
 
     Args:
-        resources: Of a trial.
-        say: Takes the sentence.
+        resources: Resources of a trial.
+        say: Prints the message.
     """
 
     def __init__(self, resources: Resources, say: Callable[[str], None]) -> None:
@@ -252,7 +252,7 @@ class Waiting(NotPickled, Callback):
         self._is_waiting, self._next_look = False, time.monotonic() + EVERY
 
     def on_step_begin(self, iteration: int, trials: list[Any], **_: Any) -> None:
-        """Look, if it is time to."""
+        """Check the machines, if it is time to."""
         if time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + EVERY
@@ -260,9 +260,9 @@ class Waiting(NotPickled, Callback):
         is_waiting = not fits_somewhere(cpu, gpu)
         if is_waiting and not self._is_waiting:
             self._say(
-                f"No machine is there any more that has {cpu:g} CPU and {gpu:g} GPU for a trial: "
-                "the search waits for one. Ctrl-C ends it, with everything saved."
+                f"No machine has {cpu:g} CPU and {gpu:g} GPU for a trial any more; waiting for "
+                "one. Press Ctrl-C to end the search with everything saved."
             )
         elif self._is_waiting and not is_waiting:
-            self._say("A machine is there again: the search goes on.")
+            self._say("A machine for trials is available again; the search continues.")
         self._is_waiting = is_waiting

@@ -1,4 +1,4 @@
-"""`thawtune export`: the final model in another format, compared before it is put in place."""
+"""`thawtune export`: converts the final model and compares the result before it is put in place."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trainables.export.exporting import Comparison, check_format, write_export
 
 @dataclass(frozen=True)
 class Exported:
-    """What an export came to.
+    """The result of an export.
 
     Attributes:
         path: The file, or the folder of a SavedModel.
-        comparison: With the model it was made from.
-        size: In bytes.
+        comparison: The comparison with the model it was made from.
+        size: Size in bytes.
     """
 
     path: Path
@@ -31,11 +31,11 @@ class Exported:
     size: int
 
     def in_words(self, run: Run) -> str:
-        """For the terminal."""
+        """The result as shown on the terminal."""
         found = self.comparison
         return (
             f"exported: {run.shown(self.path)}, {self.size / 1e6:.1f} MB\n"
-            f"on {found.images} validation images: largest difference of a probability "
+            f"on {found.images} validation images: probabilities differ by at most "
             f"{found.difference:.1e}, {found.same_class:.0%} in the same class"
         )
 
@@ -48,22 +48,22 @@ def export(
     force: bool = False,
     data: Path | None = None,
 ) -> Exported:
-    """Write the final model in a format, whole or not at all, and its card.
+    """Export the final model, completely or not at all, and update its model card.
 
-    The images of the comparison are from the validation set: the test set stays sealed.
+    The comparison uses validation images: the test set stays sealed.
 
     Args:
-        run: A run that is fine-tuned.
-        format_name: One of `trainables.export.exporting.FORMATS`.
-        output: Where to; by default beside the model, named for the study.
-        is_quantized: Keep weights in 8 bits; LiteRT alone.
-        force: Replace what is there.
-        data: Where the dataset is, if it has moved since.
+        run: A run whose winner has been fine-tuned.
+        format_name: A key of `trainables.export.exporting.FORMATS`.
+        output: Output path; by default next to the model, named after the study.
+        is_quantized: Store weights in 8 bits; LiteRT only.
+        force: Replace an existing output.
+        data: Where the dataset is, if it has moved.
 
     Raises:
-        InputError: If a package is missing, or the output is there or cannot be written.
-        DataError: If the dataset is not where it was.
-        RunStateError: If there is no final model, or the export says something else than it.
+        InputError: If a package is missing, or the output exists or cannot be written.
+        DataError: If the dataset cannot be found.
+        RunStateError: If there is no final model, or the export disagrees with it.
     """
     format_ = check_format(format_name, is_quantized)
     check_final(run)
@@ -85,17 +85,22 @@ def export(
 
 def _check_output(run: Run, path: Path, force: bool) -> None:
     if path.resolve() in {(run.model / name).resolve() for name in (MODEL, LABELS)}:
-        raise InputError(f"{path} belongs to the run itself. Give another --output.")
+        raise InputError(f"{path} belongs to the run itself. Choose another --output.")
     if not path.exists():
         return
     if not force:
-        raise InputError(f"{path} is there already. Replace it by --force, or give --output.")
+        raise InputError(
+            f"{path} already exists. Replace it with --force, or choose another --output."
+        )
     if path.is_dir() and not (path / "saved_model.pb").is_file():
-        raise InputError(f"{path} is a folder and no SavedModel: it is not replaced.")
+        raise InputError(
+            f"{path} is a folder but not a SavedModel, so it will not be replaced. Choose another "
+            "--output."
+        )
 
 
 def _validation_pixels(run: Run, size: int, count: int, data: Path | None) -> np.ndarray:
-    """At most `count` images from all over the validation set: uint8 (images, size, size, 3)."""
+    """Up to `count` images spread over the validation set: uint8 (images, size, size, 3)."""
     from search.records.run_sets import sets_of
     from trainables.datasets.files.location import located
     from trainables.datasets.rows.images import load_images
@@ -118,7 +123,7 @@ def _scratch_beside(path: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _put_in_place(written: Path, path: Path, aside: Path) -> None:
-    """Move an export to where it belongs; what a folder replaces goes with the scratch folder."""
+    """Move an export to its final path; a folder that it replaces is deleted with the scratch."""
     if path.is_dir():
         shutil.move(path, aside)
     elif path.exists() and written.is_dir():

@@ -1,4 +1,4 @@
-"""The fine-tuned model of a run, as export and prediction need it."""
+"""Loading and verifying the fine-tuned model of a run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
     import keras
 
 MODEL, LABELS = "model.keras", "labels.json"
-"""In the folder `Run.model`."""
+"""File names in the folder `Run.model`."""
 
 
 @dataclass(frozen=True)
 class FinalModel:
-    """A model and what its outputs are called.
+    """A model and the names of its outputs.
 
     Attributes:
-        model: Pixels (batch, size, size, 3), 0..255, to probabilities (batch, classes).
-        class_names: In the order of its outputs.
-        size: Pixels a side of the images it takes.
+        model: Maps pixels (batch, size, size, 3), 0..255, to probabilities (batch, classes).
+        class_names: Class names, in the order of the outputs.
+        size: Side of the square input images, in pixels.
     """
 
     model: keras.Model
@@ -33,10 +33,13 @@ class FinalModel:
 
 
 def check_final(run: Run) -> dict[str, Any]:
-    """What finetune.json says, the final model found to be the one that fine-tuning wrote.
+    """Check that the final model is the file that fine-tuning wrote.
+
+    Returns:
+        The content of finetune.json.
 
     Raises:
-        RunStateError: If this is no run, if there is no final model yet, or another file.
+        RunStateError: If this is not a run, there is no final model yet, or the file differs.
     """
     from trainables.weights.packaged import sha256
 
@@ -46,16 +49,17 @@ def check_final(run: Run) -> dict[str, Any]:
         raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
     if sha256(path) != record["sha256"]:
         raise RunStateError(
-            f"{path} is not the file that fine-tuning wrote. Make it anew by thawtune finetune."
+            f"{path} is not the file that fine-tuning wrote: its SHA-256 differs from that in "
+            "finetune.json. Run thawtune finetune again."
         )
     return record
 
 
 def load_final(run: Run) -> FinalModel:
-    """Load the final model; a file that holds code is refused, and the code does not run.
+    """Load the final model. A file that contains code is refused, and the code is not run.
 
     Raises:
-        RunStateError: As `check_final`, or if the model or its class names are damaged.
+        RunStateError: As in `check_final`, or if the model or its class names are damaged.
     """
     check_final(run)
     path = run.model / MODEL
@@ -67,8 +71,8 @@ def load_final(run: Run) -> FinalModel:
     size = shapes[0][1]
     if shapes != ((None, size, size, 3), (None, len(names))):
         raise RunStateError(
-            f"{path} takes {shapes[0]} and gives {shapes[1]}, but {LABELS} has {len(names)} "
-            "classes. Make both anew by thawtune finetune."
+            f"{path} has input shape {shapes[0]} and output shape {shapes[1]}, but {LABELS} has "
+            f"{len(names)} classes. Run thawtune finetune again to write both."
         )
     return FinalModel(model, names, size)
 
@@ -78,7 +82,7 @@ def _class_names(path: Path) -> tuple[str, ...]:
         names = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise RunStateError(
-            f"{path} cannot be read: {error}. Make it anew by thawtune finetune."
+            f"{path} cannot be read: {error}. Run thawtune finetune again."
         ) from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RunStateError(f"{path} is not a list of class names. Run thawtune finetune again.")

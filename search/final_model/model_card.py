@@ -1,4 +1,4 @@
-"""The model card: what the fine-tuned model is, from the run's files alone.
+"""The model card of the fine-tuned model, written from the run's files alone.
 
 Sections after Mitchell et al. 2019, Model Cards for Model Reporting,
 https://arxiv.org/abs/1810.03993.
@@ -22,12 +22,12 @@ from spaces.study import Study
 
 _NOT_METRICS = ("name", "role", "trial", "sha256")
 _MOST_CLASSES = 50
-"""Classes that the card lists; of more it gives the totals."""
+"""Largest number of classes that the card lists; beyond that it gives totals only."""
 
 
 @dataclass(frozen=True)
 class _Facts:
-    """All that the card is written from."""
+    """Everything that the card is written from."""
 
     study: Study
     trial: Trial
@@ -38,9 +38,9 @@ class _Facts:
 
 
 def write_card(run: Run) -> Path:
-    """Write model/README.md anew.
+    """Write model/README.md, replacing it if it exists.
 
-    It names no path of the machine, since a card goes where the model goes.
+    It contains no paths of this machine, because a card is passed on with its model.
 
     Raises:
         RunStateError: If there is no final model yet, or a file of the run is damaged.
@@ -58,7 +58,7 @@ def _facts(run: Run) -> _Facts:
     history = History.of(read_ledger(run.ledger))
     if finetune["trial"] not in history.trials:
         raise RunStateError(
-            f"{run.finetune} is of trial {finetune['trial']}, which the ledger does not know. "
+            f"{run.finetune} names trial {finetune['trial']}, which is not in the ledger. "
             "Run thawtune finetune again."
         )
     versions = (history.opened or {}).get("versions") or {}
@@ -71,22 +71,22 @@ def _parts(facts: _Facts) -> Iterator[str]:
     classes = facts.data["classes"]
     yield f"# {facts.study.name}: an image classifier"
     yield (
-        f"{_network(facts)}, fine-tuned by thawtune to tell {len(classes)} classes apart. It takes "
-        f"RGB images of {point.image_size}×{point.image_size} pixels with values 0..255, "
-        "preprocessing is inside, and gives a probability for each class."
+        f"{_network(facts)}, fine-tuned by thawtune to distinguish {len(classes)} classes. It "
+        f"takes RGB images of {point.image_size}×{point.image_size} pixels with values 0..255, "
+        "does its own preprocessing, and returns a probability for each class."
     )
     yield "## Use"
     yield _code(point.image_size)
     yield (
-        "Whatever their shape, images are resized to that square, bicubic. `labels.json` has the "
-        "names of the outputs in their order. On the command line: `thawtune predict RUN "
-        "IMAGE...`; in other formats: `thawtune export RUN --format onnx`."
+        "Images of any shape are resized to that square with bicubic interpolation. `labels.json` "
+        "has the class names in the order of the outputs. On the command line, use `thawtune "
+        "predict RUN IMAGE...`; for other formats, `thawtune export RUN --format onnx`."
     )
     yield "## Intended use"
     yield (
-        "Images like those that it was trained on, each of which shows one of the classes below. "
-        "It has no answer for anything else: one of the classes gets the largest probability "
-        "whatever is in the image."
+        "Images like those it was trained on, each showing one of the classes below. It has no "
+        "answer for anything else: whatever an image shows, one of the classes gets the largest "
+        "probability."
     )
     yield "## Data"
     yield from _data(facts)
@@ -151,9 +151,9 @@ def _training(facts: _Facts) -> Iterator[str]:
     record, budget = facts.finetune, facts.study.budget
     recipe = f", the recipe {facts.trial.recipe}" if facts.trial.recipe else ""
     yield (
-        f"The configuration is that of trial {record['trial']}{recipe}: the best on the validation "
-        f"set of a search of {budget.trials} trials of at most {budget.max_epochs} epochs. It was "
-        f"trained anew on training and validation images together, {record['images']} in all, for "
+        f"The configuration is that of trial {record['trial']}{recipe}, the best on the validation "
+        f"set in a search of {budget.trials} trials of up to {budget.max_epochs} epochs. It was "
+        f"trained again on training and validation images together, {record['images']} in all, for "
         f"{record['epochs']} epochs by {record['workers']} worker(s) in {record['seconds']:.0f} s."
     )
     values = facts.trial.point.to_dict() | {"weights": _weights(facts)}
@@ -169,29 +169,30 @@ def _evaluation(facts: _Facts) -> Iterator[str]:
     best = facts.trial.best(objective)
     if best is not None:
         yield (
-            f"In the search, trained on the training images alone, it had {objective.metric} "
-            f"{getattr(best, objective.metric):.4f}. It was chosen for that, so the figure is "
-            "flattering."
+            f"In the search, trained on the training images alone, it reached {objective.metric} "
+            f"{getattr(best, objective.metric):.4f}. It was selected for this value, which is "
+            "therefore optimistic."
         )
     if facts.test is None:
-        yield "The test set is still sealed: this model has not been tested on images of its own."
+        yield "The test set is still sealed: this model has not been tested on unseen images."
         return
     final = next(m for m in facts.test["models"] if m["role"] == "final")
     if final["sha256"] != facts.finetune["sha256"]:
         yield (
             f"The test set was opened on {_date(facts.test['opened'])} for another model (SHA-256 "
-            f"{final['sha256'][:12]}…): there are no test figures of this one."
+            f"{final['sha256'][:12]}…): there are no test results for this one."
         )
         return
     yield (
-        f"The test set, {facts.test['images']} images that had no part in search or training, was "
-        f"opened on {_date(facts.test['opened'])}, after everything about this model was decided."
+        f"The test set, {facts.test['images']} images that neither the search nor training used, "
+        f"was opened on {_date(facts.test['opened'])}, after everything about this model had been "
+        "decided."
     )
     yield _table(("on the test set", "value"), _metrics(final))
 
 
 def _metrics(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every number of a tested model, intervals beside what they are of."""
+    """Every number of a tested model, with its intervals."""
     for name, value in model.items():
         if name in _NOT_METRICS:
             continue
@@ -203,18 +204,18 @@ def _metrics(model: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _limits(facts: _Facts) -> str:
     limits = [
-        "Images from other cameras, places or times than the data's may be classified worse than "
-        "the figures above say; nothing here measures that.",
-        "The probabilities are those of the network's outputs, not calibrated afterwards.",
-        "Whether it errs more on some groups of people, places or things than on others has not "
-        "been looked into.",
+        "On images from other cameras, places or times than those in the dataset, the model may "
+        "do worse than the results above; this has not been measured.",
+        "The probabilities are the network's outputs, without calibration.",
+        "Whether it makes more errors for some groups of people, places or things than for others "
+        "has not been examined.",
     ]
     counts = facts.data["train"]
     if counts and max(counts) > 2 * max(1, min(counts)):
         names = facts.data["classes"]
         rare, common = counts.index(min(counts)), counts.index(max(counts))
         limits.append(
-            f"The classes are uneven: {min(counts)} training images of {_cell(names[rare])}, "
+            f"The classes are unbalanced: {min(counts)} training images of {_cell(names[rare])}, "
             f"{max(counts)} of {_cell(names[common])}."
         )
     return "\n".join(f"- {limit}" for limit in limits)
@@ -222,10 +223,10 @@ def _limits(facts: _Facts) -> str:
 
 def _licence(facts: _Facts) -> str:
     if facts.trial.point.weights == "none":
-        return "The licence of the training images is for you to check before you pass this on."
+        return "Before you share this model, check the licence of the training images."
     return (
-        f"The model began as {_weights(facts)} of {facts.trial.point.backbone}. Their licence, and "
-        "that of the training images, are for you to check before you pass this on."
+        f"Training started from {_weights(facts)} of {facts.trial.point.backbone}. Before you "
+        "share this model, check their licence and that of the training images."
     )
 
 
@@ -235,7 +236,7 @@ def _table(headings: Sequence[str], rows: Iterator[Any] | Sequence[Any]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that Markdown shows as it is, in one line of a table."""
+    """Text escaped for Markdown, on a single line."""
     for mark in "\\|<>*_`[]":
         text = text.replace(mark, f"\\{mark}")
     return " ".join(text.split())

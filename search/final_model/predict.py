@@ -1,4 +1,4 @@
-"""`thawtune predict`: classes of images in files and folders, a batch in memory at a time."""
+"""`thawtune predict`: finding images in files and folders, and classifying them in batches."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _LARGEST_PICTURE = 512
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the model says of one image.
+    """The model's prediction for one image.
 
     Attributes:
-        path: Of the image.
-        classes: The likeliest, each with its probability, the likeliest first.
-        explanation: The Grad-CAM picture, where one was asked for.
+        path: Path of the image.
+        classes: The most likely classes with their probabilities, the most likely first.
+        explanation: The Grad-CAM picture, if requested.
     """
 
     path: Path
@@ -41,8 +41,8 @@ class Unreadable:
     """An image that could not be classified.
 
     Attributes:
-        path: Of the image.
-        reason: The end of a sentence that begins with its name.
+        path: Path of the image.
+        reason: Why not, as the end of a sentence that begins with the path.
     """
 
     path: Path
@@ -53,18 +53,18 @@ Result = Prediction | Unreadable
 
 
 def find_images(given: Sequence[Path]) -> tuple[tuple[Path, ...], int]:
-    """Images among files and folders; folders are searched to the bottom.
+    """Find images among files, folders and their subfolders.
 
     Returns:
-        Files as they were given and images in the folders, each once; and how many other files
-        the folders have, which are left out as they are in a dataset.
+        The given files and the images in the folders, each once; and the number of other files in
+        the folders, which are ignored as they are in a dataset.
 
     Raises:
-        InputError: If one is not there, with all that are not; or if there is no image at all.
+        InputError: If a path does not exist (all that do not are named), or there is no image.
     """
     missing = [str(path) for path in given if not path.exists()]
     if missing:
-        raise InputError(f"There is no {', no '.join(missing)}. Nothing was classified.")
+        raise InputError(f"Not found: {', '.join(missing)}. Nothing was classified.")
     images: dict[Path, None] = {}
     others = 0
     for path in given:
@@ -77,7 +77,8 @@ def find_images(given: Sequence[Path]) -> tuple[tuple[Path, ...], int]:
         others += len(scanned.ignored)
     if not images:
         raise InputError(
-            f"There is no image in {', '.join(map(str, given))} ({others} other files)."
+            f"There is no image in {', '.join(map(str, given))} ({others} other files). Give image "
+            "files, or folders that contain some."
         )
     return tuple(images), others
 
@@ -87,13 +88,13 @@ class Predictor:
 
     Args:
         final: The model.
-        max_pixels: Images with more are not decoded.
-        top: How many classes are told of each image.
-        batch: Images that are classified at once, which bounds the memory that is taken.
-        explanations: Folder for Grad-CAM pictures, or None. It is made when the first is written.
+        max_pixels: Images with more pixels are not decoded.
+        top: Number of classes to return for each image.
+        batch: Images classified at once; this bounds the memory used.
+        explanations: Folder for Grad-CAM pictures, or None. It is created with the first picture.
 
     Raises:
-        InputError: If explanations are asked for, but the network has no convolutions.
+        InputError: If explanations are requested but the network has no convolutions.
     """
 
     def __init__(
@@ -113,12 +114,12 @@ class Predictor:
         try:
             self._explain = GradCam(final.model) if explanations else None
         except ValueError as error:
-            raise InputError(f"{error} Leave --explain out.") from error
+            raise InputError(f"{error} Run it without --explain.") from error
 
     def __call__(self, paths: Sequence[Path]) -> Iterator[Result]:
-        """What the model says of each image, in their order.
+        """Classify images and yield a result for each, in order.
 
-        Decoding and resizing are those of training: see `trainables.datasets.files.decoding`.
+        Images are decoded and resized as in training: see `trainables.datasets.files.decoding`.
         """
         waiting: list[tuple[int, Path, np.ndarray | Unreadable]] = []
         readable = 0
@@ -140,7 +141,7 @@ class Predictor:
             return Unreadable(path, f"cannot be opened: {error.strerror}")
 
     def _decoded(self, path: Path) -> np.ndarray:
-        if not path.is_file():  # opening a pipe would wait for whoever writes to it
+        if not path.is_file():  # opening a pipe would block until something is written to it
             raise BadImageError(str(path), "is not a file")
         with path.open("rb") as file:
             return decode(file, str(path), self._max_pixels)
@@ -171,7 +172,7 @@ class Predictor:
         return tuple((self._final.class_names[i], float(shares[i])) for i in best)
 
     def _picture(self, number: int, path: Path, heat: np.ndarray) -> Path:
-        """Write the image, upright and in its own shape, with the heat on it."""
+        """Write the image, upright and in its original shape, with the heat map overlaid."""
         from trainables.prediction.gradcam import overlay
 
         if self._folder is None:

@@ -1,4 +1,4 @@
-"""What `thawtune predict` shows and writes: a table, lines, JSON, CSV."""
+"""Output of `thawtune predict`: a table, lines, JSON or CSV."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from search.records.run import Run
 from spaces.errors import DataError, InputError
 
 _WORTH_A_BAR = 100
-"""Images from which on a progress bar is shown."""
+"""Smallest number of images for which a progress bar is shown."""
 
 Writer = Callable[[Result], None]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """How `predict` is to classify and to answer.
+    """Options of `predict`.
 
     Attributes:
-        top: Classes told of each image, at the most.
+        top: Largest number of classes to show per image.
         batch: Images classified at once.
         explanations: Folder for Grad-CAM pictures, or None.
-        csv_file: A file for a table, or None.
-        as_json: One JSON object a line.
+        csv_file: CSV file to write, or None.
+        as_json: Print one JSON object per line.
     """
 
     top: int = 5
@@ -49,18 +49,18 @@ class Wanted:
 def predict(
     run: Run, given: Sequence[Path], wanted: Wanted, console: Console, errors: Console
 ) -> None:
-    """Classify images by a run's final model.
+    """Classify images with a run's final model.
 
     Args:
-        run: A run that is fine-tuned.
+        run: A run whose winner has been fine-tuned.
         given: Images, and folders of images.
-        wanted: What to tell of them.
+        wanted: The options.
         console: Standard output.
-        errors: Standard error: progress, and what could not be read.
+        errors: Standard error, for progress and unreadable images.
 
     Raises:
-        InputError: If an image is not there, there are none, or an output cannot be written.
-        DataError: If none can be read.
+        InputError: If a path does not exist, there are no images, or an output cannot be written.
+        DataError: If no image can be read.
         RunStateError: If there is no final model.
     """
     check_final(run)
@@ -70,7 +70,9 @@ def predict(
     pixels = run.study().dataset.max_pixels
     predictor = Predictor(final, pixels, top, wanted.batch, wanted.explanations)
     if others:
-        errors.print(f"{others} other files in the folders are left out.", highlight=False)
+        errors.print(
+            f"Ignoring {others} files in the folders that are not images.", highlight=False
+        )
     show(
         predictor(paths),
         len(paths),
@@ -92,22 +94,22 @@ def show(
     as_json: bool = False,
     csv_file: Path | None = None,
 ) -> int:
-    """Show every result as it comes.
+    """Show each result as soon as it is available.
 
     Args:
-        results: `count` of them.
-        count: For the progress bar.
-        top: Classes of each.
-        console: Standard output. A table where it is a terminal, else a line an image.
-        errors: Standard error, for progress and for what could not be read.
-        as_json: One JSON object a line, whatever standard output is.
-        csv_file: Written too, whole or not at all.
+        results: The results.
+        count: Their number.
+        top: Number of classes in each.
+        console: Standard output: a table on a terminal, otherwise one line per image.
+        errors: Standard error, for progress and unreadable images.
+        as_json: Print one JSON object per line instead.
+        csv_file: Also write this file, atomically.
 
     Returns:
-        How many images could not be read.
+        The number of images that could not be read.
 
     Raises:
-        DataError: If none could be read.
+        DataError: If no image could be read.
         InputError: If the CSV file cannot be written.
     """
     unreadable = 0
@@ -226,7 +228,7 @@ def _cells(result: Result, top: int) -> list[str | float]:
 
 
 def _text(path: Path) -> str:
-    """The path as text; bytes that are none are escaped."""
+    """The path as text; bytes that are not valid text are escaped."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -235,5 +237,5 @@ def _shown(path: Path) -> str:
 
 
 def _printable(text: str) -> str:
-    """Text that does nothing to a terminal and stays in its column."""
+    """Text without control characters, which could affect the terminal or break columns."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

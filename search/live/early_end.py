@@ -1,4 +1,4 @@
-"""Ending a search early without losing anything: by a signal, by its time, for want of storage."""
+"""Ending a search early, without losing anything: on a signal, after its time, if storage fails."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 12.0
-"""Seconds in which running epochs may come to their end, so that they are not lost."""
+"""Seconds that running epochs get to finish, so that they are not lost."""
 
 
 class Ending:
-    """Whether the search is to end before its time, and why.
+    """Whether the search has to end early, and why.
 
     Attributes:
         reason: None, or the name of a signal, "seconds" or "storage".
-        sentence: What is to be said about it, for "storage".
+        sentence: The message to show if the reason is "storage".
 
     Args:
-        seconds: After which the search ends; None: never.
+        seconds: Time after which the search ends; None for no limit.
     """
 
     def __init__(self, seconds: float | None) -> None:
@@ -32,7 +32,7 @@ class Ending:
 
     @property
     def has_begun(self) -> bool:
-        """Whether no trial is to begin or to go on any more."""
+        """Whether no trial may start or continue any more."""
         is_late = self._deadline is not None and time.monotonic() > self._deadline
         if self.reason is None and is_late:
             self._begin("seconds")
@@ -44,23 +44,23 @@ class Ending:
 
     @property
     def is_out_of_patience(self) -> bool:
-        """Whether running epochs are not to be waited for any longer."""
+        """Whether the time for running epochs to finish is over."""
         return self.has_begun and time.monotonic() - self._since > PATIENCE
 
     @property
     def signal(self) -> int | None:
-        """The signal that asked for it, if one did."""
+        """The signal that ended the search, if one did."""
         is_signal = self.reason is not None and self.reason.startswith("SIG")
         return int(signal.Signals[self.reason or ""]) if is_signal else None
 
     def storage_failed(self, sentence: str) -> None:
-        """Nothing can be written any more: end without patience."""
+        """End at once, because nothing can be written any more."""
         self._begin("storage")
         self.sentence, self._since = self.sentence or sentence, -PATIENCE
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Within, the first SIGTERM or Ctrl-C ends the search, the second one the process."""
+        """Let the first SIGTERM or Ctrl-C end the search, and the second one the process."""
         previous = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield

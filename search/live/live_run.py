@@ -1,4 +1,4 @@
-"""A run open for writing: every event reaches the ledger first, then all that depends on it."""
+"""A run open for writing: each event goes to the ledger first, then to all that depends on it."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from trainables.training.checkpoints import Checkpoints
 
 
 class OpenRun:
-    """A run, what its ledger says, and what follows from that.
+    """A run that this process drives, and the state that follows from its ledger.
 
     Attributes:
-        history: What has happened.
-        rungs: Which trials stand where.
-        dispatch: What is next.
-        ending: Whether the search is to end before its time.
-        watchers: Are told of each event; what goes wrong in them is theirs.
+        history: The trials so far.
+        rungs: The results of the trials at each rung.
+        dispatch: Decides what is trained next.
+        ending: Whether the search has to end early.
+        watchers: Called with each event; they have to handle their own errors.
 
     Args:
-        run: Where it stands.
-        study: What is searched.
-        ledger: Open for appending.
-        past: Events that are in it.
-        ending: Is told when nothing can be written any more.
-        console: Where a person is told what is out of the ordinary.
+        run: The run's folder.
+        study: The study that is searched.
+        ledger: The run's ledger, open for appending.
+        past: The events in it so far.
+        ending: Notified when nothing can be written any more.
+        console: Where messages for the user are printed.
     """
 
     def __init__(
@@ -70,9 +70,9 @@ class OpenRun:
         self._remove_checkpoints()
 
     def take(self, *happened: events.Event) -> None:
-        """Write events, then let all that depends on them know.
+        """Write events to the ledger, then pass them on to everything that depends on them.
 
-        Where they cannot be written, nothing depends on them, and the search ends.
+        If they cannot be written, they are not passed on, and the search ends.
         """
         if self.ending.reason == "storage":
             return
@@ -82,7 +82,7 @@ class OpenRun:
                 self._learn(event)
                 self._journal.take(event)
         except OSError as error:
-            self.ending.storage_failed(f"{self.run.folder} cannot be written: {error}")
+            self.ending.storage_failed(f"{self.run.folder} cannot be written to: {error}")
             return
         for event in happened:
             self._tell(event)
@@ -96,7 +96,7 @@ class OpenRun:
             self._remove_checkpoints()
 
     def note(self, text: str) -> None:
-        """Tell a person something, once a run."""
+        """Print a message and record it in the ledger, unless the run has it already."""
         if text not in self.history.notes:
             self.take(events.noted(text))
 
@@ -105,12 +105,12 @@ class OpenRun:
         return Checkpoints(self.run.trial_checkpoints(number))
 
     def write_derived(self) -> None:
-        """Write what follows from the ledger: tables, and the rest as far as there is any."""
+        """Write the files that follow from the ledger: tables, finalists and importance."""
         write_tables(self.run, self.history, self.study.objective)
         found = {
             self.run.finalists: finalists.summary(self.study, self.history),
         }
-        if self.dispatch.is_over:  # one that is ended early has seconds, and this may take minutes
+        if self.dispatch.is_over:  # this may take minutes: too long for a search that is stopped
             found[self.run.importance] = importance(self.study, self.history)
         for path, values in found.items():
             if values is not None:
@@ -121,7 +121,7 @@ class OpenRun:
             learner.take(event)
 
     def say(self, text: str) -> None:
-        """Tell the person at the terminal, and nobody else."""
+        """Print a message to the terminal, without recording it."""
         self._console.print(text, highlight=False, soft_wrap=True)
 
     def _say(self, event: events.Event) -> None:
@@ -130,7 +130,7 @@ class OpenRun:
             self.say(text)
 
     def _remove_checkpoints(self) -> None:
-        """Of trials that are over, keep those of recipes, of finalists and of the best.
+        """Remove the checkpoints of ended trials, but for recipes, finalists and the best.
 
         Finalists keep theirs even when better trials have displaced them, and so do their repeats:
         any of them may be the one that is chosen, and then tested.
@@ -159,10 +159,10 @@ class OpenRun:
 
 @contextmanager
 def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator[OpenRun]:
-    """The run, for this process alone.
+    """Open a run for this process alone.
 
     Raises:
-        RunStateError: If another process drives it, or nothing can be written.
+        RunStateError: If another process drives it, or its folder cannot be written to.
     """
     try:
         with (
@@ -173,25 +173,31 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
             yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
     except Timeout as error:
         raise RunStateError(
-            f"Another process drives the run in {run.place}. Wait for it, or stop it first."
+            f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
         ) from error
     except OSError as error:
         raise RunStateError(
-            f"{run.folder} cannot be written: {error.strerror or error}. Make room there, or make "
-            "it writable, and go on by --resume."
+            f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or "
+            "make it writable, then continue with --resume."
         ) from error
 
 
 def said(event: events.Event) -> str | None:
-    """What a person at the terminal is told about an event, if anything."""
+    """The message that the terminal shows for an event, or None."""
     match event["event"]:
         case "noted":
             return str(event["text"])
         case "attempt_failed" if event["reason"] == "out_of_memory":
-            return f"trial {event['trial']} ran out of memory: once more, each batch in two parts"
+            return (
+                f"trial {event['trial']} ran out of memory; retrying with each batch split in two"
+            )
         case "attempt_failed":
-            return f"trial {event['trial']} lost its worker and is gone on with"
+            return f"trial {event['trial']} lost its worker; retrying"
         case "trial_started" if event["damaged"]:
-            since = f"goes on after epoch {event['resumed']}" if event["resumed"] else "begins anew"
-            return f"trial {event['trial']} {since}. " + " ".join(event["damaged"])
+            how = (
+                f"resumes after epoch {event['resumed']}"
+                if event["resumed"]
+                else "starts from the beginning"
+            )
+            return f"trial {event['trial']} {how}. " + " ".join(event["damaged"])
     return None

@@ -1,4 +1,4 @@
-"""What a person at the terminal sees while a search runs."""
+"""The live table that a terminal shows while a search runs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from spaces.study import Study
 
 
 class View:
-    """A live table on a terminal; silent anywhere else.
+    """A live table on a terminal; prints nothing anywhere else.
 
     Args:
-        study: What is searched.
-        history: Grows while the search runs.
-        console: Where it is drawn.
+        study: The study that is searched.
+        history: The run's history, which grows while the search runs.
+        console: Where the table is drawn.
     """
 
     def __init__(self, study: Study, history: History, console: Console) -> None:
@@ -58,17 +58,17 @@ class View:
         elapsed = time.monotonic() - self._began
         over = sum(trial.is_over for trial in self._history.searched) - self._over_before
         if over == 0:
-            return f"{_clock(elapsed)}, no trial has ended yet"
+            return f"{_clock(elapsed)}, no trial has finished yet"
         left = self._study.budget.trials - self._over_before - over
         return f"{_clock(elapsed)}, about {_clock(elapsed / over * left)} left"
 
 
 def status(study: Study, history: History) -> dict[str, str]:
-    """Where a search stands, in words, by heading."""
+    """The state of a search in words, by heading."""
     lines = {"trials": f"{_counts(history.searched)} of {study.budget.trials}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
-        lines["finalists"] = f"{_counts(repeats)} repeats with other seeds"
+        lines["finalists"] = f"{_counts(repeats)} (repeats with other seeds)"
     incumbent = history.incumbent(study.objective)
     if incumbent is None:
         lines["incumbent"] = "none yet"

@@ -1,1 +1,1 @@
-"""What a search writes to disk: the run's folder, its ledger, and the tables made from it."""
+"""What a run writes to disk: its folder, events, ledger, history and tables."""

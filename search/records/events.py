@@ -1,4 +1,4 @@
-"""The events of a ledger: plain records with a name, a time and, where they concern one, a trial.
+"""The events of a ledger: plain records with a name, a time and, if they concern one, a trial.
 
 study_opened        version, study, hash, versions
 study_changed       hash (more trials, more time, other resources: what resuming allows)
@@ -10,7 +10,7 @@ trial_started       trial, node, total_params, trainable_params, resumed, attemp
 trial_measured      trial, measurement
 trial_checkpointed  trial, epoch, bytes
 trial_paused        trial, epoch
-attempt_failed      trial, reason, error (the trial is tried again)
+attempt_failed      trial, reason, error (the trial is retried)
 trial_ended         trial, state, reason, error
 noted               text
 driver_stopped      reason
@@ -26,7 +26,7 @@ from spaces.hyperparameters import Hyperparameters
 from trainables.training.measurement import Measurement
 
 VERSION = 2
-"""Of the ledger's form; a reader refuses a newer one."""
+"""Version of the ledger's format; a reader refuses a newer one."""
 
 RUNNING, COMPLETE, PRUNED, FAIL = "RUNNING", "COMPLETE", "PRUNED", "FAIL"
 STATES = (RUNNING, COMPLETE, PRUNED, FAIL)
@@ -45,7 +45,7 @@ def study_opened(study: str, study_hash: str, versions: dict[str, str]) -> Event
 
 
 def study_changed(study_hash: str) -> Event:
-    """The study is gone on with in another form."""
+    """The run resumes with a changed study."""
     return _event("study_changed", hash=study_hash)
 
 
@@ -55,22 +55,22 @@ def driver_started(host: str, pid: int) -> Event:
 
 
 def driver_stopped(reason: str) -> Event:
-    """The process ends of its own will."""
+    """The process ends without being killed."""
     return _event("driver_stopped", reason=reason)
 
 
 def features_stored(
     seconds: float, cores: float, bytes: int, hits: int, misses: int, images: int
 ) -> Event:
-    """What trials share is on every node.
+    """The features that trials share are stored on every node.
 
     Args:
-        seconds: Of the clock.
-        cores: That it occupied.
-        bytes: Written.
-        hits: Entries that were there.
+        seconds: Wall time.
+        cores: CPU cores that were occupied.
+        bytes: Bytes written.
+        hits: Entries that existed already.
         misses: Entries that were computed.
-        images: Passed through a backbone.
+        images: Images passed through a backbone.
     """
     return _event(
         "features_stored",
@@ -118,14 +118,14 @@ def trial_started(
     Args:
         trial: Its number.
         node: Address of the machine.
-        total_params: Of the network.
-        trainable_params: Those trained in any phase.
-        resumed: The epoch it goes on from, or 0.
-        attempt: From 1; one more after each failure.
-        accumulate: Parts that a batch is taken in.
+        total_params: Parameters of the network.
+        trainable_params: Parameters that are trained in any phase.
+        resumed: The epoch it resumes after, or 0.
+        attempt: 1 for the first; one more after each failure.
+        accumulate: Number of parts that each batch is split into.
         damaged: Checkpoints that could not be read, newest first.
-        hits: Entries of the feature store that its worker asked for, and that were there.
-        misses: Those that were not.
+        hits: Entries of the feature store that its worker requested and found.
+        misses: Entries that it requested and that did not exist.
     """
     return _event(
         "trial_started",
@@ -148,17 +148,17 @@ def trial_measured(trial: int, measurement: Measurement) -> Event:
 
 
 def trial_checkpointed(trial: int, epoch: int, size: int) -> Event:
-    """The state after an epoch is on disk; `size` in bytes."""
+    """The state after an epoch is on disk; `size` is in bytes."""
     return _event("trial_checkpointed", trial=trial, epoch=epoch, bytes=size)
 
 
 def trial_paused(trial: int, epoch: int) -> Event:
-    """The trial waits in a rung."""
+    """The trial waits at a rung."""
     return _event("trial_paused", trial=trial, epoch=epoch)
 
 
 def attempt_failed(trial: int, reason: str, error: str | None) -> Event:
-    """The trial was broken off and is tried again."""
+    """The trial was interrupted and will be retried."""
     return _event("attempt_failed", trial=trial, reason=reason, error=error)
 
 

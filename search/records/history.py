@@ -1,4 +1,4 @@
-"""What a ledger says, trial by trial."""
+"""The history of a run, replayed from its ledger: trials with their measurements and states."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trainables.training.measurement import KINDS, Measurement
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt at a trial that was broken off and made again.
+    """A failed attempt at a trial, which was retried.
 
     Attributes:
-        epoch: Epochs that were known to be done.
-        reason: As in the states of trials.
-        error: What was said.
+        epoch: Epochs that had been recorded.
+        reason: As for trials that fail.
+        error: The error message.
     """
 
     epoch: int
@@ -33,9 +33,9 @@ class Trial:
 
     Attributes:
         finalist_of: The trial that this one repeats with another seed.
-        resumed: Times that it went on from a checkpoint, pauses in a rung not counted.
+        resumed: How often it resumed from a checkpoint, not counting pauses at a rung.
         checkpoints: Size in bytes of the state after an epoch, by epoch.
-        is_paused: Whether it waits in a rung.
+        is_paused: Whether it waits at a rung.
     """
 
     number: int
@@ -61,7 +61,7 @@ class Trial:
 
     @property
     def epochs(self) -> int:
-        """Epochs that are done."""
+        """Number of finished epochs."""
         return len(self.measurements)
 
     @property
@@ -71,16 +71,16 @@ class Trial:
 
     @property
     def is_never_stopped(self) -> bool:
-        """Whether it is trained to its end: a recipe, or a repeat of a finalist."""
+        """Whether the scheduler leaves it alone: a recipe, or a repeat of a finalist."""
         return self.recipe is not None or self.finalist_of is not None
 
     def best(self, objective: Objective) -> Measurement | None:
-        """The epoch with the best metric, the earliest of equals; None if there is none."""
+        """The epoch with the best metric, the earliest if several are equal; None if none."""
         finite = [m for m in self.measurements if math.isfinite(value_of(m, objective))]
         return max(finite, key=lambda m: (_score(m, objective), -m.epoch)) if finite else None
 
     def seconds(self, kind: str) -> float:
-        """Wall time of all its epochs of one kind."""
+        """Wall time of one kind, over all its epochs."""
         return math.fsum(m.seconds.get(kind, 0.0) for m in self.measurements)
 
     @property
@@ -94,8 +94,8 @@ class History:
     """All trials of a run in the order of their numbers, and the events that made them.
 
     Attributes:
-        features: Events of what was computed ahead of the trials, one a driver.
-        notes: What a reader should know, each once.
+        features: The `features_stored` events, at most one per driver.
+        notes: What a reader should know, without repetitions.
     """
 
     trials: dict[int, Trial] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class History:
         return history
 
     def take(self, event: Event) -> None:
-        """Go on by one event; events that this version does not know are passed over."""
+        """Apply one event; events that this version does not know are ignored."""
         self.last_time = event["time"]
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler is not None:
@@ -125,7 +125,7 @@ class History:
 
     @property
     def searched(self) -> list[Trial]:
-        """The trials that are no repeats of finalists."""
+        """The trials that are not repeats of finalists."""
         return [trial for trial in self.trials.values() if trial.finalist_of is None]
 
     @property
@@ -142,9 +142,13 @@ class History:
         return [trial for trial in self.trials.values() if trial.state in states]
 
     def incumbent(self, objective: Objective, among: Iterable[Trial] | None = None) -> Trial | None:
-        """The best trial so far, the earliest of equals; of `among` if that is given.
+        """The best trial so far, the earliest if several are equal.
 
-        A trial that failed is never the incumbent, nor is a repeat of a finalist.
+        A failed trial is never the incumbent, nor is a repeat of a finalist.
+
+        Args:
+            objective: The metric and its mode.
+            among: Consider only these trials; None considers all that are not repeats.
         """
         trials = self.searched if among is None else among
         scored = [
@@ -194,7 +198,7 @@ class History:
         trial.accumulate = event["accumulate"]
         trial.resumed += bool(event["resumed"]) and not trial.is_paused
         trial.is_paused = False
-        # Epochs after the checkpoint that it goes on from are trained, and will be told, again.
+        # Epochs after the checkpoint that it resumes from are trained and reported again.
         del trial.measurements[event["resumed"] :]
         del trial.times[event["resumed"] :]
 
@@ -220,7 +224,7 @@ class History:
 
 
 def value_of(measurement: Measurement, objective: Objective) -> float:
-    """The metric that a trial is judged by."""
+    """The value of the metric that trials are judged by."""
     value: float = getattr(measurement, objective.metric)
     return value
 

@@ -17,10 +17,10 @@ from spaces.errors import RunStateError
 
 
 class Ledger:
-    """A ledger open for appending. A torn last line is cut off on opening.
+    """A ledger open for appending. Opening it removes an incomplete last line.
 
     Args:
-        path: The file; made if it is not there.
+        path: The file; created if it does not exist.
 
     Raises:
         RunStateError: If a line other than the last is damaged, or a newer thawtune wrote it.
@@ -35,7 +35,7 @@ class Ledger:
         """Write events and wait until they are on disk.
 
         Raises:
-            OSError: If they cannot be written; then nothing of them is in the file.
+            OSError: If they cannot be written; the file then contains none of them.
         """
         content = b"".join(map(_line, events))
         end = self._file.seek(0, os.SEEK_END)
@@ -70,7 +70,7 @@ def _line(event: Event) -> bytes:
 
 
 def read_ledger(path: Path) -> list[Event]:
-    """All whole events of a ledger, without changing the file.
+    """All complete events of a ledger; the file is not changed.
 
     Raises:
         RunStateError: If a line other than the last is damaged, or a newer thawtune wrote it.
@@ -79,7 +79,7 @@ def read_ledger(path: Path) -> list[Event]:
 
 
 def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
-    """Whole lines with what they say; a last line without its newline never happened."""
+    """Complete lines and their events; a last line without its newline does not count."""
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -89,13 +89,13 @@ def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
                 name = event["event"]
             except (ValueError, KeyError, TypeError) as error:
                 raise RunStateError(
-                    f"{path}, line {number} is damaged ({error}). A ledger is only ever appended "
-                    "to: restore the file from a copy."
+                    f"{path}, line {number} is damaged ({error}). thawtune only ever appends to a "
+                    "ledger, so something else has changed it: restore the file from a copy."
                 ) from error
             if name == "study_opened" and event["version"] > VERSION:
                 raise RunStateError(
-                    f"{path} has version {event['version']}; this thawtune reads up to {VERSION}. "
-                    "Upgrade it."
+                    f"{path} has version {event['version']}, but this thawtune reads versions up "
+                    f"to {VERSION}. Upgrade thawtune."
                 )
             yield line, _ADDED_SINCE_1.get(name, {}) | _restored(event)
 
@@ -104,13 +104,13 @@ _ADDED_SINCE_1: dict[str, Event] = {
     "trial_proposed": {"finalist_of": None},
     "trial_started": {"attempt": 1, "accumulate": 1, "damaged": [], "hits": 0, "misses": 0},
 }
-"""What ledgers of version 1 leave unsaid."""
+"""Defaults of the fields that ledgers of version 1 do not have."""
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def _storable(value: Any) -> Any:
-    """JSON has no NaN and no infinity: they are written as {"float": "nan"}."""
+    """JSON has neither NaN nor infinity: they are written as {"float": "nan"}."""
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
     if isinstance(value, dict):

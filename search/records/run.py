@@ -1,4 +1,4 @@
-"""The folder of a run, and where everything in it stands."""
+"""The folder of a run: the path of each of its files, reading and writing them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from spaces.study_file import load_study
 
 @dataclass(frozen=True)
 class Run:
-    """Paths of one run; nothing is read or written until asked for.
+    """The paths of one run; creating it reads and writes nothing.
 
     Attributes:
         folder: The run's folder.
-        remote: Where it lies if this is a working copy: a URL.
+        remote: The URL of the run, if the folder is a working copy.
     """
 
     folder: Path
@@ -27,7 +27,7 @@ class Run:
 
     @property
     def place(self) -> str:
-        """Where a person finds it."""
+        """The run's folder or URL, as shown to the user."""
         return self.remote or str(self.folder)
 
     @property
@@ -37,22 +37,22 @@ class Run:
 
     @property
     def ledger(self) -> Path:
-        """Append-only events: the truth."""
+        """The append-only list of events, from which everything else follows."""
         return self.folder / "ledger.jsonl"
 
     @property
     def trials(self) -> Path:
-        """One row a trial."""
+        """One row per trial."""
         return self.folder / "trials.parquet"
 
     @property
     def epochs(self) -> Path:
-        """One row a trial and epoch."""
+        """One row per trial and epoch."""
         return self.folder / "epochs.parquet"
 
     @property
     def checkpoints(self) -> Path:
-        """One folder a trial."""
+        """One folder per trial."""
         return self.folder / "checkpoints"
 
     def trial_checkpoints(self, number: int) -> str:
@@ -61,7 +61,7 @@ class Run:
         return str(path.resolve()) if self.remote is None else self.shown(path)
 
     def shown(self, path: Path) -> str:
-        """Where a person finds a file: the path, or its URL if it is in a working copy."""
+        """A file as shown to the user: its path, or its URL if it is in a working copy."""
         if self.remote is None or not path.is_relative_to(self.folder):
             return str(path)
         place, mark, query = self.remote.partition("?")
@@ -69,27 +69,27 @@ class Run:
 
     @staticmethod
     def trial_folder_name(number: int) -> str:
-        """Name of a trial's folder in `checkpoints`."""
+        """The name of a trial's folder in `checkpoints`."""
         return f"trial_{number:05d}"
 
     @property
     def journal(self) -> Path:
-        """The Optuna study, for optuna-dashboard."""
+        """The Optuna study, for use with optuna-dashboard."""
         return self.folder / "study.journal"
 
     @property
     def finalists(self) -> Path:
-        """The best trials, trained again with other seeds."""
+        """The results of the best trials with other seeds."""
         return self.folder / "finalists.json"
 
     @property
     def importance(self) -> Path:
-        """Which hyperparameters mattered."""
+        """The importance of each hyperparameter."""
         return self.folder / "importance.json"
 
     @property
     def data(self) -> Path:
-        """Classes and their counts in each set."""
+        """The classes, and their counts in each set."""
         return self.folder / "data.json"
 
     @property
@@ -104,7 +104,7 @@ class Run:
 
     @property
     def predictions(self) -> Path:
-        """What each model said of each test image."""
+        """The predictions of each model for each test image."""
         return self.folder / "predictions.parquet"
 
     @property
@@ -114,7 +114,7 @@ class Run:
 
     @property
     def test(self) -> Path:
-        """What the sealed test set said."""
+        """The results on the sealed test set."""
         return self.folder / "test.json"
 
     @property
@@ -124,24 +124,24 @@ class Run:
 
     @property
     def model(self) -> Path:
-        """Folder of the fine-tuned model."""
+        """The folder of the fine-tuned model."""
         return self.folder / "model"
 
     @property
     def report(self) -> Path:
-        """Folder of the page, its text form and its figures."""
+        """The folder of the report: HTML, Markdown and figures."""
         return self.folder / "report"
 
     def study(self) -> Study:
         """The study as run.
 
         Raises:
-            RunStateError: If there is no run in this folder.
+            RunStateError: If the folder contains no run, or its study file is damaged.
         """
         if not self.ledger.is_file() or not self.study_file.is_file():
             raise RunStateError(
-                f"{self.place} is not a run: it has no study.yaml and ledger.jsonl. "
-                "Give the folder that thawtune search named at its end."
+                f"{self.place} is not a run: it does not contain study.yaml and ledger.jsonl. "
+                "Give the folder or URL that thawtune search printed when it ended."
             )
         try:
             return load_study(self.study_file)
@@ -149,7 +149,7 @@ class Run:
             raise RunStateError(f"The run's own study.yaml is damaged. {error}") from error
 
     def read_json(self, path: Path) -> dict[str, Any] | None:
-        """A JSON file of this run, or None where it is not there yet.
+        """The content of a JSON file of this run, or None if it does not exist yet.
 
         Raises:
             RunStateError: If it is not JSON.
@@ -160,13 +160,14 @@ class Run:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunStateError(
-                f"{self.shown(path)} is damaged: {error}. Delete it to make it anew."
+                f"{self.shown(path)} is damaged: {error}. Delete it, and run the command that "
+                "writes it again."
             ) from error
         return value
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write a file so that it is there whole or not at all, even if the power goes."""
+    """Write a file atomically: it is there whole or not at all, even after a power failure."""
     path.parent.mkdir(parents=True, exist_ok=True)
     data = content.encode() if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -178,5 +179,5 @@ def write_whole(path: Path, content: bytes | str) -> None:
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
-    """Write a JSON file whole. Numbers must be finite."""
+    """Write a JSON file atomically. Numbers must be finite."""
     write_whole(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

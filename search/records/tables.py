@@ -1,4 +1,4 @@
-"""The run's tables, made from the ledger: one row a trial, one row a trial and epoch."""
+"""The run's tables, made from the ledger: one row per trial, one row per trial and epoch."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ TRIALS = pa.schema(
         ("error", pa.string()),
     ]
 )
-"""Columns of trials.parquet. `epochs` are those done; `max_epochs` the hyperparameter.
+"""Columns of trials.parquet. `epochs` counts finished epochs; `max_epochs` is the hyperparameter.
 
-`attempts` is 1 where nothing was lost; `accumulate` the parts that a batch was taken in;
-`finalist_of` the trial that this one repeats with another seed.
+`attempts` is 1 if the trial was never retried; `accumulate` is the number of parts that each batch
+was split into; `finalist_of` is the trial that this one repeats with another seed.
 """
 
 EPOCHS = pa.schema(
@@ -66,11 +66,11 @@ EPOCHS = pa.schema(
         ("time", pa.float64()),
     ]
 )
-"""Columns of epochs.parquet; `time` in seconds since 1970."""
+"""Columns of epochs.parquet; `time` is in seconds since 1970."""
 
 
 def write_tables(run: Run, history: History, objective: Objective) -> None:
-    """Write both tables anew from what the ledger says."""
+    """Write both tables from the run's history."""
     trials = [_trial_row(trial, objective) for trial in history.trials.values()]
     epochs = [
         _epoch_row(trial.number, measurement, time)

@@ -1,4 +1,4 @@
-"""What a driver does for a run at a URL: its events carried there, and others kept away."""
+"""Upload of the ledger of a run at a URL, and the lock that keeps other drivers away."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from spaces.errors import RunStateError
 from trainables.cache.patience import patiently
 
 BATCH_SECONDS = 1.0
-"""Events are carried there so often: what is lost at the most with the machine of the driver."""
+"""Seconds between uploads: the most that is lost together with the driver's machine."""
 
 _STALE = 60.0
-"""Seconds after which a driver that has not been heard of is taken to be gone."""
+"""Seconds without a sign of life after which a driver counts as gone."""
 
 
 @contextmanager
 def carried(run: Run, failed: Callable[[str], None]) -> Iterator[None]:
-    """Within, a driven run's events are carried to its URL, by a thread of their own.
+    """Upload the run's events to its URL in a background thread while the context is open.
 
     Args:
-        run: A working copy, or a run without a URL: then nothing is done.
-        failed: Called with a sentence when the storage cannot be written.
+        run: A working copy. A run without a URL needs no upload, so nothing happens.
+        failed: Called with a message if the storage cannot be written to.
 
     Raises:
-        RunStateError: If another process drives the run, or it cannot be written.
+        RunStateError: If another process drives the run, or the storage cannot be written to.
     """
     if run.remote is None:
         yield
@@ -65,17 +65,17 @@ def _carry(ledger: _Ledger, over: threading.Event, failed: Callable[[str], None]
 
 
 class _Ledger:
-    """The ledger of a working copy, and what there is of it at the URL."""
+    """The ledger of a working copy, and how much of it has been uploaded."""
 
     def __init__(self, run: Run, storage: Storage) -> None:
         self._run, self._storage = run, storage
         self._carried = 0
 
     def begin(self) -> None:
-        """Drive the run from here.
+        """Start driving the run from this machine.
 
         Raises:
-            RunStateError: If another process does, or has since the working copy was made.
+            RunStateError: If another process drives it, or did so since the working copy was made.
         """
         storage, ledger = self._storage, self._run.ledger
         with storage.told("read"):
@@ -85,17 +85,19 @@ class _Ledger:
         first = 0 if last is None else int(Path(last).stem)
         if ledger.read_bytes()[first : first + len(content)] != content:
             self._release()
-            raise RunStateError(f"{storage.url} was gone on with elsewhere just now. Try again.")
+            raise RunStateError(
+                f"The run in {storage.url} has just been continued by another process. Try again."
+            )
         self._carried = first + len(content)
-        with storage.told("written"):
-            # Without these the run cannot be gone on with, whatever its events say.
+        with storage.told("written to"):
+            # Without these the run could not be resumed, whatever its events are.
             for path in (self._run.study_file, self._run.data, self._run.sets):
                 if path.is_file():
                     storage.write(path.name, path.read_bytes())
             self.push()
 
     def push(self) -> None:
-        """Carry there the events that are new."""
+        """Upload new events."""
         with self._run.ledger.open("rb") as file:
             file.seek(self._carried)
             content = file.read()
@@ -105,17 +107,17 @@ class _Ledger:
             self._carried += len(whole)
 
     def claim(self) -> None:
-        """Let others know that this process drives the run.
+        """Take the lock on the run, or renew it.
 
         Raises:
-            RunStateError: If another one does.
+            RunStateError: If another process holds it.
         """
         storage, mine = self._storage, f"{socket.gethostname()}, process {os.getpid()}"
         held = self._held()
         if held and held["by"] != mine and time.time() - held["time"] < _STALE:
             raise RunStateError(
-                f"Another process ({held['by']}) drives the run in {storage.url}. Wait for it, or "
-                f"stop it first; {_STALE:.0f} s after it was last heard of it counts as gone."
+                f"Another process ({held['by']}) drives the run in {storage.url}. Wait until it "
+                f"ends, or stop it. If it was killed, try again {_STALE:.0f} s later."
             )
         storage.write(LOCK, json.dumps({"by": mine, "time": time.time()}).encode())
 
@@ -126,26 +128,26 @@ class _Ledger:
             held: dict[str, Any] = json.loads(self._storage.read(LOCK))
         except ValueError as error:
             raise RunStateError(
-                f"{LOCK} in {self._storage.url} is damaged, or was being written just now. Try "
-                "again; if it stays so, delete it."
+                f"{LOCK} in {self._storage.url} is damaged, or being written right now. Try "
+                "again; if the error persists, delete that file."
             ) from error
         return held
 
     def end(self) -> None:
-        """Carry there what is left, and let another process drive the run.
+        """Upload the remaining events, and release the lock.
 
         Raises:
-            RunStateError: If it cannot be written.
+            RunStateError: If the storage cannot be written to.
         """
         try:
             patiently(self.push)
         except OSError as error:
             raise RunStateError(
-                f"{self._storage.url} cannot be written: {error}. What is new is kept in "
-                f"{self._run.folder}, and carried there when you go on."
+                f"{self._storage.url} cannot be written to: {error}. The newest events are kept in "
+                f"{self._run.folder}, and will be uploaded when you resume on this machine."
             ) from error
         self._release()
 
     def _release(self) -> None:
-        with self._storage.told("written"):
+        with self._storage.told("written to"):
             self._storage.delete(LOCK)

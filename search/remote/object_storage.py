@@ -1,4 +1,4 @@
-"""A folder at a URL, as what `pyarrow.fs` reads and writes."""
+"""Object storage: reading and writing the files of a folder at s3://, gs:// or file://."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from spaces.errors import InputError, RunStateError
 
 
 class Storage:
-    """A folder at a URL: its files by their names in it.
+    """A folder at a URL, whose files are named relative to it.
 
     Attributes:
-        url: With no slash at the end of its path.
+        url: The URL without a slash at the end of its path.
 
     Args:
-        url: As `pyarrow.fs` knows it (s3://, gs://, file://).
+        url: A URL that `pyarrow.fs` understands (s3://, gs://, file://).
 
     Raises:
-        InputError: If there is nothing that could be a storage at the URL.
+        InputError: If the URL cannot be used as storage.
     """
 
     def __init__(self, url: str) -> None:
@@ -30,10 +30,13 @@ class Storage:
         try:
             self._fs, self._path = fs.FileSystem.from_uri(self.url)
         except (OSError, ValueError) as error:
-            raise InputError(f"{url} cannot be used as a storage: {error}") from error
+            raise InputError(
+                f"{url} cannot be used as storage: {error}. Give a URL that pyarrow.fs "
+                "understands, such as s3://bucket/run, or a folder."
+            ) from error
 
     def names(self, folder: str = "") -> list[str]:
-        """Names of the files in a folder and below it, in order."""
+        """Sorted names of all files in a folder and its subfolders."""
         from pyarrow import fs
 
         at = self._at(folder) if folder else self._path
@@ -43,46 +46,49 @@ class Storage:
         return sorted(path[len(self._path) + 1 :] for path in paths)
 
     def __contains__(self, name: str) -> bool:
-        """Whether there is such a file."""
+        """Whether the file exists."""
         from pyarrow import fs
 
         return bool(self._fs.get_file_info(self._at(name)).type == fs.FileType.File)
 
     def read(self, name: str) -> bytes:
-        """A file's content."""
+        """The content of a file."""
         with self._fs.open_input_file(self._at(name)) as file:
             content: bytes = file.read()
         return content
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file in place of what is there."""
+        """Write a file, replacing it if it exists."""
         at = self._at(name)
         self._fs.create_dir(at.rsplit("/", 1)[0])
         with self._fs.open_output_stream(at) as file:
             file.write(content)
 
     def delete(self, name: str) -> None:
-        """Remove a file, if there is one."""
+        """Delete a file if it exists."""
         if name in self:
             self._fs.delete_file(self._at(name))
 
     def delete_folder(self, name: str) -> None:
-        """Remove a folder and all in it, if there is one."""
+        """Delete a folder and everything in it, if it exists."""
         from pyarrow import fs
 
         if self._fs.get_file_info(self._at(name)).type != fs.FileType.NotFound:
             self._fs.delete_dir(self._at(name))
 
     def for_ray(self, name: str) -> dict[str, Any]:
-        """A folder in it as Ray's `RunConfig` takes it."""
+        """A subfolder, as keyword arguments of Ray's `RunConfig`."""
         return {"storage_path": self._at(name), "storage_filesystem": self._fs}
 
     @contextmanager
     def told(self, done: str) -> Iterator[None]:
-        """Let what goes wrong within be a sentence: that it cannot be `done`.
+        """Turn an OSError inside the context into a RunStateError with a message.
+
+        Args:
+            done: What failed, as in "cannot be read" or "cannot be written to".
 
         Raises:
-            RunStateError: In place of an OSError.
+            RunStateError: Instead of an OSError.
         """
         try:
             yield

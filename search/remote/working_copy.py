@@ -1,8 +1,8 @@
-"""A run at a URL: a working copy on this machine, and what is done to it carried there.
+"""Working copies of runs at a URL: downloading a run, and uploading the files that changed.
 
-The ledger lies there as objects of some events each, named by where they begin, because objects
-cannot be appended to; whoever drives the run carries them (`carrier`). Checkpoints are written
-there by the workers, and are not copied.
+Objects cannot be appended to, so the ledger at a URL consists of objects of a few events each,
+named by their offset. Only the run's driver uploads them (`ledger_upload`). Workers write
+checkpoints to the URL directly; they are not copied.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from trainables.cache.folder import address, cache_folder, writing
 
 LEDGER, LOCK, FINETUNING = "ledger", "driver.json", "finetuning"
 _OWN = ("checkpoints", LEDGER, LOCK, FINETUNING)
-"""Names there that are no copies of files of the same name."""
+"""Names at the URL that are not copies of files in the working copy."""
 
 
 @contextmanager
 def run_at(target: str | Path, drives: bool = False) -> Iterator[Run]:
-    """The run in a folder, or a working copy of the one at a URL, carried back at the end.
+    """The run in a folder, or a working copy of a run at a URL, which is uploaded at the end.
 
     Args:
-        target: A folder, or a URL that `pyarrow.fs` knows (s3://, gs://, file://).
-        drives: Whether this process is to go on with it, in the working copy that stays on this
-            machine from one driver to the next. Others have one for themselves, and carry back
-            what they wrote beside the ledger.
+        target: A folder, or a URL that `pyarrow.fs` understands (s3://, gs://, file://).
+        drives: Whether this process drives the run. All drivers on this machine use the same
+            working copy, which stays in the cache. Any other process gets a copy of its own, and
+            uploads all files that it changes except the ledger.
 
     Raises:
-        InputError: If there is nothing that could be a storage at the URL.
-        RunStateError: If it cannot be read or written, or another process drives it from here.
+        InputError: If the URL cannot be used as storage.
+        RunStateError: If the run cannot be read or written to, or another process on this machine
+            drives it.
     """
     if "://" not in str(target):
         yield Run(Path(target))
@@ -62,13 +63,13 @@ def _driver_copy(url: str) -> Iterator[Path]:
             yield folder
     except Timeout as error:
         raise RunStateError(
-            f"Another process drives the run in {url}. Wait for it, or stop it first."
+            f"Another process drives the run in {url}. Wait until it ends, or stop it."
         ) from error
 
 
 @contextmanager
 def _own_copy() -> Iterator[Path]:
-    """A folder that goes, unless what was written in it could not be carried away."""
+    """A temporary folder, which is kept if its changes could not be uploaded."""
     folder, is_done = Path(tempfile.mkdtemp(prefix="thawtune-")), True
     try:
         yield folder / "run"
@@ -81,7 +82,7 @@ def _own_copy() -> Iterator[Path]:
 
 
 class NotCarriedError(RunStateError):
-    """What is new in a working copy could not be written to where the run lies."""
+    """Changes in a working copy could not be uploaded."""
 
 
 class Mirror:
@@ -91,8 +92,8 @@ class Mirror:
         run: The working copy.
 
     Args:
-        storage: Where it lies.
-        folder: Of the working copy.
+        storage: The storage that holds the run.
+        folder: The folder of the working copy.
     """
 
     def __init__(self, storage: Storage, folder: Path) -> None:
@@ -101,12 +102,12 @@ class Mirror:
         self._state: dict[Path, tuple[int, int]] = {}
 
     def pull(self) -> None:
-        """Make the working copy what is there. Events that only it has stay in it.
+        """Download the run. Events that only the working copy has are kept.
 
-        What never came there, or was deleted there, is no run.
+        If there is no ledger at the URL, there is no run, and the working copy is deleted.
 
         Raises:
-            RunStateError: If it cannot be read.
+            RunStateError: If the storage cannot be read.
         """
         storage, folder = self._storage, self.run.folder
         with storage.told("read"):
@@ -123,10 +124,10 @@ class Mirror:
         self._state = {path: _state(path) for path in self._files()}
 
     def push(self) -> None:
-        """Carry there what is new in the working copy, the ledger apart.
+        """Upload new and changed files of the working copy, except the ledger.
 
         Raises:
-            NotCarriedError: If it cannot be written.
+            NotCarriedError: If the storage cannot be written to.
         """
         folder = self.run.folder
         try:
@@ -136,7 +137,8 @@ class Mirror:
                     self._state[path] = _state(path)
         except OSError as error:
             raise NotCarriedError(
-                f"{self._storage.url} cannot be written: {error}. What is new is kept in {folder}."
+                f"{self._storage.url} cannot be written to: {error}. The changes are kept in "
+                f"{folder}."
             ) from error
 
     def _pull_ledger(self, segments: list[str]) -> None:

@@ -1,1 +1,1 @@
-"""Studies before anything is trained: validate, describe, preflight."""
+"""Checking and describing a study before anything is trained: validate, describe, preflight."""

@@ -1,4 +1,4 @@
-"""`thawtune describe`: a configuration before it is trained."""
+"""`thawtune describe`: network, parameters, boundary and feature plan of a configuration."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from spaces.study_file import find_study, load_study
 
 
 def render_plan(plan: Mapping[str, Any]) -> Table:
-    """A plan's rows.
+    """A feature plan as a table.
 
     Args:
-        plan: As `Plan.to_dict` writes it.
+        plan: What `Plan.to_dict` returns.
     """
     images = plan["images"]
-    known = "number of images not known" if images is None else f"{images:,} images"
-    table = Table(title=f"features to keep ({known})")
+    known = "number of images unknown" if images is None else f"{images:,} images"
+    table = Table(title=f"features to store ({known})")
     for heading in ("backbone", "pixels", "thawed", "boundary", "shape"):
         table.add_column(heading)
-    for heading in ("size", "to make", "saves"):
+    for heading in ("size", "time to compute", "time saved"):
         table.add_column(heading, justify="right")
-    table.add_column("kept")
+    table.add_column("stored")
     for row in plan["rows"]:
         table.add_row(
             row["backbone"],
@@ -51,10 +51,13 @@ def _seconds(value: float | None) -> str:
 
 
 def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
-    """A study's base configuration with its plan, or one of its recipes, as plain values.
+    """Describe a study's base configuration and its plan, or one of its recipes.
+
+    Returns:
+        Plain values, as `thawtune describe --json` prints them.
 
     Raises:
-        InputError: If there is no such study or recipe, or its network cannot be built.
+        InputError: If there is no such study or recipe, or the network cannot be built.
     """
     study = load_study(find_study(name))
     if recipe is not None and recipe not in study.recipe_points:
@@ -76,10 +79,10 @@ def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
 
 
 def _plan(study: Study) -> dict[str, Any]:
-    """What a search of this study keeps, without the configurations that stand for its rows."""
+    """The study's feature plan, without the example configuration of each row."""
     from trainables.datasets.files.location import located
 
-    with suppress(DataError):  # without its data the plan has no sizes, and says so
+    with suppress(DataError):  # without the data the plan has no sizes, and says so
         study = study.model_copy(update={"dataset": located(study.dataset, study.name)})
     plan = planned(study).to_dict()
     for row in plan["rows"]:
@@ -88,7 +91,7 @@ def _plan(study: Study) -> dict[str, Any]:
 
 
 def _classes(study: Study) -> int:
-    """Number of classes, from the study or else from the data."""
+    """The number of classes, from the study, or else from the data."""
     if study.dataset.classes is not None:
         return study.dataset.classes
 

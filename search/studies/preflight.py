@@ -1,4 +1,4 @@
-"""The preflight, with a progress bar where there is a terminal."""
+"""`thawtune data`, and the preflight of a search: with a progress bar on a terminal."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _IMAGES_ON_THE_SHEET = 40
 def examine_study(
     name: str, data: Path | None, console: Console
 ) -> tuple[DatasetSection, Preflight]:
-    """All that preflight finds out about a study's dataset, its errors among it.
+    """Run the preflight of a study's dataset; its errors are part of the result.
 
     Raises:
         InputError: If there is no such study.
-        DataError: If there is no such dataset.
+        DataError: If the dataset cannot be found.
     """
     path = find_study(name)
     study = load_study(path)
@@ -39,7 +39,7 @@ def examine_study(
 
 
 def checked_data(section: DatasetSection, name: str, console: Console) -> Preflight:
-    """The preflight of a search.
+    """Run the preflight of a dataset before a search.
 
     Raises:
         DataError: If the dataset cannot be used as it is.
@@ -65,7 +65,7 @@ def write_contact_sheet(section: DatasetSection, sets: RecordedSets | None, path
 
 @contextmanager
 def progress_bar(console: Console) -> Iterator[Told | None]:
-    """Shows how many images are decoded; None where nobody is at a terminal."""
+    """A progress bar of decoded images; None if the console is not a terminal."""
     if not console.is_terminal:
         yield None
         return

@@ -1,1 +1,1 @@
-"""Where a search can be watched while it runs: all of it is fed from the ledger's events."""
+"""Monitoring: Ray's dashboard, Prometheus, TensorBoard, MLflow, W&B, fed from ledger events."""

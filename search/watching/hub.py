@@ -1,4 +1,4 @@
-"""A search that is watched: who is told of its events, and where a person can look."""
+"""All watchers of a search: setting them up, feeding them events, printing their addresses."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from spaces.errors import InputError
 
 
 def dashboard_address() -> str | None:
-    """Host and port of Ray's dashboard; None if there is none. Needs Ray."""
+    """Host and port of Ray's dashboard, or None if there is none. Ray must be running."""
     found: str | None = get_dashboard_url()
     return found or None
 
 
 def addresses(run: Run) -> list[str]:
-    """One line for each place. Needs Ray."""
+    """One line for each place where the search can be watched. Ray must be running."""
     lines = [
         f"TensorBoard: tensorboard --logdir {run.folder / 'tensorboard'}, "
         "then http://127.0.0.1:6006",
@@ -43,20 +43,20 @@ def addresses(run: Run) -> list[str]:
 
 
 TRACK = "THAWTUNE_TRACK"
-"""Environment variable: names of trackers, with commas between."""
+"""Environment variable: names of trackers, separated by commas."""
 
 
 @contextmanager
 def watched(current: OpenRun) -> Iterator[None]:
-    """Within, what happens to a run is shown in all places where it can be watched. Needs Ray.
+    """Feed the run's events to all watchers while the context is open. Ray must be running.
 
     Raises:
-        InputError: If there is no such tracker, or its package is not installed.
+        InputError: If `THAWTUNE_TRACK` names an unknown tracker or one that is not installed.
     """
     study, folder = current.study, current.run.folder
     guarded = [Guarded(tracker(study, folder), current.say) for tracker in _trackers()]
     watchers: list[Watcher] = [Metrics(study), TensorBoard(study, folder / "tensorboard")]
-    if dashboard_address():  # nobody sees its tasks otherwise, and it takes a process
+    if dashboard_address():  # without a dashboard its tasks are invisible, and it takes a process
         watchers.append(Board(study))
     guarded += [Guarded(watcher, current.say) for watcher in watchers]
     for watcher in guarded:
@@ -74,11 +74,11 @@ def watched(current: OpenRun) -> Iterator[None]:
 
 
 class Guarded:
-    """A watcher that is let go, with a sentence, when something goes wrong in it.
+    """A watcher that is dropped, with a message, at its first error.
 
     Args:
-        watcher: Is told of events.
-        say: Takes the sentence.
+        watcher: The watcher.
+        say: Prints the message.
     """
 
     def __init__(self, watcher: Watcher, say: Callable[[str], None]) -> None:
@@ -86,15 +86,15 @@ class Guarded:
         self._say, self._name = say, type(watcher).__name__
 
     def recall(self, event: Event) -> None:
-        """As the watcher's own."""
+        """Pass on an event of the past."""
         self._try(lambda watcher: watcher.recall(event))
 
     def take(self, event: Event) -> None:
-        """As the watcher's own."""
+        """Pass on a new event."""
         self._try(lambda watcher: watcher.take(event))
 
     def close(self) -> None:
-        """As the watcher's own."""
+        """Close the watcher."""
         self._try(lambda watcher: watcher.close())
 
     def _try(self, act: Callable[[Watcher], None]) -> None:
@@ -102,9 +102,9 @@ class Guarded:
             return
         try:
             act(self._watcher)
-        except Exception as error:  # whatever it is, it is no reason to lose the search
+        except Exception as error:  # no error of a watcher is worth losing the search for
             self._watcher = None
-            self._say(f"{self._name} does not show this search any more: {error}")
+            self._say(f"{self._name} no longer shows this search: {error}")
 
 
 def _trackers() -> list[type[Tracker]]:
@@ -112,6 +112,7 @@ def _trackers() -> list[type[Tracker]]:
     unknown = sorted(set(names) - set(TRACKERS))
     if unknown:
         raise InputError(
-            f"{TRACK} names {', '.join(unknown)}; there are {' and '.join(sorted(TRACKERS))}."
+            f"{TRACK} names {', '.join(unknown)}, but the known trackers are "
+            f"{' and '.join(sorted(TRACKERS))}."
         )
     return [TRACKERS[name] for name in names]

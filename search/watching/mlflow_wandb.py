@@ -1,7 +1,7 @@
 """MLflow and Weights & Biases, fed from the ledger's events; the extra `tracking` brings both.
 
-`THAWTUNE_TRACK=mlflow,wandb` asks for them. Where they write is said in their own variables, such
-as MLFLOW_TRACKING_URI and WANDB_MODE.
+`THAWTUNE_TRACK=mlflow,wandb` enables them. Their own environment variables, such as
+MLFLOW_TRACKING_URI and WANDB_MODE, say where they write.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from trainables.training.measurement import Measurement
 
 
 class Tracker(Watcher):
-    """One run of the tracker for each trial, begun at its first epoch in this process.
+    """Base class: one tracker run per trial, started at the trial's first epoch in this process.
 
     Args:
-        study: Names the experiment, or the project.
-        folder: Of the run; trials are told by it which search they are of.
+        study: Gives the experiment or project its name.
+        folder: The run's folder, whose name groups the trials of one search.
 
     Raises:
         InputError: If the tracker's package is not installed.
@@ -39,20 +39,20 @@ class Tracker(Watcher):
             self._module: Any = importlib.import_module(self.package)
         except ImportError as error:
             raise InputError(
-                f"{self.package} is not installed. pip install 'thawtune[tracking]' brings it, or "
-                "leave it out of THAWTUNE_TRACK."
+                f"THAWTUNE_TRACK asks for {self.package}, which is not installed. Install it with "
+                "pip install 'thawtune[tracking]', or remove it from THAWTUNE_TRACK."
             ) from error
         self._study, self._search = study.name, folder.name
         self._proposed: dict[int, Event] = {}
         self._begun: dict[int, Any] = {}
 
     def recall(self, event: Event) -> None:
-        """Know the hyperparameters of trials that are gone on with."""
+        """Remember the hyperparameters of trials that may resume."""
         if event["event"] == "trial_proposed":
             self._proposed[event["trial"]] = event
 
     def take(self, event: Event) -> None:
-        """Tell an epoch, or a trial's end."""
+        """Log an epoch, or the end of a trial."""
         self.recall(event)
         number: int = event.get("trial", -1)
         if event["event"] == "trial_measured":
@@ -65,9 +65,9 @@ class Tracker(Watcher):
             self._end(self._begun.pop(number), event["state"], event["reason"])
 
     def close(self) -> None:
-        """What has not ended is gone on with in another of the tracker's runs."""
+        """Close the runs of unfinished trials; a trial that resumes gets a new tracker run."""
         for begun in self._begun.values():
-            self._end(begun, "RUNNING", "broken off")
+            self._end(begun, "RUNNING", "interrupted")
         self._begun.clear()
 
     def _about(self, number: int) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Figures of a search as Ray's metrics, for Prometheus: docs/grafana.json draws each of them."""
+"""Metrics of a search for Prometheus, through Ray; docs/grafana.json draws each of them."""
 
 from __future__ import annotations
 
@@ -22,35 +22,37 @@ NAMES = (
     "thawtune_cache_hits",
     "thawtune_cache_misses",
 )
-"""Prometheus sees `ray_` before each, and `_total` behind those that only grow."""
+"""In Prometheus, each name starts with `ray_`, and counters end in `_total`."""
 
 _EVERY = 0.5
-"""Seconds between two tellings: Ray's agent is asked seldomer, and each looks at all trials."""
+"""Seconds between updates: Ray's agent is scraped less often, and an update scans all trials."""
 
 _WINDOW = 60.0
-"""Seconds over which epochs are counted for their rate."""
+"""Seconds over which the rate of epochs is measured."""
 
 
 class Metrics(Watcher):
-    """Tells Ray's metrics agent of the machine where the driver runs.
+    """Updates metrics in Ray's agent on the driver's machine.
 
     Args:
-        study: Its name is a tag of each figure.
+        study: Its name is a label of each metric.
     """
 
     def __init__(self, study: Study) -> None:
         self._study, self._history = study, History()
         self._trials = _gauge("thawtune_trials", "Trials by state.", study, "state")
         self._incumbent = _gauge(
-            "thawtune_incumbent", "The best metric so far.", study, "metric", "trial"
+            "thawtune_incumbent", "Best validation result so far.", study, "metric", "trial"
         )
-        self._rate = _gauge("thawtune_epochs_per_second", "Over the last minute.", study)
+        self._rate = _gauge(
+            "thawtune_epochs_per_second", "Epochs per second over the last minute.", study
+        )
         self._epochs = _counter("thawtune_epochs", "Epochs of all trials.", study)
         self._seconds = _counter(
-            "thawtune_device_seconds", "Of trials, times what each occupies.", study, "kind"
+            "thawtune_device_seconds", "Seconds that trials occupied GPUs or CPUs.", study, "kind"
         )
-        self._hits = _gauge("thawtune_cache_hits", "Feature entries that were there.", study)
-        self._misses = _gauge("thawtune_cache_misses", "Those that were computed.", study)
+        self._hits = _gauge("thawtune_cache_hits", "Feature entries that existed.", study)
+        self._misses = _gauge("thawtune_cache_misses", "Feature entries computed.", study)
         self._asked = dict.fromkeys(("hits", "misses"), 0)
         self._told: deque[float] = deque([time.monotonic()])
         self._next = 0.0
@@ -59,12 +61,12 @@ class Metrics(Watcher):
         self._devices = resources.gpu or resources.cpu
 
     def recall(self, event: Event) -> None:
-        """Count what earlier processes did too: the figures are the run's."""
+        """Count what earlier processes did as well: the metrics are those of the whole run."""
         self._history.take(event)
         self._count(event)
 
     def take(self, event: Event) -> None:
-        """Count, and say now and then where the search stands."""
+        """Count the event, and update the metrics from time to time."""
         self._history.take(event)
         self._count(event)
         if event["event"] == "trial_measured":
@@ -74,7 +76,7 @@ class Metrics(Watcher):
             self._next = time.monotonic() + _EVERY
 
     def close(self) -> None:
-        """Say where the search stood at last."""
+        """Update the metrics a last time."""
         self._tell()
 
     def _tell(self) -> None:
@@ -108,7 +110,7 @@ class Metrics(Watcher):
         if trial is not None and best:
             tags = {"metric": objective.metric, "trial": str(trial.number)}
             if self._named not in (None, tags):
-                self._incumbent.set(float("nan"), self._named)  # it is the incumbent no more
+                self._incumbent.set(float("nan"), self._named)  # no longer the incumbent
             self._named = tags
             self._incumbent.set(value_of(best, objective), tags)
 

@@ -1,7 +1,7 @@
-"""Trials as tasks of Ray, so that each has a line of its own, and a state, on Ray's dashboard.
+"""Trials on Ray's dashboard: each appears as a Ray task with its own name and state.
 
-A worker takes one trial after the other and would show as one actor with one long list of nameless
-steps. Here each trial is also a task of one actor that does nothing but wait for the trial's end.
+A worker runs many trials, and the dashboard would show it as one actor with a long list of unnamed
+steps. So each trial is also a task of an actor that only waits for the trials to end.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from search.watching.watcher import Watcher
 from spaces.study import Study
 
 _MOST = 10_000
-"""Tasks at once: trials that wait in a rung are among them."""
+"""Largest number of concurrent tasks."""
 
 _LAST, _PATIENCE = 20, 2.0
-"""Tasks of ended trials, and seconds in which they must have ended too."""
+"""On closing, wait for this many tasks of ended trials, and for at most this many seconds."""
 
 
 class Trials:
-    """The actor; a task of it lasts as long as its trial runs."""
+    """The actor; each of its tasks lasts as long as a trial runs."""
 
     def __init__(self) -> None:
         self._ends: dict[int, asyncio.Future[str | None]] = {}
 
     async def run(self, number: int) -> str:
-        """Wait for the trial's end.
+        """Wait until the trial ends.
 
         Returns:
             Its state and reason.
 
         Raises:
-            RuntimeError: If the trial failed, with what it said.
+            RuntimeError: If the trial failed, with its error message.
         """
         end = self._ends.setdefault(number, asyncio.get_running_loop().create_future())
         said = await end
@@ -47,7 +47,7 @@ class Trials:
         return said or ""
 
     async def end(self, number: int, said: str, is_failure: bool) -> None:
-        """Let the trial's task end."""
+        """End the trial's task."""
         end = self._ends.setdefault(number, asyncio.get_running_loop().create_future())
         if is_failure:
             end.set_exception(RuntimeError(said))
@@ -56,15 +56,15 @@ class Trials:
 
 
 class Board(Watcher):
-    """Begins and ends the tasks.
+    """Starts and ends the tasks.
 
     Args:
-        study: Its name is the actor's.
+        study: Its name becomes part of the actor's name.
     """
 
     def __init__(self, study: Study) -> None:
-        os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # failed trials are for the dashboard alone
-        here = ray.get_runtime_context().get_node_id()  # other nodes may come and go
+        os.environ["RAY_IGNORE_UNHANDLED_ERRORS"] = "1"  # only the dashboard shows failed tasks
+        here = ray.get_runtime_context().get_node_id()  # the driver's node; others come and go
         kind = ray.remote(Trials).options(
             num_cpus=0,
             max_concurrency=_MOST,
@@ -77,12 +77,12 @@ class Board(Watcher):
         self._ending: deque[Any] = deque(maxlen=_LAST)
 
     def recall(self, event: Event) -> None:
-        """Know the names of trials that are gone on with."""
+        """Remember the names of trials that may resume."""
         if event["event"] == "trial_proposed":
             self._names[event["trial"]] = _name(event)
 
     def take(self, event: Event) -> None:
-        """Show a trial that began, hide one that ended."""
+        """Start a task for a trial that starts, and end the task of one that ends."""
         self.recall(event)
         kind, number = event["event"], event.get("trial")
         if number is None:
@@ -95,7 +95,7 @@ class Board(Watcher):
             self._actor.end.options(enable_task_events=False).remote(number, *_end(event))
 
     def close(self) -> None:
-        """Tasks of trials that are broken off end with the actor, others before it."""
+        """Wait for the tasks of ended trials, then kill the actor and with it all other tasks."""
         if self._ending:
             ray.wait(list(self._ending), num_returns=len(self._ending), timeout=_PATIENCE)
         ray.kill(self._actor)
@@ -110,7 +110,7 @@ def _name(event: Event) -> str:
 
 def _end(event: Event) -> tuple[str, bool]:
     if event["event"] == "trial_paused":
-        return f"waits in a rung after epoch {event['epoch']}", False
+        return f"waits at a rung after epoch {event['epoch']}", False
     state = event.get("state", FAIL)
     said = f"{state}: {event['reason']}"
     return f"{said}\n{event['error']}" if event["error"] else said, state == FAIL

@@ -1,4 +1,4 @@
-"""Logs for TensorBoard: the curves of each trial, and its hyperparameters for the HParams page."""
+"""TensorBoard: event files with the curves of each trial, and its hyperparameters for HParams."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_
 
 
 class TensorBoard(Watcher):
-    """Writes a folder of event files a trial, without TensorFlow.
+    """Writes one folder of event files per trial, without TensorFlow.
 
     Args:
-        study: Its metric is the one of the HParams page.
-        folder: For `tensorboard --logdir`.
+        study: Its metric is the one that the HParams page shows.
+        folder: The folder for `tensorboard --logdir`.
     """
 
     def __init__(self, study: Study, folder: Path) -> None:
@@ -33,7 +33,7 @@ class TensorBoard(Watcher):
         self._writers: dict[int, EventsWriter] = {}
 
     def recall(self, event: Event) -> None:
-        """Know the hyperparameters of trials that are gone on with."""
+        """Remember the hyperparameters of trials that may resume."""
         if event["event"] == "trial_proposed":
             point = Hyperparameters.from_dict(event["hyperparameters"])
             self._hyperparameters[event["trial"]] = plain(point) | {
@@ -42,7 +42,7 @@ class TensorBoard(Watcher):
             }
 
     def take(self, event: Event) -> None:
-        """Write an epoch; at a trial's end, close its file."""
+        """Write an epoch; when a trial ends, close its file."""
         self.recall(event)
         if event["event"] == "trial_measured":
             measurement = Measurement.from_dict(event["measurement"])
@@ -72,7 +72,7 @@ class TensorBoard(Watcher):
 
 
 def plain(point: Hyperparameters) -> dict[str, Any]:
-    """Hyperparameters as trackers take them: numbers, truth values and words."""
+    """Hyperparameters as trackers accept them: numbers, booleans and strings."""
     values = point.to_dict()
     return {
         name: value if isinstance(value, bool | int | float | str) else str(value)

@@ -54,7 +54,7 @@ def test_without_its_newest_checkpoint_a_trial_goes_on_from_the_one_before(kille
     resumed = killed.named("trial_started", trial=0)[1]
     assert resumed["resumed"] == before
     if damage == "cut short":
-        assert f"trial 0 goes on after epoch {before}" in ended.stdout
+        assert f"trial 0 resumes after epoch {before}" in ended.stdout
         assert path.name in ended.stdout
 
 

@@ -15,7 +15,7 @@ def test_it_is_said_when_the_last_machine_goes_and_when_one_comes(monkeypatch):
         waiting.on_step_begin(0, [])
     first, again, second = said
     assert "2 CPU and 0.5 GPU" in first
-    assert "goes on" in again
+    assert "available again; the search continues" in again
     assert second == first
 
 

@@ -99,7 +99,7 @@ def test_folders_and_the_run_itself_are_never_replaced(run, tmp_path):
     precious = tmp_path / "precious"
     precious.mkdir()
     (precious / "photo.jpg").write_bytes(b"mine")
-    with pytest.raises(InputError, match="no SavedModel"):
+    with pytest.raises(InputError, match="not a SavedModel"):
         export(run, "savedmodel", precious, force=True)
     for name in (MODEL, LABELS):
         with pytest.raises(InputError, match="belongs to the run"):

@@ -172,7 +172,7 @@ def test_names_do_nothing_to_a_terminal(run, photos, tmp_path, capsys):
 
 
 def test_what_cannot_be_classified_is_said_before_anything_is_loaded(run, photos, tmp_path):
-    with pytest.raises(InputError, match=r"no .*nope\.jpg, no .*gone"):
+    with pytest.raises(InputError, match=r"Not found: .*nope\.jpg, .*gone\. "):
         Answer(run, [tmp_path / "nope.jpg", photos, tmp_path / "gone"], Wanted())
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no image in"):

@@ -81,7 +81,7 @@ def test_a_terminal_shows_it_all(make_study, ledger):
 
 
 def test_before_a_trial_has_ended_no_time_is_foretold(make_study, ledger):
-    assert "no trial has ended yet" in drawn(make_study(), History.of(ledger[:3]))
+    assert "no trial has finished yet" in drawn(make_study(), History.of(ledger[:3]))
 
 
 def test_after_a_trial_has_ended_the_time_left_is(make_study, ledger):
@@ -94,7 +94,7 @@ def test_after_a_trial_has_ended_the_time_left_is(make_study, ledger):
 
 
 def test_what_ended_before_says_nothing_of_the_time(make_study, ledger):
-    assert "no trial has ended yet" in drawn(make_study(), History.of(ledger))
+    assert "no trial has finished yet" in drawn(make_study(), History.of(ledger))
 
 
 def test_a_file_or_a_pipe_sees_nothing(make_study, ledger):

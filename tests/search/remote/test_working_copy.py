@@ -36,7 +36,7 @@ def texts(run):
 
 
 def drive(place, *noted):
-    """What a driver does: a run begun or gone on with, events and files written."""
+    """What a driver does: start or resume a run, write events and files."""
     with run_at(place.as_uri(), drives=True) as run:
         (run.folder / "model").mkdir(parents=True, exist_ok=True)
         run.study_file.write_text("name: any\n")
@@ -211,7 +211,7 @@ def test_two_drivers_cannot_share_it_until_one_is_gone(place):
     with pytest.raises(RunStateError, match="another host, process 1"), carried(run, pytest.fail):
         pass
     lock.write_text('{"by": "anoth')
-    with pytest.raises(RunStateError, match="being written just now"), carried(run, pytest.fail):
+    with pytest.raises(RunStateError, match="being written right now"), carried(run, pytest.fail):
         pass
     lock.write_text(json.dumps({"by": "another host, process 1", "time": 0}))
     with carried(run, pytest.fail):
@@ -224,11 +224,14 @@ def test_a_run_that_went_on_elsewhere_meanwhile_is_not_written_over(place, monke
         patch.setenv("THAWTUNE_CACHE", str(tmp_path / "elsewhere"))
         drive(place, "two, elsewhere")
     note(run, "two, here")
-    with pytest.raises(RunStateError, match="gone on with elsewhere"), carried(run, pytest.fail):
+    with (
+        pytest.raises(RunStateError, match="just been continued by another process"),
+        carried(run, pytest.fail),
+    ):
         pass
     assert not (place / "driver.json").exists()
 
 
 def test_a_url_of_nothing_is_a_sentence():
-    with pytest.raises(InputError, match="cannot be used as a storage"), run_at("nothing://x/y"):
+    with pytest.raises(InputError, match="cannot be used as storage"), run_at("nothing://x/y"):
         pass

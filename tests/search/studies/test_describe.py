@@ -65,5 +65,5 @@ def test_without_data_the_plan_says_that_sizes_are_not_known() -> None:
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(render(described))
     said = " ".join(console.export_text().split())
-    assert "number of images not known" in said
+    assert "number of images unknown" in said
     assert "augmented images are new in each epoch" in said

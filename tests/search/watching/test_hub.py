@@ -16,7 +16,7 @@ from spaces.errors import InputError
 
 @pytest.fixture
 def told(make_study, make_measurement) -> list[Event]:
-    """A trial of two epochs and one that is broken off."""
+    """A trial of two epochs and one that is interrupted."""
     study = make_study()
     points = list(study.recipe_points.values())
     return [
@@ -95,7 +95,7 @@ def test_a_watcher_that_fails_is_let_go_with_a_sentence(told):
         guarded.take(event)
     guarded.close()
     assert broken.asked == 1
-    assert said == ["Broken does not show this search any more: no route to host"]
+    assert said == ["Broken no longer shows this search: no route to host"]
 
 
 @pytest.mark.parametrize(
@@ -110,5 +110,5 @@ def test_trackers_are_asked_for_by_name(
 
 def test_an_unknown_tracker_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(TRACK, "mlflow,comet")
-    with pytest.raises(InputError, match="comet; there are mlflow and wandb"):
+    with pytest.raises(InputError, match="comet, but the known trackers are mlflow and wandb"):
         _trackers()
