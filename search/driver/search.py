@@ -30,6 +30,7 @@ from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStat
 from spaces.study import Study
 from trainables.cache.folder import cache_folder
 from trainables.datasets.preflight.record import Preflight
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
 from trainables.worker.keras_trainable import Job, KerasTrainable
 
@@ -68,12 +69,13 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         if not current.dispatch.is_over:
             with ray_running(address), ending.listening():
                 to_run = placed(current)
-                plan = store_features(current, to_run, console)
+                sets = sets_of(run, study.dataset).without_test()
+                plan = store_features(current, to_run, sets, console)
                 with (
                     View(study, current.history, console),
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
-                    _fit(current, to_run, plan, scratch)
+                    _fit(current, to_run, sets, plan, scratch)
         _close(current)
         return current.history
 
@@ -104,13 +106,15 @@ def _close(current: OpenRun) -> None:
         )
 
 
-def _fit(current: OpenRun, study: Study, plan: Plan | None, scratch: str) -> None:
+def _fit(
+    current: OpenRun, study: Study, sets: RecordedSets, plan: Plan | None, scratch: str
+) -> None:
     """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
     concurrent = study.resources.concurrent or 1
     os.environ |= _environment(concurrent)
     job = Job(
         study.to_dict(),
-        sets_of(current.run, study.dataset).without_test(),
+        sets,
         None if plan is None else plan.to_dict(),
         str(cache_folder()),
         max(1, int(study.resources.cpu)),

@@ -20,6 +20,7 @@ from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
 from trainables.features.store import FeatureStore
@@ -33,6 +34,7 @@ def extract(
     cache_folder: Path,
     console: Console,
     is_ending: Callable[[], bool] = lambda: False,
+    sets: RecordedSets | None = None,
 ) -> dict[str, Any]:
     """Store all planned features on every node, unless they are stored there. Needs Ray.
 
@@ -50,7 +52,7 @@ def extract(
         before, and that were not), `images` that went through a backbone, and `notes`.
     """
     began = time.perf_counter()
-    tasks = _tasks(study, plan, cache_folder)
+    tasks = _tasks(study, plan, cache_folder, sets)
     keys = remembered_entries(study, tasks)
     nodes = nodes_for(study) if keys is None else _nodes_without(study, cache_folder, keys)
     tally = Tally(hits=len(keys or ()) if not nodes else 0)
@@ -68,14 +70,16 @@ def extract(
     return result
 
 
-def _tasks(study: Study, plan: Plan, cache_folder: Path) -> list[ExtractionTask]:
+def _tasks(
+    study: Study, plan: Plan, cache_folder: Path, sets: RecordedSets | None
+) -> list[ExtractionTask]:
     """One task for each network."""
     cuts: dict[Hyperparameters, list[str]] = defaultdict(list)
     for row in plan.kept:
         cuts[row.point].append(row.boundary)
     threads, gpu = max(1, int(study.resources.cpu)), study.resources.gpu or 0
     return [
-        ExtractionTask(study.dataset, point, tuple(names), str(cache_folder), threads, gpu)
+        ExtractionTask(study.dataset, sets, point, tuple(names), str(cache_folder), threads, gpu)
         for point, names in cuts.items()
     ]
 

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from spaces.study import Study
@@ -17,6 +19,7 @@ from trainables.cache import eviction
 from trainables.cache.folder import address, cache_folder
 from trainables.datasets.rows.images import decoder
 from trainables.datasets.rows.loading import read_splits
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
 
@@ -24,15 +27,15 @@ _FORMAT = 1
 """Raise it when plans are made, or features computed, in another way."""
 
 
-def remembered_plan(study: Study) -> Plan | None:
+def remembered_plan(study: Study, sets: RecordedSets | None) -> Plan | None:
     """The plan made earlier for this study, its data and this machine, or None."""
-    found = _read(_plan_file(study))
+    found = _read(_plan_file(study, sets))
     return None if found is None else Plan.from_dict(found)
 
 
-def remember_plan(study: Study, plan: Plan) -> None:
+def remember_plan(study: Study, sets: RecordedSets | None, plan: Plan) -> None:
     """Keep a plan for the next search."""
-    _write(_plan_file(study), plan.to_dict())
+    _write(_plan_file(study, sets), plan.to_dict())
 
 
 def remembered_entries(study: Study, tasks: Sequence[ExtractionTask]) -> list[str] | None:
@@ -51,13 +54,13 @@ def remember_entries(study: Study, task: ExtractionTask, keys: Sequence[str]) ->
     _write(_entries_file(study, task), list(keys))
 
 
-def _plan_file(study: Study) -> Path:
+def _plan_file(study: Study, sets: RecordedSets | None) -> Path:
     limit = os.environ.get(eviction.LIMIT_VARIABLE, "")
-    return _file("plan", _data(study), study.hash, os.cpu_count(), limit)
+    return _file("plan", _data(study, sets), study.hash, os.cpu_count(), limit)
 
 
 def _entries_file(study: Study, task: ExtractionTask) -> Path:
-    return _file("entries", _data(study), task.point, *task.cuts, _weights(task))
+    return _file("entries", _data(study, task.sets), task.point, *task.cuts, _weights(task))
 
 
 def _weights(task: ExtractionTask) -> object:
@@ -69,17 +72,23 @@ def _weights(task: ExtractionTask) -> object:
     return status.st_size, status.st_mtime_ns
 
 
-def _data(study: Study) -> str:
-    return _fingerprint(study.dataset.model_dump_json())
+def _data(study: Study, sets: RecordedSets | None) -> str:
+    return _fingerprint(study.dataset.model_dump_json(), sets)
 
 
 @lru_cache(maxsize=4)
-def _fingerprint(section: str) -> str:
-    try:
-        index, splits = read_splits(DatasetSection.model_validate_json(section))
-    except DataError:
-        return address(section)
-    return address(section, index.fingerprint, splits.train.tobytes(), splits.validation.tobytes())
+def _fingerprint(section: str, sets: RecordedSets | None) -> str:
+    """The same for a dataset that is read now and for the sets that a run has of it."""
+    if sets is None:
+        try:
+            index, splits = read_splits(DatasetSection.model_validate_json(section))
+        except DataError:
+            return address(section)
+        fingerprint, parts = index.fingerprint, [splits.train, splits.validation]
+    else:
+        fingerprint = sets.sound_fingerprint
+        parts = [np.searchsorted(sets.sound, sets.positions(n)) for n in ("train", "validation")]
+    return address(section, fingerprint, *(part.astype(np.int64).tobytes() for part in parts))
 
 
 def _file(*parts: object) -> Path:

@@ -18,6 +18,7 @@ from trainables.cache.entry import fill
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.images import Images
 from trainables.datasets.rows.loading import TrialData, load_trial_data
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import description
 from trainables.features.key import feature_key
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
@@ -102,11 +103,11 @@ def _operation(model: keras.Model, name: str) -> keras.Operation:
 
 
 def _images(task: ExtractionTask, part: str) -> Images:
-    data = _data(task.dataset.model_dump_json(), task.point.image_size)
+    data = _data(task.dataset.model_dump_json(), task.point.image_size, task.sets)
     images: Images = getattr(data, part)
     return images
 
 
 @lru_cache(maxsize=1)
-def _data(dataset: str, size: int) -> TrialData:
-    return load_trial_data(DatasetSection.model_validate_json(dataset), size)
+def _data(dataset: str, size: int, sets: RecordedSets | None) -> TrialData:
+    return load_trial_data(DatasetSection.model_validate_json(dataset), size, sets)

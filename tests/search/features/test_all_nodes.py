@@ -21,6 +21,7 @@ from trainables.cache import eviction
 from trainables.cache.leases import end_leases
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import load_trial_data
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import examples_at, forget
 from trainables.networks.cut import cut
 from trainables.networks.forward import forward
@@ -117,6 +118,10 @@ def test_without_room_it_says_so(ray, study, folder, monkeypatch):
     assert planned(study).kept == (), "another limit, another plan"
 
 
+def sets_of(current):
+    return RecordedSets.from_parquet(current.run.sets.read_bytes()).without_test()
+
+
 @pytest.fixture
 def current(study, folder, tmp_path):
     """A run that is open for writing, of 200 small images."""
@@ -130,10 +135,10 @@ def test_small_data_are_left_to_the_trials_and_what_is_larger_is_told(
     ray, current, study, make_study, monkeypatch
 ):
     console = Console(quiet=True)
-    assert store_features(current, study, console).kept, "two depths are weighed"
+    assert store_features(current, study, sets_of(current), console).kept, "two depths are weighed"
     assert not current.history.features
     monkeypatch.setattr("search.features.precompute.SMALL", 0)
-    store_features(current, study, console)
+    store_features(current, study, sets_of(current), console)
     [event] = current.history.features
     assert (event["misses"], event["images"]) == (4, 160)
     assert event["cores"] >= 1
@@ -143,4 +148,4 @@ def test_with_one_boundary_there_is_nothing_to_plan(ray, current, make_study, mo
     space = {"dropout": {"low": 0.0, "high": 0.5}}
     head = make_study(dataset={"format": "digits"}, space=space, recipes={})
     monkeypatch.setattr("search.features.precompute.planned", pytest.fail)
-    assert store_features(current, head, Console(quiet=True)) is None
+    assert store_features(current, head, sets_of(current), Console(quiet=True)) is None

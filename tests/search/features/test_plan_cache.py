@@ -7,9 +7,16 @@ import dataclasses
 import PIL
 import pytest
 
-from search.features.plan_cache import remember_entries, remembered_entries
+from search.features.plan_cache import (
+    remember_entries,
+    remember_plan,
+    remembered_entries,
+    remembered_plan,
+)
 from spaces.hyperparameters import Hyperparameters
+from trainables.datasets.preflight.examine import preflight
 from trainables.features.plan.extraction_task import ExtractionTask
+from trainables.features.plan.plan import Plan
 
 
 @pytest.fixture
@@ -21,7 +28,7 @@ def study(make_study, tmp_path, monkeypatch):
 @pytest.fixture
 def task(study, tmp_path):
     point = Hyperparameters(image_size=32)
-    return ExtractionTask(study.dataset, point, ("pooling",), str(tmp_path), threads=1)
+    return ExtractionTask(study.dataset, None, point, ("pooling",), str(tmp_path), threads=1)
 
 
 def test_entries_are_remembered_by_all_that_they_depend_on(study, task):
@@ -39,3 +46,13 @@ def test_after_an_upgrade_of_the_decoder_the_entries_are_unknown(study, task, mo
     remember_entries(study, task, ["one"])
     monkeypatch.setattr(PIL, "__version__", "0.1")
     assert remembered_entries(study, [task]) is None
+
+
+def test_a_run_has_the_plan_that_was_made_of_its_data_before(study):
+    """`describe` splits the dataset as it is, a search reads the sets of its run."""
+    sets = preflight(study.dataset, study.name).sets
+    plan = Plan((), images=160)
+    remember_plan(study, None, plan)
+    assert remembered_plan(study, sets.without_test()) == plan
+    others = dataclasses.replace(sets, fingerprint="others")
+    assert remembered_plan(study, others) is None

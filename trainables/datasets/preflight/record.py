@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from trainables.datasets.files.scanning import Finding
@@ -57,7 +57,7 @@ class Preflight:
     near_duplicates: tuple[DuplicateGroup, ...]
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
-    sets: RecordedSets = field(compare=False)
+    sets: RecordedSets
 
     @property
     def leaks(self) -> tuple[DuplicateGroup, ...]:

@@ -26,9 +26,9 @@ UNREADABLE = "unreadable"
 _NAMED = 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RecordedSets:
-    """One entry an image, in the order of the dataset.
+    """One entry an image, in the order of the dataset. Equal by `digest`.
 
     Attributes:
         class_names: One for each label.
@@ -60,13 +60,23 @@ class RecordedSets:
             whole.update(json.dumps(row).encode())
         return whole.hexdigest()
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordedSets) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def sound(self) -> np.ndarray:
+        """Positions of the images that can be decoded, int64 and ascending."""
+        return self.positions("train", "validation", "test", "")
+
     @property
     def sound_fingerprint(self) -> str:
         """Of the dataset without the images that cannot be decoded, as `Index.take` makes it."""
-        sound = self.positions("train", "validation", "test", "")
-        if len(sound) == len(self.keys):
+        if len(self.sound) == len(self.keys):
             return self.fingerprint
-        digest = hashlib.sha256(sound.astype("<i8").tobytes()).hexdigest()
+        digest = hashlib.sha256(self.sound.astype("<i8").tobytes()).hexdigest()
         return f"{self.fingerprint}/{digest[:16]}"
 
     def positions(self, *names: str) -> np.ndarray:
@@ -204,7 +214,7 @@ def restore(recorded: RecordedSets, index: Index) -> Restored:
     ]
     if moved:
         raise ChangedDataError(_said(moved, "have another class than when the run began"))
-    sound = recorded.positions("train", "validation", "test", "")
+    sound = recorded.sound
     places = np.array([now.get(recorded.keys[p], -1) for p in sound], np.int64)
     sets = [recorded.sets[p] for p in sound]
     known = set(recorded.keys)

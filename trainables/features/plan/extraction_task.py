@@ -11,6 +11,7 @@ from typing import Any
 
 from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from trainables.datasets.sets.recorded import RecordedSets
 
 SETS = ("train", "validation")
 
@@ -21,6 +22,7 @@ class ExtractionTask:
 
     Attributes:
         dataset: The study's dataset section.
+        sets: Of the run, without the test set; None splits the dataset as it is.
         point: A configuration whose network has all the cuts.
         cuts: Names of the cuts.
         cache: Folder of the cache.
@@ -29,6 +31,7 @@ class ExtractionTask:
     """
 
     dataset: DatasetSection
+    sets: RecordedSets | None
     point: Hyperparameters
     cuts: tuple[str, ...]
     cache: str

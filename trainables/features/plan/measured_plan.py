@@ -11,7 +11,6 @@ from collections import defaultdict
 import keras
 import numpy as np
 
-from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.digest import digest
@@ -31,18 +30,18 @@ _MEASURED_WORK = 3e9
 _WRITTEN = 16 * 2**20
 
 
-def plan_study(study: Study, workers: int | None = None) -> Plan:
+def plan_study(study: Study, images: int | None, workers: int | None = None) -> Plan:
     """Which features of a study's trials are worth storing.
 
     Args:
-        study: If its data are absent, nothing is kept.
+        study: Whose trials.
+        images: Number that the trials see; None, unknown: then nothing is kept.
         workers: Trials that run at the same time on a machine; None: one for each core.
 
     Raises:
         InputError: If a network cannot be built.
     """
     expected = expected_epochs(study)
-    images = _images(study)
     sites: dict[object, Site] = {}
     demands = []
     by_network: dict[Hyperparameters, dict[Stage, float]] = defaultdict(dict)
@@ -143,18 +142,6 @@ def _merged(demands: list[Demand]) -> list[Demand]:
     for demand in demands:
         merged[dataclasses.replace(demand, epochs=0)] += demand.epochs
     return [dataclasses.replace(demand, epochs=total) for demand, total in merged.items()]
-
-
-def _images(study: Study) -> int | None:
-    """Number of images that the trials see, or None if the data are not here."""
-    from trainables.datasets.files.location import located
-    from trainables.datasets.rows.loading import read_splits
-
-    try:
-        _, splits = read_splits(located(study.dataset, study.name))
-    except DataError:
-        return None
-    return len(splits.train) + len(splits.validation)
 
 
 def _rates(workers: int) -> Rates:
