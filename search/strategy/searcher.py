@@ -51,6 +51,7 @@ class OptunaSearcher:
         )
         self._running: dict[int, optuna.Trial] = {}
         self._values: dict[int, dict[int, float]] = {}
+        self._reported: set[tuple[int, int]] = set()
         self._repeats: set[int] = set()
 
     @property
@@ -128,10 +129,10 @@ class OptunaSearcher:
         if not np.isfinite(value):
             return
         self._values.setdefault(number, {})[measurement.epoch] = value
-        trial = self._running[number]
         # An epoch that is trained again after a checkpoint: Optuna keeps the first report.
-        if measurement.epoch not in trial.storage.get_trial(trial._trial_id).intermediate_values:
-            trial.report(value, measurement.epoch)
+        if (number, measurement.epoch) not in self._reported:
+            self._reported.add((number, measurement.epoch))
+            self._running[number].report(value, measurement.epoch)
 
     def _ended(self, number: int, state: str, reason: str | None) -> None:
         trial, values = self._running[number], self._values.get(number, {}).values()
