@@ -1,4 +1,4 @@
-"""The networks that can be thawed, by name, as far as a study file needs to know them."""
+"""The backbones by name, with the number of weight layers that can be thawed in each."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ BACKBONES: dict[str, int] = {
     "VGG19": 16,
     "Xception": 40,
 }
-"""Weight layers (convolutions and dense layers, without the classifier) of each backbone.
+"""Number of weight layers (convolutions and dense layers, without the classifier) per backbone.
 
-Beside the first three, which `trainables.networks.backbones` builds, these are those of Keras.
+`trainables.networks.backbones` builds the first three; all others come from Keras.
 """

@@ -1,4 +1,4 @@
-"""The dataset section of a study file."""
+"""The dataset section of a study file: format, location, split."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 
 class Section(BaseModel):
-    """A section that refuses unknown keys and cannot be changed once read."""
+    """Base class of all sections: refuses unknown keys, and is immutable."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 Format = Literal["digits", "folders", "split_folders", "lists", "cifar10", "idx", "parquet", "tfds"]
 FORMATS: tuple[str, ...] = get_args(Format)
-"""How images and labels can lie on disk; see trainables/datasets, where each has a module."""
+"""Dataset formats; each has a module in trainables/datasets/formats."""
 
 WITH_TEST_SET = ("lists", "cifar10", "idx")
-"""Formats that always publish a test set: a share has no place there."""
+"""Formats that always come with a test set, so that a study cannot set its share."""
 
 TEST_SHARE = 0.2
-"""Share of the test set where none is published and the study says nothing."""
+"""Default share of the test set if the dataset does not come with one."""
 
 _FOLDER_FORMATS = ("folders", "split_folders", "lists")
 _KEYS_OF_SOME_FORMATS = {
@@ -42,7 +42,7 @@ def _subset(value: object) -> int | float | None:
 
 
 def _with_text_keys(value: Any) -> Any:
-    # YAML reads the label 0 as a number, and the folder name 1990 too.
+    # YAML reads the label 0 as a number, and likewise the folder name 1990.
     return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
@@ -51,23 +51,23 @@ class DatasetSection(Section):
 
     Attributes:
         format: One of `FORMATS`.
-        path: Folder or archive (zip, tar, tar.gz); None: looked for beneath THAWTUNE_DATA under
-            `name`. With TFDS, the folder in which TFDS keeps its data.
-        name: The dataset's name if it is not the study's; with TFDS, the builder's.
-        classes: How many there are, so that models can be described without the data.
-        validation: Share of the validation set where none is published: of all images, or of the
-            training images where a test set is published.
-        test: Share of the test set, of all images, where none is published; None in formats that
-            always publish one.
-        seed: Of the split and the subset.
+        path: Folder or archive (zip, tar, tar.gz). If None, the dataset is looked up by `name` in
+            the folder THAWTUNE_DATA. With TFDS, the folder where TFDS keeps its data.
+        name: The dataset's name if it differs from the study's; with TFDS, the builder's name.
+        classes: Number of classes, so that models can be described without the data.
+        validation: Share of the validation set if the dataset does not come with one: of all
+            images, or of the training images if the dataset comes with a test set.
+        test: Share of the test set among all images if the dataset does not come with one; None
+            in formats that always come with one.
+        seed: Seed of the split and the subset.
         subset: How many of the images to use, as a number or a share, stratified by class. A
-            published test set stays whole, so that its figures can be compared.
-        skip_bad: Leave unreadable images out instead of refusing the dataset.
+            published test set is always used whole, so that results can be compared.
+        skip_bad: Leave out unreadable images instead of refusing the dataset.
         max_pixels: Images with more pixels are not decoded but count as unreadable.
-        class_names: Readable names by the dataset's own: folder names, or labels in formats
-            that have numbers only. Classes not mentioned keep theirs.
-        drop_classes: Folder names that are no classes.
-        image_column, label_column: Where they cannot be told from the data.
+        class_names: Readable names by the dataset's own names: folder names, or labels in formats
+            that only have numbers. Classes that are not listed keep their names.
+        drop_classes: Folders to ignore because they are not classes.
+        image_column, label_column: Column names, if they cannot be inferred from the data.
     """
 
     format: Format
@@ -104,21 +104,23 @@ class DatasetSection(Section):
         for key, formats in _KEYS_OF_SOME_FORMATS.items():
             default = type(self).model_fields[key].default
             if self.format not in formats and getattr(self, key) != default:
-                yield f"{key} is for {_listed(formats)}, and format is {self.format}: remove it"
+                yield (
+                    f"{key} is only for {_listed(formats)}, but format is {self.format}: remove it"
+                )
         if self.format in WITH_TEST_SET and self.test is not None:
             yield (
-                f"test is {self.test}, and format {self.format} comes with a test set, which "
-                "stays as it is: remove it"
+                f"test is {self.test}, but format {self.format} comes with a test set, which is "
+                "used as it is: remove test"
             )
         if self.validation + (self.test or 0) >= 1:
             yield (
                 f"validation ({self.validation}) and test ({self.test}) leave nothing to train on: "
-                "together they have to be under 1"
+                "their sum must be less than 1"
             )
         if self.format == "tfds" and self.name is None:
             yield "name is missing: format tfds needs the name of a TFDS dataset"
         if len(set(self.class_names.values())) < len(self.class_names):
-            yield "class_names gives one name to two classes"
+            yield "class_names gives two classes the same name: names must be different"
 
 
 def _listed(formats: tuple[str, ...]) -> str:

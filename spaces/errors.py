@@ -1,7 +1,7 @@
-"""What can go wrong, as the user meets it.
+"""The errors that users see, and their exit codes.
 
     ThawtuneError
-    ├── InputError                 exit 2: something given is wrong, nothing was written
+    ├── InputError                 exit 2: bad input, nothing was written
     │   ├── StudyError             a study file, with every problem at once
     │   ├── DataError              a dataset that cannot be used
     │   │   └── ChangedDataError   exit 4: a run's images are no longer those it began with
@@ -10,9 +10,9 @@
     ├── RunStateError              exit 4: the run's files cannot be used
     └── InterruptedSearchError     exit 130 or 143: ended by a signal, everything saved
 
-    TrialFailedError                   one trial failed; the search goes on
+    TrialFailedError                   one trial failed; the search continues
 
-A message says what happened with its values, what was expected, and how to mend it.
+A message says what happened with its values, what was expected, and how to fix it.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from collections.abc import Sequence
 
 
 class ThawtuneError(Exception):
-    """An error that a user reads as a sentence, and a process ends with `exit_code`."""
+    """An error that ends the process with a message and `exit_code`."""
 
     exit_code = 1
 
 
 class InputError(ThawtuneError):
-    """Something given by the user is wrong; nothing was written."""
+    """The user's input is wrong; nothing was written."""
 
     exit_code = 2
 
 
 class StudyError(InputError):
-    """A study cannot be run as it is written.
+    """A study file cannot be run as it is.
 
     Attributes:
-        problems: One sentence for each thing that is wrong, with its place in the file.
+        problems: One sentence for each problem, with its place in the file.
     """
 
     def __init__(self, title: str, problems: Sequence[str]) -> None:
@@ -45,7 +45,7 @@ class StudyError(InputError):
 
 
 class DataError(InputError):
-    """A dataset is missing, damaged or cannot be split as asked."""
+    """A dataset is missing or damaged, or cannot be split as requested."""
 
 
 class ChangedDataError(DataError):
@@ -59,7 +59,7 @@ class WeightsError(InputError):
 
 
 class EveryTrialFailedError(ThawtuneError):
-    """A search ended without a single trial that worked."""
+    """A search ended without a single successful trial."""
 
     exit_code = 3
 
@@ -71,10 +71,11 @@ class RunStateError(ThawtuneError):
 
 
 class InterruptedSearchError(ThawtuneError):
-    """A search was ended by a signal; what it had done is saved.
+    """A search was ended by a signal; its results so far are saved.
 
     Args:
-        signal_number: Which one.
+        message: The message.
+        signal_number: Number of the signal.
     """
 
     def __init__(self, message: str, signal_number: int) -> None:
@@ -83,7 +84,7 @@ class InterruptedSearchError(ThawtuneError):
 
 
 class TrialFailedError(Exception):
-    """One trial failed in a way that is a result: it is recorded and the search goes on.
+    """One trial failed. The failure is recorded as a result, and the search continues.
 
     Attributes:
         reason: One of `REASONS`.

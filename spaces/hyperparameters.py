@@ -1,4 +1,4 @@
-"""A complete configuration of one trial, and which of its parts exist together."""
+"""All hyperparameters: a complete configuration of one trial, and when each of them exists."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Decay = Literal["none", "time", "step", "exponential", "cosine", "plateau"]
 
 @dataclass(frozen=True)
 class Condition:
-    """When a hyperparameter exists, and the value it takes if none is given then.
+    """When a hyperparameter exists, and its default value if it does.
 
     Attributes:
         text: The condition in words, for messages.
         holds: Whether it holds, given the hyperparameters declared before this one.
-        default: The value where it holds and none was given.
+        default: The value if the condition holds and none is given.
     """
 
     text: str
@@ -34,7 +34,7 @@ def _is_thawed(values: Mapping[str, Any]) -> bool:
 
 
 AUGMENTATION = ("flip", "rotation", "zoom", "shift", "shear", "crop")
-"""Hyperparameters that change training images, each unless it is "none" or 0."""
+"""Hyperparameters that change training images, unless they are "none" or 0."""
 
 
 def _augments(values: Mapping[str, Any]) -> bool:
@@ -70,72 +70,73 @@ CONDITIONS: dict[str, Condition] = {
     ),
     "views": Condition("there is augmentation", _augments, 0),
 }
-"""Hyperparameters that exist only where another one has the right value; all others always do."""
+"""Hyperparameters that exist only if others have certain values; all others always exist."""
 
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """A point in a search space: all that decides how one network is built and trained.
+    """A point in a search space: everything that determines how one network is built and trained.
 
-    A conditional hyperparameter is None where its condition does not hold (see `CONDITIONS`),
-    and takes its default where it does.
+    A conditional hyperparameter is None if its condition does not hold (see `CONDITIONS`), and
+    takes its default if it does.
 
     Attributes:
-        backbone: Name in `spaces.backbones.BACKBONES`, or "none" for a network of the head alone.
+        backbone: A name in `spaces.backbones.BACKBONES`, or "none" if the head is the network.
         weights: "imagenet", "none" (random), or the path of a file.
-        image_size: Side of the square input, pixels.
+        image_size: Side of the square input, in pixels.
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
             mean and deviation), or "none" (0..255).
-        truncation_layer: Last layer of the backbone that is kept; None keeps it whole.
-        unfrozen_depth: Weight layers of the backbone that are trained, counted from its end.
-            A batch norm goes with the weight layer before it.
-        boundary_layer: Thaw from this layer up, in place of a depth.
-        frozen_part: "below" the boundary, or "dense": every dense layer, while the
-            convolutions above the boundary are trained.
-        batch_norm: In thawed layers, "frozen" (inference mode, nothing of it trained) or "trained".
-        convolutions: Filters of each 3×3 convolution added on the backbone.
-        convolution_batch_norm: A batch norm after each of them.
-        convolution_pooling: A 2×2 max pooling after each of them.
+        truncation_layer: Last layer of the backbone to keep; None keeps the whole backbone.
+        unfrozen_depth: Number of weight layers of the backbone to train, counted from its end.
+            A batch norm belongs to the weight layer before it.
+        boundary_layer: Thaw this layer and those above it, instead of giving a depth.
+        frozen_part: "below" (everything below the boundary) or "dense" (every dense layer, while
+            the convolutions above the boundary are trained).
+        batch_norm: In thawed layers: "frozen" (inference mode, not trained at all) or "trained".
+        convolutions: Number of filters of each 3×3 convolution added to the backbone.
+        convolution_batch_norm: Whether a batch norm follows each added convolution.
+        convolution_pooling: Whether a 2×2 max pooling follows each added convolution.
         pooling: How the feature maps become a vector.
-        dense_units: Width of each hidden dense layer, ReLU.
+        dense_units: Width of each hidden dense layer, with ReLU.
         head_batch_norm: "none", once after "pooling", or after each hidden "dense" layer.
         dropout: Share of units dropped, 0..1.
         dropout_place: After "each" hidden dense layer, or once: "first" (before them) or "last"
             (after them). Without hidden dense layers all three are the same.
         output_activation: "softmax" or "sigmoid".
-        loss: Cross-entropy, in the form that the recipe names; labels are converted to it.
+        loss: The form of cross-entropy; labels are converted to match.
         label_smoothing: Share of the label spread over all classes, 0..1.
         class_weights: "none", or "balanced" (inverse to the class's share of the training set).
         optimizer: "adam" or "sgd".
-        momentum: Of SGD, 0..1.
-        learning_rate: At the start.
-        weight_decay: Decoupled: a weight loses this share times the learning rate in an update.
+        momentum: Momentum of SGD, 0..1.
+        learning_rate: Initial learning rate.
+        weight_decay: Decoupled: each update reduces a weight by this share times the learning rate.
         decay: How the learning rate falls: "none", "time", "step", "exponential", "cosine" or
             "plateau" (of the validation loss).
-        decay_rate: Time-based: learning rate over 1 + decay_rate × updates.
+        decay_rate: Time: the learning rate is divided by 1 + decay_rate × updates.
         decay_factor: Step, exponential and plateau: what the learning rate is multiplied by.
         decay_epochs: Step: epochs from one drop to the next.
         decay_patience: Plateau: epochs without a better validation loss before a drop.
-        decay_floor: Cosine: share of the learning rate that is left at the end.
-        batch_size: Images in an update.
-        epochs: Epochs at the most.
-        head_epochs: The first epochs, in which the head alone is trained.
-        thaw_learning_rate: Learning rate from the thaw on; None goes on with `learning_rate`.
-        early_stopping: Epochs without a better validation loss after which training ends; 0 is
-            never. The best epoch's weights are kept in any case.
+        decay_floor: Cosine: share of the learning rate that remains at the end.
+        batch_size: Images per update.
+        epochs: Largest number of epochs.
+        head_epochs: Number of initial epochs in which only the head is trained.
+        thaw_learning_rate: Learning rate after these epochs; None keeps `learning_rate`.
+        early_stopping: Stop after this many epochs without a better validation loss; 0 never
+            stops. The best epoch's weights are kept in any case.
         flip: Augmentation: "none", "horizontal", or "both".
-        rotation: Augmentation: degrees to either side.
-        zoom: Augmentation: share to either side.
-        shift: Augmentation: share of width and height to either side.
-        shear: Augmentation: degrees to either side, 45 at the most.
-        crop: Augmentation: share of each side cut off at random places, 0..1.
-        views: Augmentation: 0 draws anew in every epoch, live from the pixels. Above 0, so many
-            versions of each training image are drawn once, the same for all trials, and the
-            epochs train on them in turn: what is frozen is then computed once for each.
+        rotation: Augmentation: degrees in either direction.
+        zoom: Augmentation: share in either direction.
+        shift: Augmentation: share of width and height in either direction.
+        shear: Augmentation: degrees in either direction, at most 45.
+        crop: Augmentation: share of each side that is cut off at random positions, 0..1.
+        views: Augmentation: 0 draws new random values in every epoch, live from the pixels. Above
+            0, this many versions of each training image are drawn once, the same for all trials,
+            and the epochs use them in turn, so that frozen layers are computed once per version.
 
     Raises:
-        ValueError: If the values do not make a configuration; the message has a line for each.
+        ValueError: If the values are not a valid configuration; the message has a line for each
+            problem.
     """
 
     backbone: str = "EfficientNetLite0"
@@ -191,15 +192,13 @@ class Hyperparameters:
                 values[name] = condition.default
                 object.__setattr__(self, name, condition.default)
             elif not exists and values[name] is not None:
-                problems.append(
-                    f"{name} is {values[name]!r}, but exists only where {condition.text}"
-                )
+                problems.append(f"{name} is {values[name]!r}, but exists only if {condition.text}")
         problems += broken_rules(values)
         if problems:
             raise ValueError("\n".join(problems))
 
     def to_dict(self) -> dict[str, Any]:
-        """All values by name, tuples as lists, as they are written to files."""
+        """All values by name, with tuples as lists, as they are written to files."""
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in dataclasses.asdict(self).items()
@@ -207,7 +206,7 @@ class Hyperparameters:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Hyperparameters:
-        """Read what `to_dict` wrote."""
+        """The configuration that `to_dict` wrote."""
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()

@@ -1,4 +1,4 @@
-"""What a searcher may choose: one parameter, and when it exists."""
+"""Parameters of a search space: real numbers, whole numbers and choices, and when each exists."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 When = Mapping[str, tuple[Any, ...]]
-"""Other parameters and the values of theirs under which this one exists."""
+"""The values of other parameters for which this one exists, by parameter name."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class _Parameter:
 
     @property
     def key(self) -> str:
-        """Name that is unique in a space that has several parameters of this name."""
+        """A unique key, even if the space has several parameters with this name."""
         conditions = [f"{parent}={'|'.join(map(str, v))}" for parent, v in self.when.items()]
         return self.name + (f"[{','.join(conditions)}]" if conditions else "")
 
@@ -29,7 +29,7 @@ class _Parameter:
 
 @dataclass(frozen=True)
 class Float(_Parameter):
-    """A real number in low..high, both included; searched by its logarithm if `log`."""
+    """A real number in low..high, both included; sampled on a log scale if `log`."""
 
     low: float
     high: float
@@ -49,7 +49,7 @@ class Float(_Parameter):
 
 @dataclass(frozen=True)
 class Int(_Parameter):
-    """A whole number in low..high, both included, in steps from low; by its logarithm if `log`."""
+    """A whole number in low..high, both included, in steps from low; on a log scale if `log`."""
 
     low: int
     high: int
@@ -61,13 +61,13 @@ class Int(_Parameter):
         if self.step < 1:
             raise ValueError(f"step is {self.step}, must be 1 or more")
         if self.log and self.step != 1:
-            raise ValueError("log and step exclude each other")
+            raise ValueError(f"log and step ({self.step}) exclude each other: remove one of them")
         last = self.low + (self.high - self.low) // self.step * self.step
         object.__setattr__(self, "high", last)
 
     @property
     def values(self) -> tuple[int, ...]:
-        """All of them."""
+        """All values."""
         return tuple(range(self.low, self.high + 1, self.step))
 
     def contains(self, value: object) -> bool:
@@ -86,7 +86,7 @@ class Int(_Parameter):
 
 @dataclass(frozen=True)
 class Categorical(_Parameter):
-    """One of a few values without an order."""
+    """One of several values that have no order."""
 
     choices: tuple[Any, ...]
 
@@ -94,11 +94,11 @@ class Categorical(_Parameter):
         if not self.choices:
             raise ValueError("choices is empty, must have at least one value")
         if len({repr(choice) for choice in self.choices}) < len(self.choices):
-            raise ValueError("choices has a value twice")
+            raise ValueError("choices contains a value twice: remove one of them")
 
     @property
     def values(self) -> tuple[Any, ...]:
-        """All of them."""
+        """All values."""
         return self.choices
 
     def contains(self, value: object) -> bool:
@@ -119,4 +119,4 @@ def _check_bounds(low: float, high: float, log: bool) -> None:
     if low > high:
         raise ValueError(f"low ({low}) is above high ({high})")
     if log and low <= 0:
-        raise ValueError(f"low is {low}, must be above 0 where log is true")
+        raise ValueError(f"low is {low}, must be above 0 if log is true")

@@ -1,4 +1,4 @@
-"""From what a study file says of base, space and recipes to typed points, with every problem."""
+"""Parsing base, space and recipes of a study file, and collecting every problem in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from spaces.rules import broken_range
 from spaces.space import SearchSpace, outside
 
 RESERVED = ("final", "winner")
-"""Names of models that are compared with recipes."""
+"""Names that recipes cannot have, because reports use them for the search's own models."""
 
 _RANDOM_POINTS = 64
 _SPEC_KEYS = ("low", "high", "step", "log", "choices", "when")
@@ -25,7 +25,7 @@ _SPEC_KEYS = ("low", "high", "step", "log", "choices", "when")
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in a study file, and where: keys and indices from the top."""
+    """A problem in a study file, and its place: keys and indices from the top."""
 
     place: tuple[str | int, ...]
     text: str
@@ -33,14 +33,14 @@ class Problem:
 
 @dataclass
 class Reading:
-    """What was understood; `space` and `recipes` are whole only if there are no problems.
+    """What could be parsed; `space` and `recipes` are complete only if there are no problems.
 
     Attributes:
-        space: Of what could be read.
-        max_epochs: The budget's.
-        unreadable: Names in the file's space of which no parameter could be made.
+        space: The search space, as far as it could be parsed.
+        max_epochs: `max_epochs` of the budget.
+        unreadable: Names in the file's space that could not be turned into parameters.
         recipes: Complete points by name.
-        problems: All that is wrong.
+        problems: Everything that is wrong.
     """
 
     space: SearchSpace
@@ -56,7 +56,7 @@ def read_space(
     recipes: Mapping[str, Mapping[str, Any]],
     max_epochs: int,
 ) -> Reading:
-    """Read the three sections of a study that speak of hyperparameters."""
+    """Parse the three sections of a study that contain hyperparameters."""
     problems: list[Problem] = []
     given = _typed_values(("base",), base, problems)
     defaults = {
@@ -77,7 +77,7 @@ def read_space(
     problems += [p for p in _impossible_points(whole, max_epochs) if p.text not in known]
     for name, values in recipes.items():
         if name in RESERVED:
-            text = f"{name} cannot be a recipe's name: the search's own models have it"
+            text = f"{name} cannot be a recipe's name: reports use it for the search's own model"
             reading.problems.append(Problem(("recipes", name), text))
         _read_recipe(name, values, reading)
     return reading
@@ -96,7 +96,7 @@ def _read_recipe(name: str, values: Mapping[str, Any], reading: Reading) -> None
     try:
         point = reading.space.point(typed)
         if "epochs" in typed and point.epochs > reading.max_epochs:
-            text = f"epochs is {point.epochs}, budget.max_epochs is {reading.max_epochs}"
+            text = f"epochs is {point.epochs}, but budget.max_epochs is {reading.max_epochs}"
             reading.problems.append(Problem((*place, "epochs"), text))
         reading.recipes[name] = point
         reading.space.choices_of(point)
@@ -109,13 +109,16 @@ def _read_recipe(name: str, values: Mapping[str, Any], reading: Reading) -> None
 
 
 def _impossible_parents(space: SearchSpace) -> Iterator[Problem]:
-    """Conditions that can never hold, or that are not known when their parameter is chosen."""
+    """Conditions that never hold, or that are unknown when their parameter is chosen."""
     order = list(FIELDS)
     for parameter in space.parameters:
         for parent, values in parameter.when.items():
             place = ("space", parameter.name)
             if order.index(parent) >= order.index(parameter.name):
-                text = f"{parameter.name}: when names {parent}, which is chosen after it"
+                text = (
+                    f"{parameter.name}: when names {parent}, which is chosen later; a condition "
+                    "can only name an earlier hyperparameter"
+                )
                 yield Problem(place, text)
             searched = [p for p in space.parameters if p.name == parent]
             for value in values:
@@ -126,13 +129,13 @@ def _impossible_parents(space: SearchSpace) -> Iterator[Problem]:
 
 
 def _impossible_points(space: SearchSpace, max_epochs: int) -> list[Problem]:
-    """Points that a searcher could draw and that make no configuration, found by trying."""
+    """Points that a searcher could draw but that are invalid, found by trying."""
     found: dict[str, Problem] = {}
     for suggest in _suggesters(space):
         try:
             point = space.sample(suggest)
             if point.epochs > max_epochs:
-                raise ValueError(f"epochs is {point.epochs}, budget.max_epochs is {max_epochs}")
+                raise ValueError(f"epochs is {point.epochs}, but budget.max_epochs is {max_epochs}")
         except ValueError as error:
             for line in str(error).splitlines():
                 named = line.split(" ", 1)[0]
@@ -142,7 +145,7 @@ def _impossible_points(space: SearchSpace, max_epochs: int) -> list[Problem]:
 
 
 def _suggesters(space: SearchSpace) -> Iterator[Callable[[Parameter], Any]]:
-    """The lowest and the highest corner for each backbone, then points at random."""
+    """The lowest and the highest corner for each backbone, then random points."""
     backbones = [p for p in space.parameters if p.name == "backbone" and isinstance(p, Categorical)]
     for backbone in backbones[0].choices if backbones else (None,):
         for corner in (0, -1):
@@ -217,7 +220,7 @@ def _parameter(
         problems.append(Problem((*place, *deeper), f"{name}: {text}"))
 
     if not isinstance(spec, Mapping):
-        wrong(f"is {spec!r}; a parameter has low and high, or choices (what is fixed goes in base)")
+        wrong(f"is {spec!r}; a parameter has low and high, or choices (fixed values go in base)")
         return None
     for key in spec:
         if key not in _SPEC_KEYS:
@@ -234,7 +237,7 @@ def _parameter(
 
 def _when(written: Any, wrong: Callable[..., None]) -> dict[str, tuple[Any, ...]]:
     if not isinstance(written, Mapping):
-        wrong("when must name parameters and their values, as in when: {backbone: [VGG16]}", "when")
+        wrong("when must map parameters to values, as in when: {backbone: [VGG16]}", "when")
         return {}
     for parent in written:
         if parent not in FIELDS:
@@ -274,7 +277,7 @@ def _categorical(
         except ValidationError as error:
             wrong(_type_problem("a choice", value, error), "choices")
     if None in choices and name in CONDITIONS and CONDITIONS[name].default is not None:
-        wrong("null is no choice: where it exists it has a value", "choices")
+        wrong("null cannot be a choice: wherever it exists, it needs a value", "choices")
         return None
     return Categorical(name, tuple(choices), when=when)
 
@@ -301,7 +304,7 @@ def _numeric(
         return None
     if kind is float:
         if "step" in spec:
-            wrong("step goes with whole numbers only", "step")
+            wrong("step is only for whole numbers: remove it", "step")
         return Float(name, float(spec["low"]), float(spec["high"]), log, when=when)
     if isinstance(step, bool) or not isinstance(step, int):
         wrong(f"step is {step!r}, must be a whole number", "step")

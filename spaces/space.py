@@ -1,4 +1,4 @@
-"""The search space: what may be chosen, on top of what is fixed."""
+"""The search space: the parameters to search, and the fixed values of all others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spaces.hyperparameters import CONDITIONS, FIELDS, Hyperparameters
 from spaces.parameters import Parameter
 
 OWN_TO_RECIPES = ("epochs",)
-"""Hyperparameters that a recipe may set though they are not searched."""
+"""Hyperparameters that a recipe may set even if they are not searched."""
 
 
 @dataclass(frozen=True)
@@ -18,38 +18,41 @@ class SearchSpace:
     """Parameters to search, and the values of all other hyperparameters.
 
     Attributes:
-        parameters: Those that are searched, parents before children. Several may have the same
+        parameters: The searched parameters, parents before children. Several may have the same
             name if their conditions exclude each other.
-        base: The value of every hyperparameter where it exists and is not searched.
+        base: The value of every hyperparameter that exists and is not searched.
     """
 
     parameters: tuple[Parameter, ...]
     base: Mapping[str, Any]
 
     def sample(self, suggest: Callable[[Parameter], Any]) -> Hyperparameters:
-        """Choose a point, asking `suggest` for each parameter that exists there.
+        """Choose a point by calling `suggest` for each parameter that exists there.
 
         Raises:
-            ValueError: If the choices do not make a configuration.
+            ValueError: If the choices are not a valid configuration.
         """
 
         def choose(name: str, values: Mapping[str, Any]) -> Any:
             chosen = [p for p in self.parameters if p.name == name and p.exists(values)]
             if len(chosen) > 1:
-                raise ValueError(f"{name} has alternatives that exist together: mend their when")
+                raise ValueError(
+                    f"{name} has alternatives that exist at the same time: change their when so "
+                    "that they exclude each other"
+                )
             return suggest(chosen[0]) if chosen else values[name]
 
         return Hyperparameters(**self._fill(choose))
 
     def point(self, given: Mapping[str, Any]) -> Hyperparameters:
-        """The point with these values, the base's where none is given.
+        """The point with these values, and those of the base for all others.
 
         Raises:
-            ValueError: If they do not make a configuration, with a line for each reason.
+            ValueError: If they are not a valid configuration, with a line for each reason.
         """
         values = self._fill(lambda name, values: given.get(name, values[name]))
         problems = [
-            f"{name} is {_plain(value)}, but exists only where {CONDITIONS[name].text}"
+            f"{name} is {_plain(value)}, but exists only if {CONDITIONS[name].text}"
             for name, value in given.items()
             if value is not None and values[name] is None
         ]
@@ -70,7 +73,7 @@ class SearchSpace:
         return values
 
     def choices_of(self, point: Hyperparameters) -> dict[str, Any]:
-        """The searched parameters of a point, by key: what a searcher would have had to choose.
+        """The values that a searcher has to choose to get this point, by parameter key.
 
         Raises:
             ValueError: If the point lies outside the space, with a line for each reason.
@@ -89,7 +92,7 @@ class SearchSpace:
         except ValueError as error:
             raise ValueError("\n".join([*problems, str(error)])) from error
         problems += [
-            f"{name} is {_plain(getattr(point, name))}, the space holds it at "
+            f"{name} is {_plain(getattr(point, name))}, but the space fixes it at "
             f"{_plain(getattr(nearest, name))}"
             for name in FIELDS
             if name not in OWN_TO_RECIPES and getattr(point, name) != getattr(nearest, name)
@@ -100,10 +103,10 @@ class SearchSpace:
 
 
 def outside(parameter: Parameter, value: object) -> list[str]:
-    """A sentence if a parameter cannot have a value, and none if it can."""
+    """A message if a parameter cannot have this value; empty if it can."""
     if parameter.contains(value):
         return []
-    return [f"{parameter.name} is {_plain(value)}, the space has {parameter.describe()}"]
+    return [f"{parameter.name} is {_plain(value)}, but the space allows {parameter.describe()}"]
 
 
 def _plain(value: object) -> object:

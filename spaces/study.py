@@ -1,4 +1,4 @@
-"""A study: the dataset, the objective, the space, the recipes to beat, and what may be spent."""
+"""A study: dataset, objective, search space, recipes to beat, budget and resources."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from spaces.space import SearchSpace
 from spaces.yaml_file import dump_yaml
 
 LARGEST_GRID = 10_000
-"""Points; more would not be tried anyway."""
+"""Largest number of points in a grid; more would never be tried anyway."""
 
 METRICS = {"val_accuracy": "max", "val_loss": "min"}
-"""Metrics that a study can have as its objective, and the mode of each."""
+"""Metrics that can be the objective of a study, and the mode of each."""
 
 
 class Objective(Section):
-    """What a trial is judged by."""
+    """The metric that trials are judged by."""
 
     metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
     mode: Literal["max", "min"] = "max"
@@ -43,8 +43,13 @@ class Budget(Section):
     """What a search may spend; the resource of the scheduler is the epoch.
 
     Attributes:
-        promote: Trials wait at a rung until they are among its best, where otherwise they go on
-            or end at once. For few workers, and epochs that are dear.
+        trials: Number of trials.
+        max_epochs: Largest number of epochs per trial.
+        grace_period: Epochs before the first rung.
+        reduction_factor: At each rung, about one trial in this many continues (η).
+        promote: Whether trials wait at a rung until they are among the best there, instead of
+            continuing or ending at once. Useful with few workers and expensive epochs.
+        seconds: Seconds from the start of a search to its end; None for no limit.
     """
 
     trials: int = Field(20, ge=1)
@@ -64,13 +69,14 @@ class Budget(Section):
 
 
 class Resources(Section):
-    """What one trial occupies, how many run at once, and what becomes of broken ones.
+    """What one trial occupies, how many run at once, and how often a failed one is retried.
 
     Attributes:
-        gpu: GPUs or a share of one; None: what fits, where there are any.
-        concurrent: Trials at once; None: as many as fit.
-        max_failures: Times that a trial is gone on with after its worker was lost.
-        checkpoint_seconds: So much training at the most is lost with a worker, if saving is cheap.
+        cpu: CPUs per trial.
+        gpu: GPUs per trial, or a share of one; None uses what fits, if there are any.
+        concurrent: Largest number of concurrent trials; None runs as many as fit.
+        max_failures: How often a trial is retried after losing its worker.
+        checkpoint_seconds: Most training time lost with a worker, provided that saving is cheap.
     """
 
     cpu: float = Field(1, gt=0)
@@ -81,11 +87,12 @@ class Resources(Section):
 
 
 class Finalists(Section):
-    """The best trials and the recipes, trained again with other seeds before one is chosen.
+    """How the best trials and the recipes are trained again before the winner is chosen.
 
     Attributes:
-        count: Best trials by the search's metric; 0 chooses the search's best as it is.
-        seeds: Trainings of each.
+        count: Number of best trials by the objective; with 0, the best trial of the search wins
+            without being trained again.
+        seeds: Number of other seeds for each.
     """
 
     count: int = Field(3, ge=0)
@@ -93,7 +100,10 @@ class Finalists(Section):
 
 
 class Study(Section):
-    """A study. `base`, `space` and `recipes` are as written; see `search_space` and `recipe`."""
+    """A study. `base`, `space` and `recipes` are plain values as written in the file.
+
+    See `search_space` and `recipe_points` for what they mean.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     dataset: DatasetSection
@@ -117,27 +127,28 @@ class Study(Section):
         if self.searcher == "grid" and floats:
             raise PydanticCustomError(
                 "grid",
-                "a grid needs choices or whole numbers: {names}",
+                "the grid searcher needs choices or whole numbers, but these are real numbers: "
+                "{names}",
                 {"names": ", ".join(floats)},
             )
         size = math.prod(len(values) for values in self._grid_values)
         if self.searcher == "grid" and size > LARGEST_GRID:
             raise PydanticCustomError(
                 "grid",
-                "the grid has {size} points, {most} are the most",
+                "the grid has {size} points, but at most {most} are allowed",
                 {"size": size, "most": LARGEST_GRID},
             )
         if self.searcher == "grid" and self.budget.trials > len(self.grid) + len(self.recipes):
             raise PydanticCustomError(
                 "grid",
-                "the grid has {points} points, and budget.trials is {trials}",
+                "the grid has {points} points, but budget.trials is {trials}",
                 {"points": len(self.grid), "trials": self.budget.trials},
             )
         return self
 
     @cached_property
     def grid(self) -> list[dict[str, Any]]:
-        """Every point of the space once, its parameters by key, where none is a real number."""
+        """Every point of a space without floats once, as values by parameter key."""
         space = self.search_space
         keys = [p.key for p in space.parameters]
         points: dict[Hyperparameters, dict[str, Any]] = {}
@@ -157,7 +168,7 @@ class Study(Section):
 
     @property
     def search_space(self) -> SearchSpace:
-        """What a searcher draws from."""
+        """The space that a searcher draws from."""
         space: SearchSpace = self._reading.space
         return space
 
@@ -168,7 +179,7 @@ class Study(Section):
         return points
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values that read back as this study, every default written out."""
+        """Plain values from which this study can be read back, with every default written out."""
         written = self.model_dump(mode="json")
         base = {k: v for k, v in self.search_space.base.items() if k not in self.space}
         return written | {"base": _plain(base)}

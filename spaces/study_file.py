@@ -1,4 +1,4 @@
-"""Loading a study file: a study, or every problem at once with its line."""
+"""Loading a study file: the study, or every problem at once with its line."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ FOLDER = Path(__file__).parent
 
 
 def study_names() -> list[str]:
-    """Names of the studies that come with thawtune."""
+    """Names of the bundled studies."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
 def find_study(name_or_path: str) -> Path:
-    """The file of a study, by its path or by its name in spaces/.
+    """The file of a study, given its path or its name in spaces/.
 
     Raises:
-        InputError: If there is none.
+        InputError: If it does not exist.
     """
     own = FOLDER / f"{name_or_path}.yaml"
     if name_or_path in study_names():
@@ -36,9 +36,10 @@ def find_study(name_or_path: str) -> Path:
     if path.is_file():
         return path
     near = difflib.get_close_matches(name_or_path, study_names(), n=1)
-    hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(study_names())}."
+    hint = f"Did you mean {near[0]}?" if near else f"Bundled studies: {', '.join(study_names())}."
     raise InputError(
-        f"There is no study {name_or_path!r}: no file of this path and no name in spaces/. {hint}"
+        f"There is no study {name_or_path!r}: neither a file with this path nor a name in spaces/. "
+        f"{hint}"
     )
 
 
@@ -47,7 +48,7 @@ def load_study(path: Path) -> Study:
 
     Raises:
         InputError: If the file cannot be read.
-        StudyError: If it does not describe a study, with all that is wrong.
+        StudyError: If it is not a valid study, with every problem.
     """
     file = StudyFile(path)
     if file.study is None:
@@ -56,13 +57,13 @@ def load_study(path: Path) -> Study:
 
 
 class StudyFile:
-    """A study file as far as it can be understood.
+    """A study file, as far as it can be parsed.
 
     Attributes:
         study: The study, or None if anything is wrong with it.
-        problems: All that is wrong.
-        dataset: Its dataset section, if that is sound.
-        reading: Its space and recipes, as far as they are sound, or None without any.
+        problems: Everything that is wrong.
+        dataset: The dataset section, if it is valid.
+        reading: The space and recipes, as far as they are valid, or None if there are none.
 
     Raises:
         InputError: If the file cannot be read.
@@ -86,14 +87,14 @@ class StudyFile:
         self.study, self.problems = parse_study(raw)
 
     def sentence(self, problem: Problem) -> str:
-        """A problem with its line and place."""
+        """A problem as a message with its line and place."""
         line = self._yaml.line_of(problem.place)
         place = ".".join(map(str, problem.place))
         return f"line {line}, {place}: {problem.text}" if line else f"{place}: {problem.text}"
 
 
 def parse_study(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:
-    """A study from plain values, or None and all that is wrong."""
+    """A study from plain values, or None and everything that is wrong."""
     try:
         return Study.model_validate(raw), []
     except ValidationError as error:
@@ -125,7 +126,7 @@ def _in_words(error: Any) -> str:
     name = error["loc"][-1] if error["loc"] else "searcher"
     if error["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(name), _keys_beside(error["loc"]), n=1)
-        return f"{name} is not a key here{f'; did you mean {near[0]}?' if near else ''}"
+        return f"{name} is not a valid key{f'; did you mean {near[0]}?' if near else ''}"
     if error["type"] == "missing":
         return f"{name} is missing"
     message = error["msg"].removeprefix("Value error, ")
@@ -142,12 +143,12 @@ def _keys_beside(place: tuple[str | int, ...]) -> list[str]:
 
 
 def _read_space(raw: Mapping[str, Any]) -> Reading | None:
-    """Space and recipes, also of a study that is not sound elsewhere."""
+    """Parse space and recipes, even if the study is invalid elsewhere."""
     sections = [raw.get(key, {}) for key in ("base", "space", "recipes")]
     if not all(isinstance(section, dict) for section in sections):
         return None
     base, space, recipes = sections
-    # Without a space nothing can be said of what lies outside of it.
+    # Without a space, no recipe can be said to lie outside it.
     named = recipes.items() if "space" in raw else ()
     whole = {name: values for name, values in named if isinstance(values, dict)}
     try:

@@ -1,4 +1,4 @@
-"""YAML read safely, with the line of every value."""
+"""Reading YAML safely, with the line of every value, and writing it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FLOAT_1_2 = re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)$")
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader, with YAML 1.2's numbers (1e-4), and keys as they are written."""
+    """PyYAML's safe loader, with YAML 1.2's numbers (1e-4), and keys kept as text."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         self.flatten_mapping(node)
@@ -21,7 +21,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's safe dumper, which quotes words that `_Loader` would take for numbers."""
+    """PyYAML's safe dumper, which quotes words that `_Loader` would read as numbers."""
 
 
 for _class in (_Loader, _Dumper):
@@ -29,18 +29,18 @@ for _class in (_Loader, _Dumper):
 
 
 def dump_yaml(value: Any) -> str:
-    """Plain values as a text that `YamlFile` reads back as they are."""
+    """Plain values as YAML, which `YamlFile` reads back unchanged."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
 
 
 class YamlFile:
-    """A parsed YAML text.
+    """Parsed YAML.
 
     Attributes:
-        value: What it says, in plain Python values.
+        value: The content as plain Python values.
 
     Raises:
-        ValueError: If it is not YAML, or asks for anything but plain values.
+        ValueError: If the text is not YAML, or contains anything but plain values.
     """
 
     def __init__(self, text: str) -> None:
@@ -60,7 +60,7 @@ class YamlFile:
             raise ValueError(str(error) or "nested too deeply") from error
 
     def line_of(self, path: Sequence[str | int]) -> int | None:
-        """Line (from 1) of the deepest part of the path that stands in the file."""
+        """Line number (from 1) of the deepest part of the path that the file contains."""
         node, line = self._root, None
         for part in path:
             node, found = _child(node, part)
@@ -69,7 +69,7 @@ class YamlFile:
 
 
 def _refuse_unusable_keys(node: yaml.Node | None, seen: set[int]) -> None:
-    """Refuse keys that stand twice or are not plain words, before merges are resolved."""
+    """Refuse duplicate keys and keys that are not plain words, before merges are resolved."""
     if node is None or id(node) in seen:
         return
     seen.add(id(node))
@@ -82,7 +82,7 @@ def _refuse_unusable_keys(node: yaml.Node | None, seen: set[int]) -> None:
             if not isinstance(key, yaml.ScalarNode):
                 raise _key_error("a key must be a plain word", key)
             if key.value in names:
-                raise _key_error(f"the key {key.value!r} stands twice", key)
+                raise _key_error(f"the key {key.value!r} appears twice", key)
             names.add(key.value)
             _refuse_unusable_keys(child, seen)
 
@@ -93,7 +93,7 @@ def _key_error(text: str, key: yaml.Node) -> yaml.MarkedYAMLError:
 
 def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, int | None]:
     if isinstance(node, yaml.MappingNode):
-        # What is merged in comes first: a key that is given anew is the last one.
+        # Merged values come first, so a key that overrides one of them is the last one.
         for key, value in reversed(node.value):
             if key.value == str(part):
                 return value, key.start_mark.line + 1

@@ -1,4 +1,4 @@
-"""Pictures of pages in headless Chromium, steered by its DevTools protocol.
+"""Screenshots of web pages with headless Chromium, controlled through its DevTools protocol.
 
 https://chromedevtools.github.io/devtools-protocol
 """
@@ -28,7 +28,7 @@ _FLAGS = [
 ]
 
 _PATIENCE = 60.0
-"""Seconds in which a page must show what is waited for."""
+"""Seconds that a page gets to show the expected text."""
 
 _HEADING = """((says) => [...document.querySelectorAll("*")].find(
 e => says(e) && ![...e.children].some(says)))(e => e.textContent === %s)"""
@@ -36,14 +36,14 @@ e => says(e) && ![...e.children].some(says)))(e => e.textContent === %s)"""
 
 @dataclass(frozen=True)
 class Page:
-    """What is pictured.
+    """A page to take a screenshot of.
 
     Attributes:
-        place: What follows the address of the site.
-        shows: Text that it shows when it is ready.
-        width: Of the window, in pixels.
-        height: Of the window, in pixels.
-        opens: A heading that is clicked, so that what is below it shows, and scrolled to; or None.
+        place: Path of the page on its site.
+        shows: Text that the page shows when it is ready.
+        width: Width of the window in pixels.
+        height: Height of the window in pixels.
+        opens: A heading to click, so that its section opens, and to scroll to; or None.
     """
 
     place: str
@@ -55,7 +55,7 @@ class Page:
 
 @contextmanager
 def chromium() -> Iterator[str]:
-    """A browser; gives the address of its DevTools."""
+    """A running browser; yields the address of its DevTools."""
     [port] = free_ports(1)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [
@@ -73,17 +73,17 @@ def chromium() -> Iterator[str]:
 
 
 def take(browser: str, site: str, page: Page, headers: Mapping[str, str], path: Path) -> None:
-    """A picture of a page, when it shows what it should.
+    """Take a screenshot of a page once it shows the expected text.
 
     Args:
-        browser: Address of its DevTools.
-        site: Address that the page's place follows.
-        page: Which, and when.
-        headers: Of every request.
-        path: Of the PNG.
+        browser: Address of the browser's DevTools.
+        site: Address of the site.
+        page: The page, and the text to wait for.
+        headers: Headers of every request.
+        path: PNG file to write.
 
     Raises:
-        TimeoutError: If it never does.
+        TimeoutError: If the page does not show the text in time.
     """
     path.write_bytes(asyncio.run(_taken(browser, site, page, headers)))
 
@@ -105,7 +105,7 @@ async def _taken(browser: str, site: str, page: Page, headers: Mapping[str, str]
             await tab.until(f"document.body.innerText.includes({json.dumps(page.shows)})")
             if page.opens is not None:
                 await tab.ask("Runtime.evaluate", expression=f"{heading}.scrollIntoView()")
-            await asyncio.sleep(1)  # what moves comes to rest
+            await asyncio.sleep(1)  # animations end
             answer = await tab.ask("Page.captureScreenshot")
             return base64.b64decode(answer["data"])
 

@@ -26,13 +26,13 @@ RAY = str(Path(sys.executable).with_name("ray"))
 
 @dataclass
 class Cluster:
-    """A running one.
+    """A running Ray cluster.
 
     Attributes:
-        address: For drivers.
-        dashboard: For jobs and people.
-        metrics: Page for Prometheus.
-        environment: What a process needs that is to be let in.
+        address: Address for drivers.
+        dashboard: Address of the dashboard and the jobs API.
+        metrics: Address of the metrics page for Prometheus.
+        environment: Environment variables, including the token, of a process that connects.
     """
 
     address: str
@@ -41,7 +41,7 @@ class Cluster:
     environment: dict[str, str]
 
     def search(self, *arguments: object, **options: Any) -> subprocess.Popen[str]:
-        """A search whose driver is no job."""
+        """Start a search whose driver is not a job."""
         command = [sys.executable, "-m", "search", "search", *map(str, arguments)]
         return subprocess.Popen(
             [*command, "--address", self.address],
@@ -53,14 +53,14 @@ class Cluster:
         )
 
     def submit(self, name: str, *arguments: object) -> None:
-        """`ray job submit` with this project as the working directory, not waited for."""
+        """Run `ray job submit` with this project as the working directory, without waiting."""
         excludes = json.dumps({"excludes": [".venv", ".git", "runs", "docs"]})
         self.job("submit", "--no-wait", "--submission-id", name, "--working-dir", str(ROOT),
                  "--runtime-env-json", excludes, "--",
                  sys.executable, "-m", "search", "search", *map(str, arguments))  # fmt: skip
 
     def job(self, *arguments: str) -> str:
-        """`ray job …`; its output."""
+        """Run `ray job …` and return its output."""
         verb, *rest = arguments
         command = [RAY, "job", verb, "--address", self.dashboard, *rest]
         done = subprocess.run(
@@ -70,27 +70,27 @@ class Cluster:
         return done.stdout
 
     def told(self, path: str) -> Any:
-        """What the dashboard's API says."""
+        """The answer of the dashboard's API."""
         token = {"Authorization": f"Bearer {self.environment['RAY_AUTH_TOKEN']}"}
         asked = urllib.request.Request(f"{self.dashboard}{path}", headers=token)
         with urllib.request.urlopen(asked, timeout=30) as answer:
             return json.load(answer)
 
     def ended(self, name: str) -> str | None:
-        """The state that a job has ended in, if it has."""
+        """The final state of a job, or None if it has not ended."""
         state = self.told(f"/api/jobs/{name}")["status"]
         return state if state in ("SUCCEEDED", "FAILED", "STOPPED") else None
 
     def scrape(self) -> str:
-        """The metrics as they are now."""
+        """The current metrics."""
         with urllib.request.urlopen(self.metrics, timeout=30) as answer:
             return answer.read().decode()
 
 
 @contextmanager
 def cluster(cpus: int, gpus: int) -> Iterator[Cluster]:
-    """A host with so many CPUs and GPUs, by name; they need not be there."""
-    folder = tempfile.mkdtemp(prefix="tt")  # short, for the names of sockets
+    """A host with this many logical CPUs and GPUs, which need not exist."""
+    folder = tempfile.mkdtemp(prefix="tt")  # short, because socket paths are limited
     gcs, dashboard, metrics, client = free_ports(4)
     environment = environment_with(secrets.token_hex(32)) | {
         "RAY_JOB_STOP_WAIT_TIME_S": "60",
@@ -121,18 +121,18 @@ def cluster(cpus: int, gpus: int) -> Iterator[Cluster]:
 
 
 def environment_with(token: str) -> dict[str, str]:
-    """Variables of a process that knows the token."""
+    """Environment variables of a process that knows the token."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("RAY_", "THAWTUNE_"))}
     return kept | {
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN": token,
         "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_health_check_failure_threshold": "20",  # as cluster.yaml has it
+        "RAY_health_check_failure_threshold": "20",  # as in cluster.yaml
     }
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens to just now."""
+    """Ports that are free at the moment."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

@@ -1,7 +1,7 @@
-"""Hosts of a cluster as network namespaces of this machine; as root.
+"""Hosts of a cluster as network namespaces of this machine; needs root.
 
-Each has an address, a network cable that can be pulled, a temp folder and, by a mount of its own, a
-disk of its own where the feature store is. What is under `shared` they all see.
+Each host has an address, a network cable that can be pulled, a temporary folder and, through a
+mount namespace, its own disk for the feature store. All other folders are shared.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ PORT = 6399
 
 @dataclass
 class Host:
-    """One of them.
+    """A host.
 
     Attributes:
-        name: Of its namespace.
-        address: In the network.
-        cable: Its end outside of the namespace.
-        folder: What it does not share with others.
-        cache: Where all hosts have their feature store, each its own.
-        environment: Of its processes.
+        name: Name of its namespace.
+        address: Address in the network.
+        cable: The network interface outside the namespace.
+        folder: Folder that the host does not share with others.
+        cache: Path of the feature store; the same on all hosts, but each has its own disk there.
+        environment: Environment variables of its processes.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Host:
     running: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def start(self, *command: str, **options: Any) -> subprocess.Popen[str]:
-        """A process on this host."""
+        """Start a process on this host."""
         mounted = f'mount --bind "{self.folder}/cache" "{self.cache}" && exec "$@"'
         process = subprocess.Popen(
             [*f"ip netns exec {self.name} unshare --mount sh -c".split(), mounted, "sh", *command],
@@ -63,7 +63,7 @@ class Host:
         return process
 
     def ray(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """`ray start` on this host, not ending before Ray does."""
+        """Run `ray start` on this host; the process lasts as long as Ray."""
         return self.start(
             RAY, "start", "--block", "--disable-usage-stats",
             f"--node-ip-address={self.address}", f"--temp-dir={self.folder}/ray", *arguments,
@@ -71,34 +71,34 @@ class Host:
         )  # fmt: skip
 
     def thawtune(self, *arguments: object) -> subprocess.Popen[str]:
-        """A command on this host, which is the cluster's head."""
+        """Run a thawtune command on this host, which is the head of the cluster."""
         command = [sys.executable, "-m", "search", *map(str, arguments)]
         return self.start(*command, "--address", f"{self.address}:{PORT}")
 
     @property
     def processes(self) -> list[int]:
-        """All that run on it."""
+        """Process ids of everything that runs on this host."""
         told = _ip("netns", "pids", self.name)
         return [int(pid) for pid in told.split()]
 
     def kill(self) -> None:
-        """As if the power went."""
+        """Kill all processes, as a power failure would."""
         for pid in self.processes:
             os.kill(pid, signal.SIGKILL)
 
     def cut(self) -> None:
-        """Pull the cable."""
+        """Pull the network cable."""
         _ip("link", "set", self.cable, "down")
 
     def mend(self) -> None:
-        """Put it back."""
+        """Plug the cable back in."""
         _ip("link", "set", self.cable, "up")
 
 
 @contextmanager
 def hosts(count: int) -> Iterator[list[Host]]:
-    """So many hosts on one network."""
-    folder = Path(tempfile.mkdtemp(prefix="tt"))  # short, for the names of sockets
+    """This many hosts on one network."""
+    folder = Path(tempfile.mkdtemp(prefix="tt"))  # short, because socket paths are limited
     mark = f"tt{os.getpid() % 100_000}"
     token = secrets.token_hex(32)
     made: list[Host] = []
@@ -121,7 +121,7 @@ def hosts(count: int) -> Iterator[list[Host]]:
 
 @contextmanager
 def cluster_of(count: int) -> Iterator[list[Host]]:
-    """So many hosts in one Ray; the first one runs no trials, each other one has a CPU."""
+    """A Ray cluster of this many hosts: a head that runs no trials, and workers of one CPU."""
     with hosts(count) as made:
         head, *workers = made
         _start_head(head)
@@ -138,7 +138,7 @@ def _start_head(head: Host) -> None:
 
 
 def _machines(head: Host) -> int:
-    """How many are in the cluster, asked of a process on the head."""
+    """The number of hosts in the cluster, as a process on the head sees it."""
     asked = (
         "import ray, sys; ray.init(sys.argv[1], logging_level=50); print('at', len(ray.nodes()))"
     )

@@ -1,6 +1,6 @@
-"""Takes the pictures of docs/watching.md: python -m tests.cluster.pictures, with Chromium.
+"""Takes the screenshots in docs/watching.md: python -m tests.cluster.pictures; needs Chromium.
 
-A search runs as a job on a cluster of one host; the pictures are of Ray's dashboard meanwhile.
+They show Ray's dashboard while a search runs as a job on a cluster of one host.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ FOLDER = ROOT / "docs" / "pictures"
 
 
 def main() -> None:
-    """Take all of them."""
+    """Take all screenshots."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, cluster(cpus=4, gpus=0) as host:
         made = Search(
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def pages(host: Cluster) -> dict[str, Page]:
-    """What is pictured, by name."""
+    """The pages to take, by file name."""
     actors = host.told("/api/v0/actors?limit=1000")["data"]["result"]["result"]
     [trials] = [row["actor_id"] for row in actors if row["class_name"] == "Trials"]
     return {
@@ -48,7 +48,7 @@ def pages(host: Cluster) -> dict[str, Page]:
 
 
 def in_few_colours(path: Path) -> None:
-    """Make a PNG small."""
+    """Reduce the size of a PNG."""
     with Image.open(path) as picture:
         picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(path, optimize=True)
 

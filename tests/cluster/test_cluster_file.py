@@ -1,4 +1,4 @@
-"""cluster.yaml held against Ray's schema and validators, and against what we ask of it."""
+"""cluster.yaml checked against Ray's schema and validators, and against our own requirements."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def locked(package: str) -> str:
 
 
 def prepared(config: Config) -> Config:
-    """What Ray makes of it before it asks the cloud for anything; raises what Ray raises."""
+    """The file as Ray prepares it before contacting the cloud; raises what Ray raises."""
     from ray.autoscaler._private.util import prepare_config, validate_config
 
     complete = prepare_config(copy.deepcopy(config))
@@ -34,7 +34,7 @@ def prepared(config: Config) -> Config:
 
 
 def problems(config: Config) -> list[str]:
-    """All that Ray or we find wrong."""
+    """Every problem that Ray or our own checks find."""
     try:
         complete = prepared(config)
     except Exception as error:
@@ -51,7 +51,7 @@ def starts(config: Config) -> list[str]:
 
 
 def has_token_everywhere(config: Config) -> bool:
-    """Each node type has its start commands from one of the two lists, and one container."""
+    """Whether all start commands, the container and the mounted files have the token."""
     of_types = [
         command
         for node in config["available_node_types"].values()
@@ -89,7 +89,7 @@ def versions_are_the_locks(config: Config) -> bool:
 
 
 def is_closed(config: Config) -> bool:
-    """The dashboard on loopback, and nothing that opens a port."""
+    """Whether the dashboard listens on loopback, and nothing opens a port."""
     return "--dashboard-host=127.0.0.1" in starts(config)[0] and "0.0.0.0" not in str(config)
 
 
@@ -148,7 +148,7 @@ def _head_with_cpus(config: Config) -> None:
 
 
 def _defaults_for_the_setup(config: Config) -> None:
-    del config["setup_commands"]  # Ray's own install a nightly wheel
+    del config["setup_commands"]  # Ray's defaults install a nightly wheel
 
 
 def _older_ray(config: Config) -> None:
@@ -156,7 +156,9 @@ def _older_ray(config: Config) -> None:
 
 
 def _defaults_for_the_head(config: Config) -> None:
-    del config["head_start_ray_commands"]  # Ray's own have the dashboard on every address
+    del config[
+        "head_start_ray_commands"
+    ]  # Ray's defaults let the dashboard listen on every address
 
 
 def _never_idle(config: Config) -> None:

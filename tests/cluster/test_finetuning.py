@@ -1,4 +1,4 @@
-"""Fine-tuning by several workers: as one alone would, and when some of them are lost."""
+"""Fine-tuning on several workers: equal to one worker, and robust when some are lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SCRATCH = dataclasses.replace(
     learning_rate=1e-2,
     epochs=EPOCHS,
 )
-"""With 240 images the last batch has 18; trained batch norms need the whole batch."""
+"""With 240 images the last batch has 18; trained batch norms need statistics of whole batches."""
 
 TWO_PHASES = Hyperparameters(
     image_size=32,
@@ -58,13 +58,14 @@ TWO_PHASES = Hyperparameters(
 SLOW = dataclasses.replace(
     SCRATCH, image_size=64, convolutions=(32, 64), batch_size=33, optimizer="sgd"
 )
-"""Some seconds an epoch, in which a worker can be killed. Adam would make a whole step of a
-gradient that is nothing but rounding; even so, rounding grows to 2e-3 of the loss by the end, so
-that what was lost is compared with two workers of which none was."""
+"""An epoch takes some seconds, in which a worker can be killed. SGD, because Adam would turn a
+gradient that is pure rounding error into a full step. Even so, rounding errors grow to 2e-3 of the
+loss by the end, so runs that lose workers are compared with a run of two workers that loses none.
+"""
 
 
 def make_run(folder: Path, point: Hyperparameters, subset: int = 300) -> Run:
-    """A run whose one trial was trained to its end, as its ledger says."""
+    """A run whose ledger has one trial, trained to its end."""
     study, problems = parse_study(
         {
             "name": "tiny",
@@ -92,7 +93,7 @@ def make_run(folder: Path, point: Hyperparameters, subset: int = 300) -> Run:
 
 
 def alone(run: Run, point: Hyperparameters) -> tuple[list[tuple[float, float]], Any]:
-    """Losses and accuracies of one process without Ray, and its model."""
+    """Losses, accuracies and model of a single process without Ray."""
     from trainables.datasets.rows.loading import load_refit_data
     from trainables.training.training import Training
 
@@ -105,7 +106,7 @@ def alone(run: Run, point: Hyperparameters) -> tuple[list[tuple[float, float]], 
 
 @contextmanager
 def finetuning(run: Run, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The command, under way; ended with all of its processes if it has not ended by itself."""
+    """The running command; killed at the end with all its processes, if it is still running."""
     command = [sys.executable, "-m", "search", "finetune", str(run.folder), *options]
     paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
@@ -132,7 +133,7 @@ def record_of(run: Run, process: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def log_after(run: Run, epoch: int, process: subprocess.Popen[str]) -> dict[str, Any]:
-    """What the workers said of an epoch, as soon as it is written."""
+    """The record of an epoch, as soon as the workers have written it."""
     path = run.folder / "finetuning" / "log.jsonl"
     while process.poll() is None:
         for event in Told.read(path).events:
@@ -143,7 +144,7 @@ def log_after(run: Run, epoch: int, process: subprocess.Popen[str]) -> dict[str,
 
 
 def assert_trained_as(record: dict[str, Any], whole: dict[str, Any], tolerance: float) -> None:
-    """Each epoch is there once, with the loss of a training that nothing happened to."""
+    """Check that each epoch is recorded once, with the loss of an undisturbed training."""
     assert [e["epoch"] for e in record["history"]] == list(range(1, EPOCHS + 1))
     found, expected = ([e["train_loss"] for e in r["history"]] for r in (record, whole))
     assert found == pytest.approx(expected, abs=tolerance)
@@ -151,7 +152,7 @@ def assert_trained_as(record: dict[str, Any], whole: dict[str, Any], tolerance: 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Two workers, none of them lost."""
+    """A training on two workers that loses none."""
     run = make_run(tmp_path_factory.mktemp("whole") / "run", SLOW, subset=800)
     with finetuning(run, "--workers", "2") as process:
         return record_of(run, process)
@@ -227,7 +228,7 @@ def test_a_node_that_is_gone_leaves_the_other_one_to_train(
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[list[Host]]:
-    """A head, and two hosts with a CPU each."""
+    """A head, and two hosts with one CPU each."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("needs root and ip")
     with cluster_of(3) as made:

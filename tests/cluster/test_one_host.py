@@ -40,7 +40,7 @@ def ended(run: Path) -> int:
 
 
 def most_at_once(events: list[dict[str, Any]]) -> int:
-    """Trials between their first and their last sign of life."""
+    """Largest number of trials that ran at once, each from its first to its last event."""
     running, most = set(), 0
     for event in events:
         if event["event"] in ("trial_started", "trial_measured"):
@@ -52,7 +52,7 @@ def most_at_once(events: list[dict[str, Any]]) -> int:
 
 
 def test_four_trials_at_half_a_gpu_run_on_two_and_never_five(host: Cluster, tmp_path: Path) -> None:
-    """The study asks for eight at once, so that it is the GPUs that allow no more than four."""
+    """The study allows eight at once, so it is the GPUs that limit them to four."""
     resources = {"cpu": 0.5, "gpu": 0.5, "concurrent": 8}
     made = Search(
         tmp_path,
@@ -72,13 +72,13 @@ def test_four_trials_at_half_a_gpu_run_on_two_and_never_five(host: Cluster, tmp_
 
 
 def _workers(host: Cluster) -> int:
-    """Those that hold their share: living actors of the trials' class."""
+    """Workers that hold their share of a GPU: live actors of the trainable's class."""
     rows = _listed(host, "actors")
     return sum("Trainable" in row["class_name"] and row["state"] == "ALIVE" for row in rows)
 
 
 def _listed(host: Cluster, what: str) -> list[dict[str, Any]]:
-    """What the dashboard shows of actors or tasks."""
+    """Actors or tasks as the dashboard shows them."""
     told = host.told(f"/api/v0/{what}?limit=2000")
     return told["data"]["result"]["result"]
 
@@ -128,7 +128,7 @@ def test_a_run_in_a_jobs_working_directory_is_refused(host: Cluster, tmp_path: P
 
 
 def test_workers_import_this_project_and_no_other(host: Cluster, tmp_path: Path) -> None:
-    """The driver stands in a folder that has a `search` of its own, which its workers would see."""
+    """The driver's current directory has another package `search`, which workers could import."""
     (tmp_path / "search").mkdir()
     (tmp_path / "search" / "__init__.py").write_text("raise ImportError('another project')\n")
     code = """
@@ -180,7 +180,7 @@ def test_metrics_move_and_trials_have_names(host: Cluster, tmp_path: Path) -> No
     sections = {"budget": budget, "base": base, "space": space, "recipes": {}}
     seen: dict[str, set[float]] = defaultdict(set)
     named: set[str] = set()
-    for run in ("first", "second"):  # the second finds the features that the first has computed
+    for run in ("first", "second"):  # the second run finds the features that the first has computed
         made = Search(tmp_path, tmp_path / run, resources=resources, **sections)
         driver = host.search(made.study, "--run", made.run.folder)
         while driver.poll() is None:

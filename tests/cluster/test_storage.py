@@ -1,4 +1,4 @@
-"""Runs on a real S3 server on loopback: killed on one machine, gone on with on another."""
+"""Runs on a real S3 server on loopback: killed on one machine, resumed on another."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
 RUN = "bucket/runs/digits"
 AWAY = 20
-"""Seconds for which the server is stopped."""
+"""Seconds for which the server is paused."""
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where it is, as `pyarrow.fs` takes it in a URL, and its process."""
+    """An S3 server: the query part of its URLs for `pyarrow.fs`, and its process."""
 
     query: str
     pid: int
@@ -47,7 +47,7 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server with a bucket."""
+    """A running server with a bucket."""
     [port] = free_ports(1)
     command = [sys.executable, "-m", "moto.server", "-p", str(port)]
     query = f"endpoint_override=127.0.0.1%3A{port}&scheme=http&allow_bucket_creation=true"
@@ -76,7 +76,7 @@ def _makes_the_bucket(server: Server) -> bool:
 
 
 class Machine:
-    """A machine with a cache of its own, which is all that makes it another one here."""
+    """Another machine, simulated by a separate cache."""
 
     def __init__(self, folder: Path, run: str) -> None:
         folder.mkdir()
@@ -126,7 +126,7 @@ def test_killed_on_one_machine_it_goes_on_on_another(server, tmp_path):
     _, said = held.communicate(timeout=100)
     assert held.returncode == 4, "the first driver was heard of a moment ago"
     assert "Another process" in said
-    server.files().delete_file(f"{RUN}/driver.json")  # a minute would do it too
+    server.files().delete_file(f"{RUN}/driver.json")  # waiting for a minute would work too
     second.run("search", "--resume")
     after = _history(url)
     assert sorted(after.trials) == list(range(5))

@@ -1,4 +1,4 @@
-"""A search over hosts that are lost, cut off, and strangers."""
+"""A search on three hosts: one is lost, one is cut off, and one has no token."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CUT_SECONDS = 30
 
 @pytest.fixture(scope="module")
 def three() -> Iterator[list[Host]]:
-    """A head and two workers of a CPU each."""
+    """A head and two workers with one CPU each."""
     with cluster_of(3) as made:
         yield made
 
@@ -66,7 +66,7 @@ def test_a_lost_host_and_a_cut_cable_lose_no_trial(three: list[Host], tmp_path: 
     time.sleep(2)
     before = len(made.named("trial_measured"))
     time.sleep(CUT_SECONDS - 2)
-    assert len(made.named("trial_measured")) == before  # the cut was one
+    assert len(made.named("trial_measured")) == before  # nothing got through
     cut_off.mend()
     said, _ = driver.communicate(timeout=200)
     assert driver.returncode == 0, said
@@ -83,5 +83,5 @@ def test_a_lost_host_and_a_cut_cable_lose_no_trial(three: list[Host], tmp_path: 
 
 
 def entries(host: Host) -> set[str]:
-    """What the host's feature store holds, computed once: an address is the name of one."""
+    """Addresses of the entries in the host's feature store."""
     return {path.parent.name for path in (host.folder / "cache" / "features").glob("*/*.arrow")}

@@ -1,4 +1,4 @@
-"""What holds of every run that has come to its end, whatever happened to it."""
+"""Checks that hold for every finished run, whatever happened to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.faults.driving import Search
 
 
 def check_whole(search: Search, trials: int) -> None:
-    """Every trial once, every epoch once, every state final, everywhere the same."""
+    """Check that each trial and epoch is there once, all states are final, and all files agree."""
     history, study = search.history, search.run.study()
     assert sorted(history.trials) == list(range(trials))
     proposed = Counter(e["trial"] for e in search.named("trial_proposed"))
@@ -43,7 +43,7 @@ def check_whole(search: Search, trials: int) -> None:
 
 
 def check_nothing_ran_again(search: Search) -> None:
-    """A trial that had ended was not touched any more."""
+    """Check that nothing happened to a trial after it had ended."""
     over: set[int] = set()
     for event in search.events:
         if "trial" in event:

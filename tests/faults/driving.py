@@ -1,4 +1,4 @@
-"""Real searches in processes of their own, which tests break."""
+"""Real searches in separate processes, for tests that break them."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ STUDY: dict[str, Any] = {
     "budget": {"trials": 8, "max_epochs": 9, "grace_period": 1, "reduction_factor": 3},
     "finalists": {"count": 0},
 }
-"""A network of two layers: an epoch takes a tenth of a second."""
+"""A network of two layers; an epoch takes a tenth of a second."""
 
 
 class Search:
-    """A study and its run folder; each method is a command of a new process.
+    """A study and its run's folder, with methods that run commands in new processes.
 
     Args:
-        folder: For the study file.
-        run: The run's folder.
-        environment: Variables beside those of this process.
-        sections: Replace sections of the study.
+        folder: Folder for the study file.
+        run: Folder of the run.
+        environment: Additional environment variables.
+        sections: Sections that replace those of the default study.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Search:
         self.study.write_text(yaml.safe_dump(STUDY | sections))
 
     def start(self, *options: str) -> subprocess.Popen[str]:
-        """Begin or go on, in a process that can be killed."""
+        """Start or resume the search in a process that can be killed."""
         resume = ["--resume"] if self.run.folder.exists() else []
         command = [sys.executable, "-m", "search", "search", str(self.study)]
         command += ["--run", str(self.run.folder), *resume, *options]
@@ -79,19 +79,19 @@ class Search:
         )
 
     def finish(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Begin or go on, and wait for the end."""
+        """Start or resume the search, and wait until it ends."""
         process = self.start(*options)
         out, err = process.communicate(timeout=240)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What the ledger says by now."""
+        """The events in the ledger so far."""
         return read_ledger(self.run.ledger) if self.run.ledger.exists() else []
 
     @property
     def history(self) -> History:
-        """What has happened by now."""
+        """The run's history so far."""
         return History.of(self.events)
 
     def named(self, name: str, **fields: Any) -> list[dict[str, Any]]:
@@ -100,7 +100,7 @@ class Search:
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the driver alone."""
+    """Send SIGKILL to the driver only."""
     process.send_signal(signal.SIGKILL)
     process.communicate()
 

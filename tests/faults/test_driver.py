@@ -1,4 +1,4 @@
-"""The driver is killed, stopped, or started twice; the search goes on as if nothing had been."""
+"""The driver is killed, stopped or started twice; the search resumes as if nothing had happened."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def test_killed_at_twenty_moments_it_loses_no_finished_trial(tmp_path):
     for number in range(KILLS):
         driver = search.start()
         before = len(search.events)
-        if number % 3:  # two of three while trials run, the others anywhere, the start included
+        if (
+            number % 3
+        ):  # two of three kills while trials run, the others at any time, even at the start
             wait_until(
                 lambda b=before, d=driver: len(search.events) > b + 3 or d.poll() is not None
             )
@@ -90,7 +92,11 @@ def test_a_signal_ends_it_in_order_even_in_a_long_epoch(tmp_path, number, code):
 
 
 def test_ended_by_a_signal_it_keeps_the_epochs_that_were_done(tmp_path):
-    budget = {"trials": 3, "max_epochs": 2000, "grace_period": 2000}  # and no rung on the way
+    budget = {
+        "trials": 3,
+        "max_epochs": 2000,
+        "grace_period": 2000,
+    }  # without any rung before the end
     search = Search(tmp_path, budget=budget, resources={"checkpoint_seconds": 3600})
     driver = search.start()
     wait_until(lambda: len(search.named("trial_measured", trial=0)) > 5)

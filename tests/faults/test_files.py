@@ -1,4 +1,4 @@
-"""Files are cut, damaged, deleted or cannot be written; what is whole is gone on with."""
+"""Files are cut, damaged, deleted or cannot be written; the run resumes from what is intact."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_run_copied_elsewhere_is_gone_on_with_there(killed, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A file system of its own, of 3 MB."""
+    """A separate file system of 3 MB."""
     folder = tmp_path / "disk"
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)]

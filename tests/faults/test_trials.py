@@ -1,4 +1,4 @@
-"""Workers die and trials fail; each is told as what it was, and the others go on."""
+"""Workers die and trials fail; each failure gets the right reason, and other trials continue."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SABOTAGE = str(Path(__file__).parent / "sabotage")
 
 
 def sabotaged(tmp_path, kinds, **sections):
-    """A search in which recipes with the dropouts of `kinds` are broken."""
+    """A search that breaks the recipes whose dropouts are in `kinds`."""
     recipes = {
         f"broken_{dropout[2:]}": {"learning_rate": 3e-3, "dropout": float(dropout)}
         for dropout in kinds.values()
@@ -72,7 +72,7 @@ def test_a_worker_that_always_dies_is_tried_so_often_and_no_more(tmp_path, max_f
     check_whole(search, 3)
     trial = search.history.trials[0]
     assert (trial.state, trial.reason) == ("FAIL", "worker_lost")
-    # The first epoch is measured once: the worker dies before it reports, in every attempt.
+    # Every attempt dies in the second epoch.
     assert len(search.named("attempt_failed", trial=0)) == max_failures
     assert {t.state for t in search.history.trials.values() if t.number} <= {"COMPLETE", "PRUNED"}
 

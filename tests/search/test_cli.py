@@ -31,7 +31,7 @@ def run(*arguments: str | Path) -> str:
         ("a: [", "not YAML"),
         ("- a\n- b\n", "not a study"),
         ("dataset: {format: digits}\n", "space is missing"),
-        (DIGITS + "spaces: {}\nspace: {}\n", "spaces is not a key here; did you mean space?"),
+        (DIGITS + "spaces: {}\nspace: {}\n", "spaces is not a valid key; did you mean space?"),
         (DIGITS + "space: {dropout: {low: 0, high: most}}\n", "high is 'most'"),
         (DIGITS + "space: {dropout: {low: 0.5, high: 0.1}}\n", "low (0.5) is above high (0.1)"),
         (DIGITS + "space: {}\nbase: {backbone: MobileNett}\n", "did you mean MobileNet?"),
@@ -40,7 +40,7 @@ def run(*arguments: str | Path) -> str:
         (DIGITS + "space: {}\nbase: {weights: none.h5}\n", "There are no weights at none.h5"),
         (
             DIGITS + "space: {dropout: {low: 0, high: 0.1}}\nrecipes: {a: {dropout: 0.3}}\n",
-            "dropout is 0.3, the space has 0..0.1",
+            "dropout is 0.3, but the space allows 0..0.1",
         ),
     ],
 )

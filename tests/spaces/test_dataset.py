@@ -57,16 +57,28 @@ def test_subset_that_is_neither(subset):
     ("keys", "expected"),
     [
         ({"format": "zip"}, "Input should be 'digits', 'folders'"),
-        ({"format": "digits", "path": "x"}, "path is for formats that have files"),
+        (
+            {"format": "digits", "path": "x"},
+            "path is only for formats that have files, but format is digits",
+        ),
         ({"format": "folders", "unknown": 1}, "Extra inputs are not permitted"),
         ({"format": "idx", "test": 0.1}, "format idx comes with a test set"),
-        ({"format": "idx", "drop_classes": ["a"]}, "drop_classes is for formats folders, split_f"),
-        ({"format": "idx", "image_column": "a"}, "is for formats parquet and tfds, and format is"),
+        (
+            {"format": "idx", "drop_classes": ["a"]},
+            "drop_classes is only for formats folders, split_f",
+        ),
+        (
+            {"format": "idx", "image_column": "a"},
+            "is only for formats parquet and tfds, but format is",
+        ),
         ({"format": "tfds"}, "name is missing: format tfds needs"),
         ({"format": "folders", "validation": 0.5, "test": 0.5}, "leave nothing to train on"),
         ({"format": "folders", "validation": 0}, "greater than 0"),
         ({"format": "folders", "max_pixels": 0}, "greater than or equal to 1"),
-        ({"format": "folders", "class_names": {"a": "x", "b": "x"}}, "one name to two classes"),
+        (
+            {"format": "folders", "class_names": {"a": "x", "b": "x"}},
+            "class_names gives two classes the same name",
+        ),
         ({"format": "folders", "path": ""}, "at least 1 character"),
     ],
 )
@@ -76,7 +88,7 @@ def test_what_is_wrong_is_said(keys, expected):
 
 def test_everything_wrong_with_a_section_is_said_at_once():
     text = problems(format="cifar10", test=0.1, drop_classes=["a"], label_column="b")
-    for key in ("test is 0.1", "drop_classes is for", "label_column is for"):
+    for key in ("test is 0.1", "drop_classes is only for", "label_column is only for"):
         assert key in text
 
 
@@ -85,9 +97,9 @@ def test_a_study_says_it_with_its_place():
     _, found = parse_study(raw)
     assert (found[0].place, found[0].text) == (
         ("dataset", "subsets"),
-        "subsets is not a key here; did you mean subset?",
+        "subsets is not a valid key; did you mean subset?",
     )
     del raw["dataset"]["subsets"]
     _, found = parse_study(raw)
     assert found[0].place == ("dataset",)
-    assert found[0].text.startswith("test is 0.2, and format idx comes with a test set")
+    assert found[0].text.startswith("test is 0.2, but format idx comes with a test set")

@@ -61,9 +61,7 @@ def test_a_conditional_hyperparameter_exists_only_under_its_parent(name):
     assert getattr(Hyperparameters(**holds), name) == CONDITIONS[name].default
     assert getattr(Hyperparameters(**holds, **{name: VALUES[name]}), name) == VALUES[name]
     assert getattr(Hyperparameters(**fails), name) is None
-    with pytest.raises(
-        ValueError, match=f"^{name} is .* exists only where {CONDITIONS[name].text}"
-    ):
+    with pytest.raises(ValueError, match=f"^{name} is .* exists only if {CONDITIONS[name].text}"):
         Hyperparameters(**fails, **{name: VALUES[name]})
 
 

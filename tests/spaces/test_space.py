@@ -94,7 +94,7 @@ class TestPoint:
         assert self.SPACE.point({}).learning_rate == BASE["learning_rate"]
 
     def test_a_child_without_its_parent_is_refused(self):
-        with pytest.raises(ValueError, match="momentum is 0.5, but exists only where optimizer is"):
+        with pytest.raises(ValueError, match="momentum is 0.5, but exists only if optimizer is"):
             self.SPACE.point({"momentum": 0.5})
 
     def test_all_is_refused_at_once(self):
@@ -128,15 +128,17 @@ class TestChoices:
         }
 
     def test_outside_a_range_is_refused_with_the_range(self):
-        with pytest.raises(ValueError, match=r"^learning_rate is 0.5, the space has 0.0001..0.01$"):
+        with pytest.raises(
+            ValueError, match=r"^learning_rate is 0.5, but the space allows 0.0001..0.01$"
+        ):
             self.SPACE.choices_of(Hyperparameters(learning_rate=0.5))
 
     def test_a_choice_that_is_not_there_is_refused(self):
-        with pytest.raises(ValueError, match="decay is cosine, the space has none | time"):
+        with pytest.raises(ValueError, match=r"decay is cosine, but the space allows none \| time"):
             self.SPACE.choices_of(Hyperparameters(decay="cosine"))
 
     def test_another_value_than_the_bases_is_refused(self):
-        with pytest.raises(ValueError, match="dropout is 0.5, the space holds it at 0.0"):
+        with pytest.raises(ValueError, match="dropout is 0.5, but the space fixes it at 0.0"):
             self.SPACE.choices_of(Hyperparameters(dropout=0.5))
 
     def test_every_reason_is_named(self):

@@ -123,13 +123,13 @@ EXPECTED = [
     ("base.image_size", "image_size: big", "valid integer"),
     ("space.dropout", "dropout: {low: 0.5", "low (0.5) is above high (0.1)"),
     ("space.unfrozen_dept", "unfrozen_dept:", "did you mean unfrozen_depth?"),
-    ("space.batch_size", "batch_size: 32", "what is fixed goes in base"),
+    ("space.batch_size", "batch_size: 32", "fixed values go in base"),
     ("space.weight_decay.lgo", "weight_decay:", "unknown key 'lgo'"),
     ("space.learning_rate.1.high", "- {low: 1e-4, high: high}", "must be a number"),
     ("space.pooling", "pooling: {low: 1", "needs choices"),
     ("space.decay.choices", "decay: {choices", "'linear'"),
     ("space.dense_units.choices", "dense_units: {choices: 64}", "must be a list"),
-    ("recipes.outside.class_weights", "class_weights:", "the space holds it at none"),
+    ("recipes.outside.class_weights", "class_weights:", "but the space fixes it at none"),
     ("recipes.unknown.backbone", "backbone: EfficientNetLite1", "did you mean EfficientNetLite0?"),
     ("recipes.deep.unfrozen_depth", "unfrozen_depth: 60", "has 49 weight layers"),
     ("recipes.typo.droput", "droput: 0.1", "did you mean dropout?"),
@@ -220,16 +220,16 @@ def test_what_excludes_each_other_is_one_problem_at_one_of_both(write_study):
         ("unfrozen_depth: {low: 0, high: 5, step: two}", "step is 'two', must be a whole number"),
         ("unfrozen_depth: {low: 0.5, high: 5}", "low is 0.5, must be a whole number"),
         ("unfrozen_depth: {low: true, high: 5}", "low is True, must be a whole number"),
-        ("dropout: {low: 0, high: 0.5, step: 0.1}", "step goes with whole numbers only"),
-        ("dropout: {low: 0, high: 0.5, log: true}", "must be above 0 where log is true"),
+        ("dropout: {low: 0, high: 0.5, step: 0.1}", "step is only for whole numbers"),
+        ("dropout: {low: 0, high: 0.5, log: true}", "must be above 0 if log is true"),
         ("dropout: {low: 0, high: 0.5, log: maybe}", "log is 'maybe', must be true or false"),
         ("dropout: {low: 0, high: .inf}", "must be finite"),
         ("dropout: {low: 0, high: 1}", "dropout is 1.0, must be in 0..1"),
         ("dropout: {low: 0}", "high is None, must be a number"),
         ("dropout: {choices: [0, 0.5], low: 0}", "has choices and low; give one or the other"),
         ("dropout: {choices: []}", "choices is empty"),
-        ("dropout: {choices: [0.1, 0.1]}", "has a value twice"),
-        ("dropout: {low: 0, high: 0.5, when: [1]}", "when must name parameters"),
+        ("dropout: {choices: [0.1, 0.1]}", "contains a value twice"),
+        ("dropout: {low: 0, high: 0.5, when: [1]}", "when must map parameters to values"),
         ("dropout: {low: 0, high: 0.5, when: {bckbone: [x]}}", "'bckbone', which is not a"),
         ("backbone: {choices: [VGG16, VGG17]}", "VGG17"),
         ("weights: {low: 0, high: 1}", "is not a number, so it needs choices"),
@@ -338,7 +338,7 @@ def test_a_choice_of_nothing_is_refused_or_means_what_it_says(write_study, name,
         ("", "expected keys such as dataset and space"),
         ("just words", "expected keys such as dataset and space"),
         ("a: [1", "line 1, column "),
-        ("seed: 1\nseed: 2\n", "line 2, column 1: the key 'seed' stands twice"),
+        ("seed: 1\nseed: 2\n", "line 2, column 1: the key 'seed' appears twice"),
         ("seed: !!python/object/apply:os.getpid []", "line 1, column 7"),
     ],
 )
@@ -380,7 +380,7 @@ def test_what_is_sound_in_an_unsound_file_is_there(write_study):
     assert file.reading is not None
     assert [p.name for p in file.reading.space.parameters] == ["learning_rate"]
     assert [file.sentence(problem) for problem in file.problems] == [
-        "line 4, sed: sed is not a key here; did you mean seed?"
+        "line 4, sed: sed is not a valid key; did you mean seed?"
     ]
 
 

@@ -58,7 +58,7 @@ def test_every_number_that_python_writes_is_read(number):
     ],
 )
 def test_a_key_that_stands_twice_is_refused_with_its_line(text, key, line):
-    with pytest.raises(ValueError, match=f"^line {line}, .*the key '{key}' stands twice"):
+    with pytest.raises(ValueError, match=f"^line {line}, .*the key '{key}' appears twice"):
         YamlFile(text)
 
 

@@ -1,10 +1,10 @@
-"""Breaks chosen trials inside real workers: Python imports this where PYTHONPATH names its folder.
+"""Breaks chosen trials inside real workers; Python imports it when its folder is on PYTHONPATH.
 
-THAWTUNE_SABOTAGE is `KIND@DROPOUT`, comma-separated: trials with this dropout are broken in this
-way in their second epoch.
+THAWTUNE_SABOTAGE is a comma-separated list of `KIND@DROPOUT`: trials with this dropout are broken
+in this way in their second epoch.
 
 kill     the worker kills itself, every time
-oom      running out of memory, unless the batch is taken in parts
+oom      the worker runs out of memory, unless the batch is split
 data     a file of the dataset cannot be read
 nothing  the epoch returns no measurement
 """

@@ -58,5 +58,5 @@ def test_epochs_train_on_features_of_one_after_the_other(images):
 
 
 def test_views_without_augmentation_are_refused():
-    with pytest.raises(ValueError, match="views is 3, but exists only where there is augmentation"):
+    with pytest.raises(ValueError, match="views is 3, but exists only if there is augmentation"):
         Hyperparameters(views=3)
