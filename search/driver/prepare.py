@@ -7,6 +7,7 @@ import difflib
 from rich.console import Console
 
 from search.driver.search import create_run
+from search.live.live_run import locked
 from search.records import events
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_whole
@@ -32,7 +33,7 @@ def prepare(
     Raises:
         InputError: If the folder is there and was not to be taken up, or the other way round.
         DataError: If the dataset cannot be used.
-        RunStateError: If the run's study is another.
+        RunStateError: If the run's study is another, or another process drives it.
         ChangedDataError: If an image of the run has gone or changed.
     """
     wanted, folder = _with_trials(study, trials), run.place
@@ -47,7 +48,9 @@ def prepare(
         create_run(run, wanted, found)
         write_contact_sheet(wanted.dataset, found.sets, run.contact_sheet)
     else:
-        _take_up(run, wanted, console)
+        run.study()  # where there is no run, no lock is left either
+        with locked(run):
+            _take_up(run, wanted, console)
     return run, wanted
 
 

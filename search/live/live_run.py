@@ -158,6 +158,22 @@ class OpenRun:
 
 
 @contextmanager
+def locked(run: Run) -> Iterator[None]:
+    """Keep other processes of this machine from writing to a run.
+
+    Raises:
+        RunStateError: If one drives it.
+    """
+    try:
+        with FileLock(run.folder / ".lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise RunStateError(
+            f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
+        ) from error
+
+
+@contextmanager
 def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator[OpenRun]:
     """Open a run for this process alone.
 
@@ -166,15 +182,11 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
     """
     try:
         with (
-            FileLock(run.folder / ".lock", timeout=0),
+            locked(run),
             carried(run, ending.storage_failed),
             Ledger(run.ledger) as ledger,
         ):
             yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
-    except Timeout as error:
-        raise RunStateError(
-            f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
-        ) from error
     except OSError as error:
         raise RunStateError(
             f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or "

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from search.driver import prepare as preparing
+from search.live.live_run import locked
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
 from spaces.errors import ChangedDataError, DataError, InputError, RunStateError
@@ -53,6 +54,11 @@ def test_a_folder_that_is_there_is_not_overwritten(study, tmp_path):
     assert run.ledger.read_bytes() == before
 
 
+def files_of(run):
+    """Contents by name, the lock left out."""
+    return {f.name: f.read_bytes() for f in run.folder.iterdir() if f.name != ".lock"}
+
+
 def test_there_is_nothing_to_resume_where_there_is_no_run(study, tmp_path):
     with pytest.raises(InputError, match="There is no run"):
         prepare(tmp_path / "run", study, None, resume=True)
@@ -61,15 +67,16 @@ def test_there_is_nothing_to_resume_where_there_is_no_run(study, tmp_path):
     (tmp_path / "other" / "holiday.jpg").touch()
     with pytest.raises(RunStateError, match="is not a run"):
         prepare(tmp_path / "other", study, None, resume=True)
+    assert [path.name for path in (tmp_path / "other").iterdir()] == ["holiday.jpg"]
 
 
 def test_a_run_is_taken_up_as_it_is(study, tmp_path):
     run, _ = prepare(tmp_path / "run", study, None, resume=False)
-    before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
+    before = files_of(run)
     again, to_run = prepare(tmp_path / "run", study, None, resume=True)
     assert again == run
     assert to_run.hash == study.hash
-    assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
+    assert files_of(run) == before
 
 
 def test_trials_can_be_given_in_place_of_the_studys(study, tmp_path):
@@ -169,3 +176,14 @@ def test_a_run_of_a_dataset_that_is_not_there_leaves_nothing(make_study, tmp_pat
     with pytest.raises(DataError):
         prepare(tmp_path / "run", missing, None, resume=False)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_resume_that_is_refused_has_changed_nothing(study, tmp_path):
+    """Another process drives the run: its study and its ledger are its own."""
+    run, _ = prepare(tmp_path / "run", study, None, resume=False)
+    before = files_of(run)
+    with locked(run), pytest.raises(RunStateError, match="Another process drives the run"):
+        prepare(tmp_path / "run", study, 40, resume=True)
+    assert files_of(run) == before
+    prepare(tmp_path / "run", study, 40, resume=True)
+    assert run.study().budget.trials == 40
