@@ -69,9 +69,9 @@ def test_other_files_are_left_out_and_images_are_known_by_their_content(tmp_path
         "class_1/0.jpg",
     }
     assert ignored(index) == {
-        "class_0/notes.txt": "is no image",
-        "stray.jpg": "lies in no class folder",
-        "README": "lies in no class folder",
+        "class_0/notes.txt": "is not an image",
+        "stray.jpg": "is in no class folder",
+        "README": "is in no class folder",
     }
 
 
@@ -127,7 +127,7 @@ def test_empty_class_folders_are_no_classes(tmp_path):
 
 @pytest.mark.parametrize(
     ("classes", "images", "expected"),
-    [(1, 3, "has one class, 'class_0'"), (2, 0, "has no images"), (0, 0, "has no images")],
+    [(1, 3, "has only one class, 'class_0'"), (2, 0, "has no images"), (0, 0, "has no images")],
 )
 def test_fewer_than_two_classes_are_refused(tmp_path, classes, images, expected):
     root = class_folders(tmp_path, classes, images)
@@ -159,7 +159,7 @@ def test_class_names_come_from_the_study(tmp_path):
     assert read(root, class_names={"class_1": "rose"}).class_names == ("class_0", "rose")
     same = read(root).fingerprint
     assert read(root, class_names={"class_1": "rose"}).fingerprint == same
-    with pytest.raises(DataError, match="speaks of 'tulip', and the dataset has 'class_0'"):
+    with pytest.raises(DataError, match="names 'tulip', but the dataset has 'class_0'"):
         read(root, class_names={"tulip": "Tulip"})
     with pytest.raises(DataError, match="Two classes are called 'class_0'"):
         read(root, class_names={"class_1": "class_0"})
@@ -175,7 +175,7 @@ def test_dropped_classes_are_not_even_looked_at(tmp_path):
 def test_set_folders_are_no_classes(tmp_path):
     for name in ("train", "val"):
         class_folders(tmp_path / name, 2, 2)
-    with pytest.raises(DataError, match="say format: split_folders"):
+    with pytest.raises(DataError, match="set format: split_folders"):
         read(tmp_path)
 
 
@@ -206,7 +206,7 @@ def test_split_folders_in_one_folder(tmp_path):
     write(tmp_path / "imagenette2-160" / "noisy" / "x.csv", b"")
     index = read(tmp_path, "split_folders")
     assert index.subsets == ("train",) * 4 + ("validation",) * 4
-    assert ignored(index) == {"noisy/": "is none of the sets"}
+    assert ignored(index) == {"noisy/": "is not one of the sets"}
 
 
 @pytest.fixture
@@ -279,5 +279,5 @@ def test_a_missing_list(caltech):
 
 def test_a_listed_class_that_is_not_trained(caltech):
     change(caltech, "test", "BACKGROUND_Google/image_0001.jpg")
-    with pytest.raises(DataError, match=r"train\.txt has no images of BACKGROUND_Google"):
+    with pytest.raises(DataError, match=r"images of BACKGROUND_Google, but train\.txt has none"):
         read(caltech, "lists")
