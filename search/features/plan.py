@@ -1,4 +1,4 @@
-"""The plan of a study: the one that was made before, or a new one."""
+"""The feature plan of a study: an earlier one, or a new one that a worker makes."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from trainables.features.plan.plan import Plan
 
 
 def planned(study: Study) -> Plan:
-    """What is worth keeping for a study's trials.
+    """The feature plan for a study's trials.
 
-    Where Ray runs, a worker makes the plan: it then has TensorFlow ready for the features.
+    If Ray is running, a worker makes the plan, and has TensorFlow ready for the features.
 
     Raises:
         InputError: If a network cannot be built.
     """
     plan = remembered_plan(study)
     if plan is None:
-        is_a_workers = "tensorflow" not in sys.modules and _is_ray_running()
-        plan = _planned_by_a_worker(study) if is_a_workers else _plan(study)
+        use_worker = "tensorflow" not in sys.modules and _is_ray_running()
+        plan = _planned_by_a_worker(study) if use_worker else _plan(study)
         remember_plan(study, plan)
     return plan
 
@@ -33,7 +33,7 @@ def _is_ray_running() -> bool:
 
 
 def _planned_by_a_worker(study: Study) -> Plan:
-    """The other workers import TensorFlow meanwhile."""
+    """Meanwhile, the other workers import TensorFlow."""
     import ray
 
     resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
@@ -52,7 +52,7 @@ def _plan_of(values: dict[str, Any], folder: str | None) -> dict[str, Any]:
     if folder is not None:
         os.environ[FOLDER_VARIABLE] = folder
     study = Study.model_validate(values)
-    limit_threads(max(1, int(study.resources.cpu)))  # a task may get this process next
+    limit_threads(max(1, int(study.resources.cpu)))  # another task may get this process next
     limit_memory(study.resources.gpu or 0)
     return _plan(study).to_dict()
 
