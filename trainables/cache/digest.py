@@ -12,13 +12,13 @@ _WORDS = 8192
 
 
 def digest(array: np.ndarray) -> str:
-    """A name of an array's bytes, in which every flipped byte and every moved page shows.
+    """Digest of an array's bytes, which changes with every flipped byte and every moved page.
 
-    Each page is summed, every word times an odd number of its own, modulo 2^64: as odd numbers
-    have inverses there, no single word can change unseen. The sums are then hashed.
+    Each page is summed modulo 2^64, every word times an odd number of its own: odd numbers have
+    inverses there, so no change of a single word goes unnoticed. The sums are then hashed.
 
     Args:
-        array: C-contiguous; perhaps a memory map.
+        array: C-contiguous; may be a memory map.
     """
     content = array.reshape(-1).view(np.uint8)
     whole = content.size // (8 * _WORDS) * (8 * _WORDS)

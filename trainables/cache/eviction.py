@@ -1,4 +1,4 @@
-"""The store as a whole: what is in it, how large it may be, and what goes when it is full."""
+"""Size limit and eviction: what the cache holds, its limit, and what is deleted when it is full."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from trainables.cache.leases import claim, is_leased
 from trainables.process.memory import given_size
 
 LIMIT_VARIABLE = "THAWTUNE_CACHE_LIMIT"
-"""Environment variable with the largest size of the store, such as 20GB."""
+"""Environment variable with the size limit of the store, such as 20GB."""
 
 Kind = Literal["features", "images"]
 KINDS: tuple[Kind, ...] = ("features", "images")
-"""What the limit counts: all that is large, and can be computed again."""
+"""Kinds of entries that count towards the limit: large, and can be computed again."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class StoredEntry:
     """An entry of the store.
 
     Attributes:
-        kind: Folder of the cache it is in.
+        kind: Its folder in the cache.
         path: A folder (features) or a file (images).
-        bytes: On the disk.
+        bytes: Size on the disk.
         last_used: Seconds since 1970.
-        in_use: A living process reads it.
-        about: What its description says; empty if it has none.
+        in_use: Whether a living process reads it.
+        about: Its description; empty if it has none.
     """
 
     kind: Kind
@@ -46,7 +46,7 @@ class StoredEntry:
 
 
 def limit() -> int:
-    """The largest size of the store, bytes: `$THAWTUNE_CACHE_LIMIT`, or half of what there is.
+    """The size limit in bytes: `$THAWTUNE_CACHE_LIMIT`, or half of free space and store.
 
     Raises:
         InputError: If the variable is not a size.
@@ -56,21 +56,21 @@ def limit() -> int:
 
 
 def used() -> int:
-    """Bytes of the store, half-written entries included."""
+    """Bytes that the store occupies, including half-written entries."""
     return sum(_size(path) for kind in KINDS for path in _paths(kind, hidden=True))
 
 
 def entries(kinds: Iterable[Kind] = KINDS) -> list[StoredEntry]:
-    """All entries, the one that was used last first."""
+    """All entries, the most recently used first."""
     found = [entry for kind in kinds for path in _paths(kind) if (entry := _entry(kind, path))]
     return sorted(found, key=lambda entry: -entry.last_used)
 
 
 def make_room(wanted: int) -> bool:
-    """Evict what was used longest ago, and by no living process, until there is room.
+    """Evict the least recently used entries that no living process reads, until there is room.
 
     Args:
-        wanted: Bytes to come.
+        wanted: Bytes that are to be written.
 
     Returns:
         Whether there is room.
@@ -89,7 +89,7 @@ def delete(entry: StoredEntry) -> bool:
     """Delete an entry unless a living process reads or writes it.
 
     Returns:
-        Whether it is gone.
+        Whether it was deleted.
     """
     try:
         with writing(entry.path).acquire(blocking=False):
@@ -110,7 +110,7 @@ def delete(entry: StoredEntry) -> bool:
 
 
 def sweep() -> None:
-    """Remove what processes that were killed left half-written."""
+    """Remove what killed processes have left half-written."""
     for kind in KINDS:
         for path in _paths(kind, hidden=True):
             if path.name.startswith("."):
@@ -126,7 +126,7 @@ def _sweep_one(path: Path) -> None:
 
 
 def _entry(kind: Kind, path: Path) -> StoredEntry | None:
-    """An entry, or None if it went at this moment."""
+    """An entry, or None if it was deleted at this moment."""
     try:
         about = read_about(path) if path.is_dir() else {}
     except (DamagedEntryError, FileNotFoundError):
@@ -156,7 +156,7 @@ def _file(path: Path) -> Path:
 
 
 def _size(path: Path) -> int:
-    """Bytes on the disk, 0 if it went at this moment."""
+    """Bytes on the disk; 0 if it was deleted at this moment."""
     try:
         files = path.iterdir() if path.is_dir() else [path]
         return sum(file.stat().st_size for file in files)

@@ -1,4 +1,4 @@
-"""Storages at URLs are away now and then: what failed there is tried again for a while."""
+"""Retries: calls to a storage at a URL, which may be unreachable for a while."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from typing import TypeVar
 T = TypeVar("T")
 
 SECONDS = 120.0
-"""How long a storage may be away before that is an error."""
+"""How long to retry before an error is raised."""
 
 _PAUSE = 1.0
 
 
 def patiently(call: Callable[[], T]) -> T:
-    """What a call returns, tried again while it raises errors of the storage.
+    """The result of a call, retried while it raises errors of the operating system.
 
     Raises:
-        OSError: The last one, when `SECONDS` have gone; one that says that there is no such file
-            at once.
+        OSError: The last one, after `SECONDS`; a FileNotFoundError at once.
     """
     until = time.monotonic() + SECONDS
     while True:

@@ -1,7 +1,7 @@
-"""Features that several machines share: entries copied from a storage at a URL, and to it.
+"""Sharing features between machines: entries are copied to and from a storage at a URL.
 
-What is read in every epoch stays a file on the machine's own disk; what one machine has computed,
-another one copies in place of computing it. Nothing there is ever deleted from here.
+Each machine trains from copies on its own disk, and copies what another machine has computed
+instead of computing it. Nothing is ever deleted from the storage.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ T = TypeVar("T")
 
 
 def fetch(name: str, temporary: Path) -> bool:
-    """Copy an entry from there.
+    """Copy an entry from the storage.
 
     Args:
-        name: Of the entry.
-        temporary: Folder to be made, if the entry is there.
+        name: The entry's name.
+        temporary: Folder to make for it.
 
     Returns:
-        Whether it was.
+        Whether the storage has the entry.
     """
     return _with_storage(lambda files, place: _fetch(files, f"{place}/{name}", temporary), False)
 
 
 def give(folder: Path) -> None:
-    """Copy an entry there, in place of one that was damaged if there was one."""
+    """Copy an entry to the storage; replaces a copy that is damaged."""
     _with_storage(lambda files, place: _give(files, folder, f"{place}/{folder.name}"), None)
 
 
@@ -43,7 +43,7 @@ def _fetch(files: Any, there: str, temporary: Path) -> bool:
     from pyarrow import fs
 
     if files.get_file_info(f"{there}/{ABOUT}").type != fs.FileType.File:
-        return False  # not there, or not whole yet: the description comes last
+        return False  # missing or not complete: the description is written last
     temporary.mkdir()
     try:
         for name in (ARRAY, ABOUT):
@@ -63,7 +63,7 @@ def _give(files: Any, folder: Path, there: str) -> None:
 
 
 def _with_storage(act: Callable[[Any, str], T], otherwise: T) -> T:
-    """Do something with the storage; where there is none, or it cannot be used, `otherwise`."""
+    """Use the storage; `otherwise` if there is none or it cannot be used."""
     url = os.environ.get(FEATURES_VARIABLE)
     if not url:
         return otherwise
@@ -72,5 +72,5 @@ def _with_storage(act: Callable[[Any, str], T], otherwise: T) -> T:
     try:
         return act(*fs.FileSystem.from_uri(url))
     except (OSError, ValueError) as error:
-        note(f"{url} cannot be used for features, they are computed here: {error}")
+        note(f"{url} cannot be used for features; they are computed here: {error}")
         return otherwise

@@ -1,6 +1,6 @@
-"""Arrays in Arrow tensor files, written row by row and read as memory maps.
+"""Arrow tensor files: arrays that are written row by row and read as memory maps.
 
-Every process on a machine that maps the same file shares its pages.
+All processes of a machine that map the same file share its pages.
 """
 
 from __future__ import annotations
@@ -20,23 +20,24 @@ def write_rows(
     blocks: Iterable[np.ndarray],
     dtype: type[np.generic] = np.uint8,
 ) -> None:
-    """Write an array whose rows come block by block; no more than a block is in memory.
+    """Write an array block by block; only one block is in memory.
 
     Args:
-        shape: Of the whole array.
+        path: The file.
+        shape: Shape of the whole array.
         blocks: (rows, *shape[1:]) each, in order, together `shape[0]` rows.
-        dtype: Of the blocks.
+        dtype: Type of the blocks.
     """
     allocate_rows(path, shape, dtype)
     fill_rows(path, 0, blocks)
 
 
 def allocate_rows(path: Path, shape: tuple[int, ...], dtype: type[np.generic] = np.float32) -> None:
-    """Make a file of zeros, in which processes may then fill in rows at the same time."""
+    """Make a file of zeros; several processes may then fill in rows at the same time."""
     import pyarrow as pa
 
-    # Arrow writes a tensor in one go only. So it writes zeros, which take no memory: an array of
-    # zeros that nobody writes to is one page of the system's, seen many times.
+    # Arrow can only write a whole tensor. So it writes zeros, which take no memory: the system maps
+    # an array of zeros that nobody has written to onto one page.
     with pa.OSFile(str(path), "wb") as file:
         pa.ipc.write_tensor(pa.Tensor.from_numpy(np.zeros(shape, dtype)), file)
 
@@ -45,7 +46,8 @@ def fill_rows(path: Path, first: int, blocks: Iterable[np.ndarray]) -> None:
     """Write rows into an allocated file.
 
     Args:
-        first: Position of the first of these rows.
+        path: The file.
+        first: Position of the first row.
         blocks: (rows, ...) each, in order, of the file's dtype.
     """
     start, row = _layout(path)
@@ -56,7 +58,7 @@ def fill_rows(path: Path, first: int, blocks: Iterable[np.ndarray]) -> None:
 
 
 def read_rows(path: Path) -> np.ndarray:
-    """The array in a tensor file, mapped and not copied: read-only, and leased by this process.
+    """Map the array in a tensor file into memory, read-only, and lease the file.
 
     Raises:
         DataError: If the file is damaged.
@@ -74,7 +76,7 @@ def read_rows(path: Path) -> np.ndarray:
 
 
 def _layout(path: Path) -> tuple[int, int]:
-    """Where the rows begin, and how long one is, in bytes."""
+    """Position of the first row, and bytes of a row."""
     import pyarrow as pa
 
     with pa.memory_map(str(path)) as file:

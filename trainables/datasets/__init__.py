@@ -1,1 +1,1 @@
-"""Labelled images, from files on disk to arrays of pixels."""
+"""Datasets: from files on disk to arrays of pixels with labels."""

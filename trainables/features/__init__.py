@@ -1,1 +1,1 @@
-"""Features: what frozen layers compute, stored once and read by every trial."""
+"""Features: activations of frozen layers, computed once and read by every trial."""

@@ -1,4 +1,4 @@
-"""Which activations an entry holds: named by all that decides them."""
+"""Keys of the feature store: digests of everything that the activations depend on."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import tensorflow as tf
 
 from trainables.cache.digest import digest
 
-_OF_NO_ACCOUNT = ("name", "trainable", "rate", "seed")
-"""Settings that change nothing in inference mode; a name may come from a counter."""
+_WITHOUT_EFFECT = ("name", "trainable", "rate", "seed")
+"""Settings that have no effect in inference mode; names may come from a counter."""
 
 _known: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
 
 
 def feature_key(below: keras.Model, name: str, data: str) -> str:
-    """The name of the activations that a network's lower part gives for some images.
+    """The key of the activations of a network's lower part for some images.
 
     Args:
-        below: Pixels to activations. It is looked at once: where its weights change, or its
-            layers, cut the network anew.
-        name: Of the cut.
-        data: Fingerprint of the images, their size included.
+        below: Pixels to activations. It is examined once; if its weights or layers change, cut the
+            network again.
+        name: Name of the cut.
+        data: Fingerprint of the images, including their size and decoder.
     """
     if below not in _known:
         _known[below] = _network(below)
@@ -39,7 +39,7 @@ def _network(below: keras.Model) -> str:
 
 
 def weights_digest(model: keras.Model) -> str:
-    """A digest of all weights, in their order."""
+    """Digest of all weights of a model, in order."""
     arrays = [np.ravel(weight.numpy()) for weight in model.weights]
     shapes = [(str(array.dtype), array.size) for array in arrays]
     raw = [array.view(np.uint8) for array in arrays]
@@ -47,6 +47,6 @@ def weights_digest(model: keras.Model) -> str:
 
 
 def _settings(operation: keras.Operation) -> list[object]:
-    """What an operation does beside its weights."""
+    """What an operation computes, apart from its weights."""
     config = operation.get_config() if isinstance(operation, keras.Layer) else {}
-    return [type(operation).__name__, {k: v for k, v in config.items() if k not in _OF_NO_ACCOUNT}]
+    return [type(operation).__name__, {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT}]

@@ -1,4 +1,4 @@
-"""The share of a GPU that a worker may use."""
+"""GPU memory: keeping a worker to its share."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import subprocess
 from functools import cache
 
 CONTEXT_BYTES = 600 * 2**20
-"""What CUDA and its libraries take in each process, beside the memory that is shared out."""
+"""Memory that CUDA and its libraries take in each process on top of TensorFlow's."""
 
 
 @cache
 def limit_memory(gpu: float) -> None:
-    """Keep this process to its share, once; to be called before TensorFlow touches a device.
+    """Keep this process to its share; call it once, before TensorFlow initializes a device.
 
     Args:
-        gpu: Share of a GPU; 0 hides those that are there, as a trial on CPUs must not take what
-            another one was promised.
+        gpu: Share of a GPU. 0 hides all GPUs: a trial on CPUs must not take another one's memory.
     """
     import tensorflow as tf
 
@@ -38,10 +37,10 @@ def bytes_allowed(gpu: float, memory: int | None) -> int | None:
 
     Args:
         gpu: The share.
-        memory: Of the GPU in bytes, if it is known.
+        memory: Bytes of the GPU; None if unknown.
 
     Returns:
-        None where it may take what it needs: a whole GPU, or one of unknown size.
+        None if it may take what it needs: a whole GPU, or one of unknown size.
     """
     if gpu >= 1 or memory is None:
         return None
@@ -49,16 +48,16 @@ def bytes_allowed(gpu: float, memory: int | None) -> int | None:
 
 
 def gpu_memory(device: str | None = None) -> int | None:
-    """Bytes of memory of a GPU of this machine, or None where NVIDIA's driver tells of none.
+    """Bytes of a GPU of this machine, or None if NVIDIA's driver reports none.
 
     Args:
-        device: Its number or UUID; None or several of them: the smallest there is.
+        device: Its number or UUID. None, or several: the smallest of them.
     """
     command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     if device:
         command += ["-i", device]
     try:
-        told = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
-        return min(int(line) for line in told.stdout.split()) * 2**20
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+        return min(int(line) for line in answer.stdout.split()) * 2**20
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

@@ -1,4 +1,4 @@
-"""Sizes in bytes: what people give in environment variables, and what the machine has."""
+"""Memory: sizes in environment variables, and how much a worker may keep."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _UNITS = ["", "K", "M", "G", "T"]
 
 
 def given_size(variable: str) -> int | None:
-    """Bytes that an environment variable gives, such as 20GB; None if it is not set.
+    """Bytes in an environment variable, such as 20GB or 20Gi; None if it is not set.
 
     Raises:
         InputError: If it is not a size.
@@ -28,19 +28,19 @@ def given_size(variable: str) -> int | None:
 
 
 def share_of_memory() -> int:
-    """Bytes that a worker may keep: half the machine's memory, shared out among its cores."""
+    """Bytes that a worker may keep: half of the machine's memory, divided by its cores."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return memory // 2 // (os.cpu_count() or 1)
 
 
 WORKER_LIMIT_VARIABLE = "THAWTUNE_WORKER_LIMIT"
-"""Environment variable with the memory that a worker may have between two trials, such as 8GB."""
+"""Environment variable with the memory that a worker may hold between trials, such as 8GB."""
 
 
 def is_swollen() -> bool:
-    """Whether this process occupies more than its limit.
+    """Whether this process occupies more memory than its limit.
 
-    That is `$THAWTUNE_WORKER_LIMIT`, or one and a half times what it may keep from trial to trial.
+    The limit is `$THAWTUNE_WORKER_LIMIT`, or one and a half times `share_of_memory`.
 
     Raises:
         InputError: If the variable is not a size.
@@ -50,6 +50,6 @@ def is_swollen() -> bool:
 
 
 def _occupied() -> int:
-    """Bytes of this process that are its own."""
+    """Bytes of memory of this process that it shares with no other."""
     _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
     return (resident - shared) * os.sysconf("SC_PAGE_SIZE")

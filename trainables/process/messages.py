@@ -1,4 +1,4 @@
-"""Lines about what the store had to do beside its work, for whoever runs the process."""
+"""Notes for whoever runs the process, and muting libraries that write past Python's streams."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _log = logging.getLogger("thawtune")
-_untold: list[str] = []
+_notes: list[str] = []
 
 
 def note(line: str) -> None:
     """Log a line, and keep it for `take_notes`."""
     _log.warning(line)
-    _untold.append(line)
+    _notes.append(line)
 
 
 def take_notes() -> list[str]:
-    """The lines since the last call."""
-    taken = _untold.copy()
-    _untold.clear()
+    """The notes since the last call."""
+    taken = _notes.copy()
+    _notes.clear()
     return taken
 
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Hold back what is written to standard output and error, and warnings.
+    """Discard what is written to standard output and error, and warnings.
 
-    Converters write from C++ past Python's own streams, so the descriptors themselves are turned
-    away: for the whole process, which is why this is for the command line and not for a worker.
+    Converters write from C++ past Python's streams, so this redirects the descriptors themselves,
+    for the whole process: use it in the command line, not in a worker.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""TensorFlow as a worker has it: quiet on being imported, with threads for its share of cores."""
+"""Setting up TensorFlow: a quiet import, and threads for a worker's share of cores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import tempfile
 
 
 def import_tensorflow() -> None:
-    """Import TensorFlow; what it wrote is shown only if that fails."""
+    """Import TensorFlow; show what it writes only if that fails."""
     if "tensorflow" in sys.modules:
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -30,7 +30,7 @@ def import_tensorflow() -> None:
 
 
 def limit_threads(threads: int) -> None:
-    """Have TensorFlow compute on so many threads; one that computes already keeps those it has."""
+    """Limit TensorFlow's threads; has no effect once TensorFlow has computed something."""
     import_tensorflow()
     import tensorflow as tf
 

@@ -42,8 +42,8 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
         path: The file.
 
     Returns:
-        Arrays by their names in the file, of the shapes and dtypes they have there, bfloat16 as
-        float32. They are read-only, and may share memory where the tensors did.
+        Arrays by their names in the file, with their shapes and dtypes, bfloat16 as float32. They
+        are read-only, and may share memory if the tensors did.
 
     Raises:
         WeightsError: The file cannot be read, is damaged, or holds anything but tensors.
@@ -97,7 +97,7 @@ def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
     version, _ = torch_pickle.load(file)
     if version != _PROTOCOL_VERSION:
         raise FormatError(f"it has protocol version {version!r}, expected {_PROTOCOL_VERSION}")
-    torch_pickle.load(file)  # facts about the machine that wrote it, none of which matter
+    torch_pickle.load(file)  # facts about the machine that wrote it, which do not matter
     found, storages = torch_pickle.load(file)
     tensors = _tensors(found)
     keys, _ = torch_pickle.load(file)
@@ -118,7 +118,7 @@ def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:
 
 
 def _exactly(file: BinaryIO, count: int) -> bytes:
-    """Reads `count` bytes; asks first whether they are there, as a damaged count may be huge."""
+    """Reads `count` bytes, if the file has them: a damaged count may be huge."""
     here = file.tell()
     left = file.seek(0, io.SEEK_END) - here
     file.seek(here)
@@ -177,9 +177,9 @@ def _is_pickle(name: str) -> bool:
 
 
 def _record(archive: zipfile.ZipFile, name: str) -> bytes:
-    """Reads a member; only stored ones, as PyTorch writes no others and a bomb would be deflated.
+    """Reads a member that is stored uncompressed: PyTorch writes no others, zip bombs are deflated.
 
-    zipfile checks its checksum.
+    zipfile verifies the checksum.
     """
     try:
         info = archive.getinfo(name)
@@ -191,7 +191,7 @@ def _record(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _tensors(found: object) -> Mapping[str, torch_pickle.Tensor]:
-    """Unwraps the state dict and checks that it holds tensors alone."""
+    """Unwraps the state dict and checks that it holds only tensors."""
     state = found
     for wrapper in _WRAPPERS:
         if isinstance(found, dict) and isinstance(found.get(wrapper), dict):

@@ -1,7 +1,7 @@
-"""From PyTorch's layout of weights to Keras's, described layer by layer.
+"""Converting weights from PyTorch's layout to Keras's, layer by layer.
 
 PyTorch puts output channels first (out, in, h, w) and Keras last (h, w, in, out); a depthwise
-kernel is (channels, 1, h, w) there and (h, w, channels, 1) here.
+kernel is (channels, 1, h, w) in PyTorch and (h, w, channels, 1) in Keras.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _AXES: dict[Kind, tuple[int, ...]] = {
 
 @dataclass(frozen=True)
 class TorchLayer:
-    """Where one Keras layer's weights are in a state dict.
+    """The place of one Keras layer's weights in a state dict.
 
     Attributes:
-        name: The Keras layer's.
-        key: What PyTorch's names begin with, as in `<key>.weight`.
-        kind: What the layer is. A `flattened_dense` one comes right after images are flattened.
-        shape: Of PyTorch's weight; of a `flattened_dense` one (out, c, h, w), which PyTorch stores
+        name: Name of the Keras layer.
+        key: Prefix of PyTorch's names, as in `<key>.weight`.
+        kind: Kind of layer. A `flattened_dense` layer comes right after images are flattened.
+        shape: Shape of PyTorch's weight; for `flattened_dense` (out, c, h, w), which PyTorch stores
             as (out, c * h * w).
-        bias: Whether there is a bias, of `shape[0]` numbers; batch norms always have one.
+        bias: Whether it has a bias, of `shape[0]` numbers; batch norms always have one.
     """
 
     name: str
@@ -61,20 +61,20 @@ class TorchLayer:
         if self.kind != "batch_norm":
             first = first.reshape(self.shape).transpose(_AXES[self.kind])
         if self.kind == "flattened_dense":
-            # PyTorch flattens (c, h, w) and Keras (h, w, c): the rows change places accordingly.
+            # PyTorch flattens (c, h, w) and Keras (h, w, c): the rows are reordered accordingly.
             first = first.reshape(-1, self.shape[0])
         return [np.ascontiguousarray(first), *others]
 
 
 @dataclass(frozen=True)
 class TorchNetwork:
-    """Where all of a network's weights are in a state dict.
+    """The places of all of a network's weights in a state dict.
 
     Attributes:
-        name: For messages.
-        layers: Every layer with weights, without the classifier.
-        classifier_key: What the names of the last dense layer begin with.
-        features: Width of its input.
+        name: Its name, for messages.
+        layers: Every layer with weights, except the classifier.
+        classifier_key: Prefix of the names of the last dense layer.
+        features: Width of that layer's input.
     """
 
     name: str
@@ -83,16 +83,16 @@ class TorchNetwork:
     features: int
 
     def convert(self, state: Mapping[str, np.ndarray]) -> dict[str, list[np.ndarray]]:
-        """Turns PyTorch's state dict into weights of Keras layers.
+        """Converts a state dict into weights of Keras layers.
 
         Args:
-            state: As `read_state_dict` reads it; it may have the classifier or not.
+            state: As `read_state_dict` reads it, with or without the classifier.
 
         Returns:
-            For each layer, by name, arrays in the order of its `.weights`; the classifier left out.
+            For each layer but the classifier, by name, arrays in the order of its `.weights`.
 
         Raises:
-            WeightsError: Keys are missing or unknown, or shapes differ; all of them are named.
+            WeightsError: Keys are missing or unknown, or shapes differ; names all of them.
         """
         return self._converted(state, self.layers)
 
@@ -121,7 +121,7 @@ class TorchNetwork:
             for name, shape in expected.items()
             if name in state and state[name].shape != shape
         ]
-        # A deeper network of the same family has every key that is expected here, and more.
+        # A deeper network of the same family has all expected keys, and more.
         problems += [
             f"{name} is not of this network"
             for name in state

@@ -39,12 +39,12 @@ KINDS = frozenset(_NUMPY_CODES)
 
 
 def width(kind: str) -> int:
-    """Bytes that one element of `kind` takes in a file."""
+    """Bytes of one element of `kind` in a file."""
     return int(_NUMPY_CODES[kind][1])
 
 
 def decode(raw: bytes | memoryview, kind: str, *, big_endian: bool = False) -> np.ndarray:
-    """Turns raw bytes into numbers.
+    """Converts raw bytes to numbers.
 
     Args:
         raw: A whole number of elements.
@@ -83,7 +83,7 @@ _MOST_ELEMENTS = 2**40
 
 
 class Storage(NamedTuple):
-    """A run of numbers in the file. Immutable to a pickle, as named tuples are.
+    """A run of numbers in the file. A pickle cannot change it, as it is a named tuple.
 
     Attributes:
         key: Its name in the file.
@@ -105,7 +105,7 @@ class Tensor(NamedTuple):
     strides: tuple[int, ...]
 
     def view(self, numbers: np.ndarray) -> np.ndarray:
-        """This view of its storage's `numbers`: read-only, and not copied."""
+        """This view of its storage's `numbers`, read-only, not copied."""
         if 0 in self.shape:
             return numbers[:0].reshape(self.shape)
         return np.lib.stride_tricks.as_strided(

@@ -1,1 +1,1 @@
-"""What runs in Ray's worker processes: a trial, or a share of the planned features."""
+"""Code for Ray's worker processes: trials, and computing planned features."""

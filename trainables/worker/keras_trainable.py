@@ -1,4 +1,4 @@
-"""The adapter between Ray Tune and a `Training`: the only module here that imports Ray."""
+"""The trainable for Ray Tune: runs trials one after the other in a worker process."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.checkpoints import Checkpoints
 
 REPORT_SECONDS = 1.0
-"""Epochs that are shorter are reported together."""
+"""Shorter epochs are reported together."""
 
 KEPT_CHECKPOINTS = 3
-"""Of a live trial: if the newest is damaged there is one before it. The third is for the one that a
-worker still writes when its driver has been killed, and of which the ledger knows nothing."""
+"""Checkpoints of a running trial: if the newest is damaged, the one before it is read. The third is
+for one that a worker writes after its driver was killed, and which the ledger does not know."""
 
 _SAVING_SHARE = 0.05
-"""Of the time of a trial, at the most, unless a rung asks for a checkpoint."""
+"""Largest share of a trial's time for checkpoints, not counting those at rungs."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all trials of a search have in common, shipped to the workers once.
+    """What all trials of a search have in common; it is sent to each worker once.
 
     Attributes:
-        study: As plain values.
-        sets: Of the run, without the test set.
-        plan: As plain values: which features are stored; None: all that can be.
-        cache: Folder of the feature store.
-        threads: Threads of TensorFlow in a worker.
+        study: The study as plain values.
+        sets: The sets of the run, without the test set.
+        plan: The feature plan as plain values; None: store all features that can be stored.
+        cache: Folder of the cache.
+        threads: TensorFlow's threads in a worker.
         milestones: Epochs at which trials are judged, and have a checkpoint.
     """
 
@@ -58,20 +58,20 @@ class Job:
 
 
 class KerasTrainable(tune.Trainable):
-    """One trial after the other in one process, so that TensorFlow is imported once.
+    """Runs trials one after the other in one process, so that TensorFlow is imported once.
 
-    A step is as many epochs as take a second, and at least one; it ends at a rung. Its result
-    holds the metric and `epoch` of the last one, `measurements` of all, and the newest
-    `checkpoint` (epoch, bytes) if one was made; the first result of a trial also `started`; the
-    last one `end`: state, reason and error. What goes wrong in a trial is such a result too, so
-    that the process lives on for the next one. If a checkpoint cannot be written, `storage` says
-    why: that is no fault of the trial.
+    A step is one epoch, or as many as fit into a second; it ends at a rung. Its result holds the
+    metric and `epoch` of the last epoch, `measurements` of all, and the newest `checkpoint` (epoch,
+    bytes) if one was written. The first result of a trial also holds `started`, and the last one
+    `end`: state, reason and error. A trial's error is such a result too, so that the process
+    survives for the next trial. If a checkpoint cannot be written, `storage` says why: that is not
+    the trial's fault.
     """
 
     _training: Any = None
 
     def setup(self, config: dict[str, Any], job: Job) -> None:
-        """Begin the first trial of this process."""
+        """Start the first trial of this process."""
         began = time.perf_counter()
         os.environ[FOLDER_VARIABLE] = job.cache
         limit_threads(job.threads)
@@ -84,11 +84,11 @@ class KerasTrainable(tune.Trainable):
         self._begin(config, began)
 
     def __repr__(self) -> str:
-        """What Ray's dashboard and logs call the worker: it asks once, in the first trial."""
+        """The worker's name in Ray's dashboard and logs; Ray asks once, in the first trial."""
         return f"{self._study.name}: worker since trial_{self._config['trial']:05d}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Begin another trial in this process, or in another one if this has grown too large."""
+        """Start another trial in this process, or end the process if it has grown too large."""
         if is_swollen():
             ray.actor.exit_actor()
         self._begin(new_config, time.perf_counter())
@@ -96,17 +96,17 @@ class KerasTrainable(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """Train until there is something to report."""
-        self._told: dict[str, Any] = {"measurements": []}
+        self._report: dict[str, Any] = {"measurements": []}
         try:
             self._train()
-        except Exception as error:  # whatever it is, it ended this trial and not the search
+        except Exception as error:  # any error ends this trial, but not the search
             reason, text = _classified(error)
             self._training = None
-            self._told |= {"done": True, "end": ("FAIL", reason, text)}
+            self._report |= {"done": True, "end": ("FAIL", reason, text)}
         return self._result()
 
     def cleanup(self) -> None:
-        """Save a trial that is broken off: one that has ended has its checkpoint already."""
+        """Save a trial that is interrupted; one that has ended is saved already."""
         if self._training is not None and self._training.epoch != self._saved_epoch:
             self._save()
 
@@ -123,17 +123,17 @@ class KerasTrainable(tune.Trainable):
             self._start()
         training = self._training
         while training.end is None:
-            self._told["measurements"].append(training.run_epoch().to_dict())
+            self._report["measurements"].append(training.run_epoch().to_dict())
             at_rung = training.epoch in self._job.milestones
             if at_rung or time.perf_counter() - began > REPORT_SECONDS:
                 break
         if training.end is not None:
-            self._told |= {"done": True, "end": ("COMPLETE", training.end, None)}
+            self._report |= {"done": True, "end": ("COMPLETE", training.end, None)}
         if self._is_checkpoint_due:
             self._save()
 
     def _start(self) -> None:
-        """Build the trial's network; not in setup, where an error would end the process."""
+        """Build the trial's network; an error in `setup` would end the process."""
         from trainables.datasets.rows.loading import load_trial_data
         from trainables.training.training import Training
 
@@ -162,7 +162,7 @@ class KerasTrainable(tune.Trainable):
         self._saved_epoch = training.epoch
         self._checkpoints.remove_after(training.epoch)
         self._training = training
-        self._told["started"] = self._started(damaged)
+        self._report["started"] = self._started(damaged)
 
     def _kept(self, point: Hyperparameters) -> tuple[str, ...] | None:
         return None if self._plan is None or point.views else self._plan.kept_for(point)
@@ -182,19 +182,19 @@ class KerasTrainable(tune.Trainable):
             self._checkpoints.keep_newest(KEPT_CHECKPOINTS)
         except OSError as error:
             text = f"A checkpoint of trial {self._config['trial']} cannot be written: {error}"
-            self._told |= {"storage": text}
+            self._report |= {"storage": text}
             return
-        self._told["checkpoint"] = (epoch, size)
+        self._report["checkpoint"] = (epoch, size)
         self._saved, self._saved_epoch = time.perf_counter(), epoch
         self._saving_seconds = self._saved - began
         self._training.add_seconds("checkpoint", self._saving_seconds)
 
     def _result(self) -> dict[str, Any]:
         metric = self._study.objective.metric
-        last = self._told["measurements"][-1] if self._told["measurements"] else {}
-        is_sound = last and self._told.get("end", ("", "", None))[0] != "FAIL"
+        last = self._report["measurements"][-1] if self._report["measurements"] else {}
+        is_sound = last and self._report.get("end", ("", "", None))[0] != "FAIL"
         notes = take_notes()
-        return self._told | {
+        return self._report | {
             **({"notes": notes} if notes else {}),
             metric: last[metric] if is_sound else np.nan,
             "epoch": last["epoch"] if last else 0,
@@ -216,7 +216,7 @@ class KerasTrainable(tune.Trainable):
 
 
 def _classified(error: Exception) -> tuple[str, str]:
-    """Reason and text of an error, as the ledger has them."""
+    """Reason and text of an error, as the ledger records them."""
     import tensorflow as tf
 
     if isinstance(error, TrialFailedError):

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 """Keras 3.15 saves through what NumPy 2.4 deprecates."""
 
 BROKEN = {
-    "a/broken.jpg": (b"no image", "is no image that can be read: it is text"),
+    "a/broken.jpg": (b"no image", "is not an image that can be read: it is text"),
     "b/empty.png": (b"", "is empty"),
     "c/torn.jpg": (None, "is truncated"),
 }

@@ -1,1 +1,1 @@
-"""Files of a dataset: where they are, archives, image headers, decoding."""
+"""Files of a dataset: finding them, archives, image headers, decoding."""

@@ -1,4 +1,4 @@
-"""What is in a zip or tar archive, one member after the other."""
+"""Members of zip and tar archives, one after the other, with guards against hostile ones."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Member(NamedTuple):
     """One entry of an archive.
 
     Attributes:
-        name: As the archive has it.
-        is_folder: Whether it is a folder, else it is a file.
-        forbidden: What else it is, or None.
-        file: Its content, where it is a file; read before the next member is asked for.
+        name: As it stands in the archive.
+        is_folder: Whether it is a folder; otherwise it is a file.
+        forbidden: What it is instead of a plain file or folder, such as "a link"; None otherwise.
+        file: Content of a file; read it before asking for the next member.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Member(NamedTuple):
 
 
 class ArchiveError(Exception):
-    """An archive must not or cannot be unpacked; the message ends a sentence."""
+    """An archive cannot or must not be unpacked; the message is the end of a sentence."""
 
 
 def is_zip(path: Path) -> bool:
-    """Whether it begins as a zip archive; a tar may well end as one."""
+    """Whether a file begins as a zip archive; a tar file may end as one."""
     with path.open("rb") as file:
         return file.read(2) == b"PK"
 
 
 def zip_members(path: Path, _limit: int) -> Iterator[Member]:
-    """Members of a zip archive, their content decompressed while it is read."""
+    """Members of a zip archive; their content is decompressed as it is read."""
     with zipfile.ZipFile(path) as archive:
         for info in archive.infolist():
             # The upper half of external_attr is a Unix mode, 0 where another system wrote it.
@@ -76,10 +76,10 @@ def _forbidden(info: tarfile.TarInfo) -> str | None:
 
 
 class _Guarded(io.RawIOBase):
-    """A tar stream that refuses what only a hostile archive makes its reader do.
+    """A tar stream that refuses requests which only a hostile archive causes.
 
-    tarfile reads headers of whatever length they claim into memory, and skips over members of
-    whatever size: both are decompressed first.
+    tarfile reads headers into memory and skips over members, whatever size they claim, and both
+    are decompressed first.
     """
 
     def __init__(self, source: BinaryIO, limit: int) -> None:
@@ -89,11 +89,11 @@ class _Guarded(io.RawIOBase):
         self._limit = 4 * limit
 
     def readable(self) -> bool:
-        """It can be read."""
+        """Always true."""
         return True
 
     def seekable(self) -> bool:
-        """It can be sought in, forward by reading."""
+        """Always true; a gzip stream seeks forward by reading."""
         return True
 
     def tell(self) -> int:
@@ -101,13 +101,13 @@ class _Guarded(io.RawIOBase):
         return self._source.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Go to a position unless only a bomb has it."""
+        """Go to a position, unless it is so far that only a zip bomb has it."""
         if whence == io.SEEK_SET and offset > self._limit:
             raise ArchiveError(f"it claims to hold {offset:,} bytes")
         return self._source.seek(offset, whence)
 
     def read(self, size: int = -1) -> bytes:
-        """Read what an honest header or one block of a file can be."""
+        """Read as much as an honest header or one block of a file can have."""
         if size < 0 or size > _LONGEST_HEADER:
             raise ArchiveError(f"it has a header of {size:,} bytes")
         return self._source.read(size)

@@ -1,8 +1,8 @@
 """Archives of datasets: unpacked once, safely, into the cache.
 
-What is unpacked has a folder named by the archive's content. It is written under a temporary name
-and renamed when it is whole. An archive is refused, and nothing of it stays, if it has a name
-outside its own folder, a link, a device, a name twice, an encrypted file, or more data than its
+The folder is named after the archive's content; it is written under a temporary name and renamed
+when it is complete. An archive is refused, and nothing of it is left, if it contains a name that
+leads out of its folder, a link, a device, a name twice, an encrypted file, or more data than its
 size can honestly hold (a zip bomb).
 """
 
@@ -30,33 +30,33 @@ from trainables.datasets.files.scanning import digest_of
 BLOCK = 2**20
 MOST_FILES = 5_000_000
 LARGEST_RATIO = 200
-"""Of unpacked to packed bytes. Photos compress hardly at all, plain pixels perhaps tenfold."""
+"""Unpacked to packed bytes. Photos hardly compress; plain pixels perhaps tenfold."""
 ALWAYS_ALLOWED = 64 * 2**20
-"""Bytes up to which the ratio does not matter: small files can be very uniform."""
+"""Bytes up to which the ratio is not checked: small files can be very uniform."""
 
 _OTHER_ARCHIVES = (".7z", ".rar", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".gz")
 
 
 def is_archive(path: Path) -> bool:
-    """Whether this is a file with the name of an archive that is unpacked here."""
+    """Whether this is a file whose name ends like that of an archive we unpack."""
     return path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")) and not path.is_dir()
 
 
 def refuse_other_archives(path: Path) -> None:
-    """Say what to do about archives that are not unpacked here.
+    """Refuse kinds of archives that we do not unpack.
 
     Raises:
-        DataError: If `path` is one.
+        DataError: If `path` is one of them.
     """
     if path.is_file() and path.name.lower().endswith(_OTHER_ARCHIVES):
         raise DataError(
-            f"{path} is an archive of a kind that is not unpacked here (zip, tar and tar.gz are): "
-            "unpack it by hand and give the folder."
+            f"{path} is an archive of a kind that thawtune does not unpack (only zip, tar and "
+            "tar.gz): unpack it yourself and give the folder."
         )
 
 
 def unpacked(path: Path) -> Path:
-    """The folder with the archive's content, unpacked now or before.
+    """The folder with the archive's content, unpacked now or earlier.
 
     Raises:
         DataError: If the archive is damaged or refused, or the cache cannot be written.
@@ -78,7 +78,7 @@ def _unpack(path: Path, target: Path) -> None:
         _write(members(path, limit), target, limit)
     except ArchiveError as error:
         raise DataError(f"The archive {path} is refused: {error}.") from error
-    # Both modules raise nearly anything on damaged input; what is ours has been dealt with.
+    # zipfile and tarfile raise nearly anything on damaged input.
     except (
         OSError,
         EOFError,
@@ -124,8 +124,8 @@ def _copy(source: BinaryIO, target: BinaryIO, written: int, limit: int) -> int:
         written += len(block)
         if written > limit:
             raise ArchiveError(
-                f"it holds more than {limit:,} bytes, which is more than there is room for or than "
-                "an archive of its size can honestly hold"
+                f"it holds more than {limit:,} bytes, more than fits here or than an archive of "
+                "its size can honestly hold"
             )
         target.write(block)
     return written

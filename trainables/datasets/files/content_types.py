@@ -1,11 +1,11 @@
-"""What a file is by its first bytes, whatever it is called."""
+"""Content types: what a file is by its first bytes, whatever its name."""
 
 from __future__ import annotations
 
 import re
 
 HEAD = 512
-"""Bytes that `image_format` and `describe` have to see."""
+"""Bytes that `image_format` and `describe` need."""
 
 EXTENSIONS = {
     "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -15,7 +15,7 @@ EXTENSIONS = {
     "TIFF": (".tif", ".tiff"),
     "GIF": (".gif",),
 }
-"""Image formats that are read, and what files of each are called, in lower case."""
+"""Image formats that we read, and the extensions of each, in lower case."""
 
 _IMAGES = (
     (re.compile(rb"\xff\xd8\xff"), "JPEG"),
@@ -47,22 +47,22 @@ def image_format(head: bytes) -> str | None:
 
 
 def describe(head: bytes) -> str:
-    """What begins like this, for a message about something that is no image."""
+    """What a file that begins like this is, for a message about a file that is not an image."""
     known = next((name for pattern, name in _OTHERS if pattern.match(head)), None)
-    return known or f"nothing known (its first bytes are {head[:8].hex(' ')})"
+    return known or f"of an unknown type (its first bytes are {head[:8].hex(' ')})"
 
 
 def is_named_like_an_image(name: str) -> bool:
-    """Whether the extension is that of an image."""
+    """Whether a file name has the extension of an image."""
     return any(name.lower().endswith(extensions) for extensions in EXTENSIONS.values())
 
 
 def mislabelling(name: str, format_: str) -> str | None:
-    """What is wrong with the extension of an image of this format; None: nothing.
+    """What is wrong with the extension of an image of this format; None if nothing is.
 
-    A name without any extension claims nothing.
+    A name without an extension is never wrong.
     """
     extension = re.search(r"\.[^./\\]+\Z", name)
     if extension is None or extension[0].lower() in EXTENSIONS[format_]:
         return None
-    return f"is called {extension[0]} and is a {format_} image"
+    return f"has the extension {extension[0]} but is a {format_} image"

@@ -1,15 +1,15 @@
-"""From an encoded image to RGB.
+"""Decoding images to RGB.
 
 Every image becomes 8-bit RGB, upright:
 - EXIF orientation is applied.
-- Transparency, of whatever kind, is composited on white.
-- Grey is repeated, a palette looked up, CMYK converted without a colour profile.
-- 16 bits a channel are scaled to 8, never clipped. Pixels of 32 bits, whole or floating-point,
-  are refused: no range is stated for them, and guessing one would change from image to image.
-- Of an animation the first frame is taken.
+- Transparency of any kind is composited on white.
+- Grey is repeated, palettes are looked up, CMYK is converted without a colour profile.
+- 16 bits a channel are scaled to 8, never clipped. Pixels of 32 bits, integer or floating-point,
+  are refused: their range is not stated, and a guess would differ from image to image.
+- The first frame of an animation is taken.
 
-Not every damage can be seen: a JPEG or lossy WebP whose compressed data were altered in the middle
-decodes to different pixels without an error. PNG has checksums, which are verified.
+Not all damage can be detected: a JPEG or lossy WebP whose compressed data changed in the middle
+decodes to other pixels without an error. PNG has checksums, which are verified.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation."""
+"""The transposition that undoes each EXIF orientation."""
 
 
 def decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
@@ -46,10 +46,10 @@ def decode(file: BinaryIO, name: str, max_pixels: int) -> np.ndarray:
     Args:
         file: Seekable, at its first byte.
         name: The image's key, for messages.
-        max_pixels: Images with more are refused before they are decoded.
+        max_pixels: Larger images are refused before they are decoded.
 
     Raises:
-        BadImageError: If it cannot be decoded whole.
+        BadImageError: If it cannot be decoded completely.
     """
     image, format_ = open_image(file, name, max_pixels)
     try:
@@ -71,7 +71,7 @@ def _upright(image: Image.Image) -> Image.Image:
     try:
         orientation = image.getexif().get(_ORIENTATION, 1)
     except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
-        return image  # the camera's notes are damaged, the pixels are not
+        return image  # the metadata are damaged, the pixels are not
     turn = _UPRIGHT.get(orientation)
     return image if turn is None else image.transpose(turn)
 

@@ -1,4 +1,4 @@
-"""What an image's header says: format, colour mode and size, without decoding a pixel."""
+"""Image headers: format, colour mode and size, without decoding a pixel."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from trainables.datasets.files.content_types import HEAD, describe, image_format
 
 
 class PillowWarningsIgnored:
-    """A context that may be entered by many threads at once.
+    """A context without Pillow's warnings, which many threads may enter at once.
 
-    Filters of warnings belong to the process: if each thread set and restored them by itself, one
-    would restore what another had set. So the first to enter sets, and the last to leave restores.
+    Warning filters belong to the process: if each thread set and restored them, one would undo
+    what another had set. So the first thread to enter sets them, and the last to leave restores
+    them.
     """
 
     _lock = Lock()
@@ -46,8 +47,8 @@ class PillowWarningsIgnored:
                 kind._filters.__exit__(exc_type, exc, traceback)
 
 
-# The study's `max_pixels` is checked here before anything is decoded. Pillow's own limit would
-# speak up beside it, and for a study that allows more it would be in the way.
+# We check the study's `max_pixels` before anything is decoded. Pillow's own limit would warn as
+# well, and refuse images that a study allows.
 Image.MAX_IMAGE_PIXELS = None
 
 
@@ -56,7 +57,7 @@ class BadImageError(DataError):
 
     Attributes:
         name: The image's key.
-        reason: What is wrong with it, as the end of a sentence that begins with the name.
+        reason: What is wrong with it: the rest of a sentence that begins with the name.
     """
 
     def __init__(self, name: str, reason: str) -> None:
@@ -66,12 +67,12 @@ class BadImageError(DataError):
 
 
 class Header(NamedTuple):
-    """What a header says.
+    """The header of an image.
 
     Attributes:
         format: A key of `content_types.EXTENSIONS`.
         mode: Pillow's name for the kind of pixels: RGB, L, P, CMYK, I;16, ...
-        width, height: In pixels, as stored: before EXIF rotation.
+        width, height: In pixels as stored, before EXIF rotation.
     """
 
     format: str
@@ -84,14 +85,14 @@ def read_header(file: BinaryIO, name: str, max_pixels: int) -> Header:
     """Read the header of the image that `file` begins with.
 
     Raises:
-        BadImageError: If it is no image, or a damaged one, or has more than `max_pixels`.
+        BadImageError: If it is not an image, is damaged, or has more than `max_pixels`.
     """
     image, format_ = open_image(file, name, max_pixels)
     return Header(format_, image.mode, *image.size)
 
 
 def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image, str]:
-    """Pillow's image, not yet decoded, and its format.
+    """Open an image with Pillow, without decoding it; also gives its format.
 
     Raises:
         BadImageError: As `read_header`.
@@ -104,9 +105,9 @@ def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image,
         raise BadImageError(name, "is empty")
     format_ = image_format(head)
     if format_ is None:
-        raise BadImageError(name, f"is no image that can be read: it is {describe(head)}")
+        raise BadImageError(name, f"is not an image that can be read: it is {describe(head)}")
     if format_ == "WebP":
-        # Pillow's WebP reader takes memory for all pixels as soon as it opens a file.
+        # Pillow's WebP reader allocates all pixels as soon as it opens a file.
         _check_size(name, _webp_size(head), max_pixels)
     file.seek(0)
     try:
@@ -114,7 +115,7 @@ def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image,
             image = Image.open(file, formats=(format_.upper(),))
     except UnidentifiedImageError as error:
         raise BadImageError(name, f"has a damaged or incomplete {format_} header") from error
-    # Pillow's readers promise no set of exceptions for damaged files; nearly every type occurs.
+    # Pillow documents no set of exceptions for damaged files; nearly every type occurs.
     except Exception as error:
         raise BadImageError(name, damage(error, f"has a damaged {format_} header")) from error
     _check_size(name, image.size, max_pixels)
@@ -122,7 +123,7 @@ def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image,
 
 
 def damage(error: Exception, otherwise: str) -> str:
-    """What an exception of Pillow's says of a file, in one line."""
+    """An exception of Pillow's in one line, as a reason of `BadImageError`."""
     message = " ".join(str(error).split()).rstrip(".") or type(error).__name__
     return f"{'is truncated' if 'truncated' in message.lower() else otherwise} ({message})"
 
@@ -140,7 +141,7 @@ def _check_size(name: str, size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _webp_size(head: bytes) -> tuple[int, int]:
-    """Width and height in the first chunk, be it lossy, lossless or extended; (1, 1) if neither.
+    """Width and height in the first chunk: lossy, lossless or extended; (1, 1) for other chunks.
 
     Source: RFC 9649, sections 2.5 to 2.7, and RFC 6386, section 9.1.
     """

@@ -1,4 +1,4 @@
-"""Where a dataset is on this machine."""
+"""Finding a dataset on this machine, and saying where to get it if it is missing."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ LAYOUTS = {
     "test-*.parquet, or one Parquet file, with an image and a label column",
     "tfds": "a folder in which TFDS keeps its data",
 }
-"""How the folder of each format has to look, as the end of 'Expected ...'."""
+"""The layout of each format: the rest of a sentence that begins with 'Expected'."""
 
 SOURCES = {
-    "household": "It is a set of one's own: some thousand photos of household objects in eight "
-    "class folders.",
+    "household": "It is a collection of your own: some thousand photos of household objects in "
+    "eight class folders.",
     "caltech101": "Get caltech-101.zip from CaltechDATA (doi:10.22002/D1.20086), unpack it, and "
     "put train.txt and test.txt of your split beside 101_ObjectCategories/.",
     "cifar10": "Get cifar-10-binary.tar.gz or cifar-10-python.tar.gz from Alex Krizhevsky's page "
-    "at the University of Toronto (cs.toronto.edu/~kriz/cifar.html), or let Keras do it: "
+    "at the University of Toronto (cs.toronto.edu/~kriz/cifar.html), or let Keras download it: "
     'python -c "import keras; keras.datasets.cifar10.load_data()".',
     "imagenette": "Get imagenette2.tgz, or a smaller one such as imagenette2-160.tgz, from fast.ai "
     "(github.com/fastai/imagenette).",
-    "flowers": "Get the photos of tulips, dandelions, roses, sunflowers and daisies that Kaggle "
-    "has under the name Flowers Recognition, or take class folders of your own.",
+    "flowers": "Get Flowers Recognition from Kaggle, photos of tulips, dandelions, roses, "
+    "sunflowers and daisies, or use class folders of your own.",
     "fashion_mnist": "On Debian and Ubuntu: apt install dataset-fashion-mnist. Elsewhere let Keras "
-    'get it: python -c "import keras; keras.datasets.fashion_mnist.load_data()", or take the four '
-    "files from github.com/zalandoresearch/fashion-mnist.",
+    'download it: python -c "import keras; keras.datasets.fashion_mnist.load_data()", or take the '
+    "four files from github.com/zalandoresearch/fashion-mnist.",
 }
-"""Where each known dataset can be had, as whole sentences."""
+"""Where to get each known dataset, in whole sentences."""
 
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
@@ -57,9 +57,9 @@ _DEBIAN = Path("/usr/share/datasets")
 def located(
     section: DatasetSection, name: str | None = None, data: str | Path | None = None
 ) -> DatasetSection:
-    """The section with `path` set to where the dataset is, so that later readers find the same.
+    """The section with the dataset's absolute `path`, so that later readers find the same.
 
-    Formats without files, digits and TFDS without a folder of its own, come back as they are.
+    The section of a format without files (digits, TFDS in its default folder) is unchanged.
 
     Raises:
         DataError: As `locate`.
@@ -76,16 +76,16 @@ def locate(
 ) -> Path:
     """The dataset's folder, archive or file, absolute.
 
-    `data` decides; without it the study's `path`, relative to the working folder; without that the
-    dataset's name in `$THAWTUNE_DATA`, as a folder or an archive; last, where packages are known
-    to put it. A folder with nothing but one archive in it stands for that archive.
+    Taken is the first of these that is given or exists: `data`; the study's `path`, relative to the
+    working folder; the dataset's name in `$THAWTUNE_DATA`, as a folder or an archive; the folders
+    where packages install it. A folder that contains one archive and nothing else stands for it.
 
     Args:
-        name: The study's name; `section.name` comes before it.
-        data: What was given as `--data`: the dataset's own folder, archive or file.
+        name: The study's name, used if `section.name` is not set.
+        data: The argument of `--data`: the dataset's own folder, archive or file.
 
     Raises:
-        DataError: If it is not there, with where to get it and how its folder has to look.
+        DataError: If it does not exist; says where to get it and which layout is expected.
     """
     tried = []
     for path in _candidates(section, name, data):
@@ -143,15 +143,15 @@ def _not_found(section: DatasetSection, name: str | None, tried: list[Path]) -> 
     if tried:
         where = f"{known} is not at {' nor at '.join(map(str, _shortest(tried)))}"
     else:
-        where = f"It is not said where {known} is"
+        where = f"The study does not say where {known} is"
     source = SOURCES.get(known.lower().replace("-", "_"), "")
     return (
-        f"{where}. {source}{' ' if source else ''}Expected {LAYOUTS[section.format]}. Say where it "
-        "is with --data, as dataset.path in the study, or put it into the folder that "
+        f"{where}. {source}{' ' if source else ''}Expected {LAYOUTS[section.format]}. Give its "
+        "path with --data or as dataset.path in the study, or put it into the folder that "
         f"THAWTUNE_DATA names, as {known}/ or {known}.zip."
     )
 
 
 def _shortest(tried: list[Path]) -> list[Path]:
-    """Without the archives, which would make the sentence long."""
+    """The paths without archives, unless there are only archives: for a short sentence."""
     return [path for path in tried if not is_archive(path)] or tried

@@ -1,13 +1,13 @@
-"""Looking through folders: which files are images, and which are something else.
+"""Scanning folders for images.
 
-What is left out is not forgotten: each file has its reason.
-- Hidden files and folders, `__MACOSX`, `Thumbs.db` and the like: what systems leave behind.
-- Files that are no images by name or content. An image without an image's extension is taken.
-- Links that lead out of the dataset, and linked folders: following them could read what is not
-  meant, or go round in circles. A link to a file inside the dataset is an image like any other.
-- What is not a file at all (a pipe would block whoever opens it).
+These are left out, each with a reason that the preflight shows:
+- Hidden files and folders, `__MACOSX`, `Thumbs.db` and the like, which systems leave behind.
+- Files that are not images by name or content. An image without an image's extension is taken.
+- Links that lead out of the dataset, and links to folders: following them could read what is not
+  meant, or never end. A link to a file inside the dataset is an image like any other.
+- Whatever is not a file (opening a pipe would block).
 
-Empty, broken and damaged images are not left out here: they are found when they are inspected.
+Empty, broken and damaged images are not left out here; the inspection finds them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from trainables.datasets.files.content_types import HEAD, image_format, is_named
 
 
 def digest_of(path: Path) -> str:
-    """Digest of a file's content, read in blocks; of nothing if it cannot be read."""
+    """Digest of a file's content, read in blocks; empty if it cannot be read."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
@@ -35,11 +35,11 @@ def digest_of(path: Path) -> str:
 
 
 class Finding(NamedTuple):
-    """Something to tell about a file or an image.
+    """A remark about a file or an image.
 
     Attributes:
         name: Its key, or its path relative to the dataset.
-        reason: What is to be said, as the end of a sentence.
+        reason: The rest of a sentence that begins with the name.
     """
 
     name: str
@@ -51,11 +51,11 @@ _LEFTOVERS = {"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.b
 
 @dataclass(frozen=True)
 class Scan:
-    """What lies beneath a folder, in natural order.
+    """The files in a folder and its subfolders, in natural order.
 
     Attributes:
         images: Paths of images.
-        ignored: What was left out, by its path relative to the dataset's root.
+        ignored: Files that are left out, by their path relative to the dataset's root.
     """
 
     images: tuple[Path, ...]
@@ -63,24 +63,24 @@ class Scan:
 
 
 def natural(name: str) -> tuple[tuple[int | str, ...], str]:
-    """Sorts `img2` before `img10`; the same order on every machine."""
+    """Sort key: `img2` before `img10`, in the same order on every machine."""
     parts = re.split(r"([0-9]+)", name)
     return tuple(int(part) if i % 2 else part.lower() for i, part in enumerate(parts)), name
 
 
 def key_of(path: Path, root: Path) -> str:
-    """The path relative to the root with forward slashes; bytes that are no text are escaped."""
+    """Path relative to the root, with forward slashes; bytes that are not UTF-8 are escaped."""
     relative = path.relative_to(root).as_posix()
     return os.fsencode(relative).decode("utf-8", "backslashreplace")
 
 
 def is_leftover(name: str) -> bool:
-    """Whether a system put this beside a person's files."""
+    """Whether an operating system left this beside a person's files."""
     return name.startswith(".") or name.lower() in _LEFTOVERS
 
 
 def entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder, in natural order.
+    """The entries of a folder, in natural order.
 
     Raises:
         DataError: If it cannot be listed.
@@ -93,7 +93,7 @@ def entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Folders in a folder, in natural order, without hidden ones, leftovers and links."""
+    """Folders in a folder, in natural order, except hidden ones, leftovers and links."""
     return [
         Path(entry.path)
         for entry in entries(folder)
@@ -102,7 +102,7 @@ def subfolders(folder: Path) -> list[Path]:
 
 
 def scan(folder: Path, root: Path) -> Scan:
-    """All images in a folder and in the folders in it.
+    """All images in a folder and its subfolders.
 
     Args:
         folder: Within `root`, or `root` itself.
@@ -130,7 +130,7 @@ def _walk(folder: Path, root: Path) -> Iterator[tuple[Path, str | None]]:
 
 
 def _why_not(entry: os.DirEntry[str], root: Path) -> str | None:
-    """Why this is not taken for an image; None if it is."""
+    """Why an entry is not taken for an image; None if it is."""
     named = is_named_like_an_image(entry.name)
     try:
         mode = entry.stat().st_mode
@@ -142,7 +142,7 @@ def _why_not(entry: os.DirEntry[str], root: Path) -> str | None:
         return "is a link that leads out of the dataset"
     if not stat.S_ISREG(mode):
         return "is not a file"
-    return None if named or _begins_like_an_image(entry.path) else "is no image"
+    return None if named or _begins_like_an_image(entry.path) else "is not an image"
 
 
 def _begins_like_an_image(path: str) -> bool:
@@ -150,4 +150,4 @@ def _begins_like_an_image(path: str) -> bool:
         with open(path, "rb") as file:
             return image_format(file.read(HEAD)) is not None
     except OSError:
-        return False  # it has no image's name either: nobody misses it
+        return False  # its name is not an image's either

@@ -1,6 +1,6 @@
-"""Work on many images at once.
+"""Processing many images at once, in threads.
 
-Threads are enough: Pillow, zlib and hashlib let go of the interpreter lock where the time goes.
+Threads are enough: Pillow, zlib and hashlib release the interpreter lock where they spend time.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Progress = Callable[[int, int], None]
-"""Told how many of how many are done."""
+"""Called with the number of steps that are done, and their total."""
 
 _AT_ONCE = 256
-_TOLD_EVERY = 32
+_REPORT_EVERY = 32
 
 
 def threads() -> int:
@@ -36,18 +36,19 @@ def in_threads(
     """`work(item)` for each item, in order, a few hundred at a time so that memory stays bounded.
 
     Args:
-        progress: Called now and then, with `done` added to what is done here, and at the end.
-        total: What `progress` is told that there is to do; by default the items of this call.
+        progress: Called now and then, and at the end.
+        done: Steps done before this call, for `progress`.
+        total: Total of steps for `progress`; by default the number of items.
     """
     finished = 0
     with ThreadPoolExecutor(threads()) as pool:
         for start in range(0, len(items), _AT_ONCE):
             for result in pool.map(work, items[start : start + _AT_ONCE]):
                 finished += 1
-                if progress is not None and _is_told(finished, len(items)):
+                if progress is not None and _is_reported(finished, len(items)):
                     progress(done + finished, len(items) if total is None else total)
                 yield result
 
 
-def _is_told(finished: int, count: int) -> bool:
-    return finished % _TOLD_EVERY == 0 or finished == count
+def _is_reported(finished: int, count: int) -> bool:
+    return finished % _REPORT_EVERY == 0 or finished == count

@@ -1,1 +1,1 @@
-"""Dataset formats: a module each, which reads the labelled images that lie there."""
+"""Dataset formats: a module for each, which indexes the labelled images."""

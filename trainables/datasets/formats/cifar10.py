@@ -1,9 +1,9 @@
-"""CIFAR-10 as its author publishes it: the binary version or the Python version.
+"""CIFAR-10 in its author's binary or Python version.
 
-Binary: `data_batch_1.bin` to `_5.bin` and `test_batch.bin`, each image one byte of label and 3,072
-of pixels (1,024 red, green, blue), and `batches.meta.txt`. Python: `data_batch_1` to `_5` and
-`test_batch`, pickled; see `array_pickle`, which runs nothing that a pickle asks for. Training and
-test set are as published.
+Binary: `data_batch_1.bin` to `_5.bin`, `test_batch.bin` and `batches.meta.txt`; an image is one
+byte of label and 3,072 bytes of pixels (1,024 each of red, green and blue). Python: `data_batch_1`
+to `_5` and `test_batch`, pickled; `array_pickle` reads them without running code of theirs.
+Training and test set are as published.
 
 Source: https://www.cs.toronto.edu/~kriz/cifar.html
 """
@@ -43,7 +43,7 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def read_index(section: DatasetSection, path: Path) -> Index:
-    """All batches in `path`, or in the only folder in it, as the archives have it.
+    """Index all batches in `path`, or in its only folder, as in the archives.
 
     Raises:
         DataError: If a batch is missing or damaged.
@@ -94,7 +94,7 @@ def _read_binary(path: Path) -> Batch:
     if not len(raw) or len(raw) % (1 + _PIXELS):
         raise DataError(
             f"{path} has {len(raw):,} bytes, expected a multiple of {1 + _PIXELS:,}, one label and "
-            f"{_PIXELS:,} pixels an image: it is truncated or no CIFAR-10 batch."
+            f"{_PIXELS:,} pixels an image: it is truncated or not a CIFAR-10 batch."
         )
     rows = raw.reshape(-1, 1 + _PIXELS)
     return rows[:, 1:], rows[:, 0].astype(np.int32)
@@ -104,7 +104,7 @@ def _read_pickled(path: Path) -> Batch:
     batch = load(path)
     if not isinstance(batch, dict):
         raise DataError(f"{path} holds a {type(batch).__name__}, expected a CIFAR-10 batch.")
-    # Python 2 wrote the keys as what Python 3 reads as bytes; re-pickled copies have text.
+    # Python 3 reads the keys that Python 2 wrote as bytes; re-pickled copies have text.
     by_name = {
         key.decode("latin-1") if isinstance(key, bytes) else key: batch[key] for key in batch
     }
@@ -124,7 +124,7 @@ def _read_pickled(path: Path) -> Batch:
 
 
 def _class_names(root: Path) -> Sequence[str]:
-    """Of `batches.meta.txt` or `batches.meta`, else the ones that CIFAR-10 is known to have."""
+    """Names from `batches.meta.txt` or `batches.meta`, else the known ones."""
     if (root / "batches.meta.txt").is_file():
         lines = (
             (root / "batches.meta.txt").read_text(encoding="utf-8", errors="replace").split("\n")

@@ -1,4 +1,4 @@
-"""Images of the class folders beneath one folder: what `folders` and `split_folders` share."""
+"""Class folders: a folder of images for each class."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from trainables.datasets.manifest.names import SUBSETS
 
 @dataclass(frozen=True)
 class ClassFolders:
-    """What was found.
+    """The class folders in a folder.
 
     Attributes:
-        names: Folder names, in natural order, those without an image as well.
+        names: Folder names in natural order, including those of empty folders.
         files: Every image.
-        ignored: What was left out.
+        ignored: Files that are left out.
     """
 
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ class ClassFolders:
 
     @property
     def empty(self) -> tuple[str, ...]:
-        """Folders without an image."""
+        """Folders without images."""
         full = {file.folder for file in self.files}
         return tuple(name for name in self.names if name not in full)
 
@@ -45,12 +45,13 @@ class ClassFolders:
 def class_folders(
     folder: Path, root: Path, dropped: Collection[str], subset: str = ""
 ) -> ClassFolders:
-    """Look through the class folders in `folder`.
+    """Scan the class folders in `folder`.
 
     Args:
-        root: What ignored paths are relative to; resolved.
-        dropped: Folder names that are no classes.
-        subset: Set that all of them belong to.
+        folder: The folder with the class folders.
+        root: The dataset's folder, resolved; ignored paths are relative to it.
+        dropped: Names of folders that are not classes.
+        subset: The set that all of them belong to.
     """
     names: list[str] = []
     files: list[ImageFile] = []
@@ -67,14 +68,14 @@ def class_folders(
 
 
 def descend(root: Path) -> Path:
-    """Down to where there is more than one folder: archives often have one around everything."""
+    """The first folder with several subfolders: archives often have one around everything."""
     while len(inside := subfolders(root)) == 1 and subfolders(inside[0]):
         root = inside[0]
     return root
 
 
 def _beside(folder: Path, root: Path) -> list[Finding]:
-    """What lies beside the class folders, in no class."""
+    """Files beside the class folders, which are in no class."""
     found = []
     for entry in entries(folder):
         key = key_of(Path(entry.path), root)
@@ -83,25 +84,25 @@ def _beside(folder: Path, root: Path) -> list[Finding]:
         elif not entry.is_dir(follow_symlinks=False):
             linked = entry.is_dir()
             found.append(
-                Finding(key, "is a link to a folder" if linked else "lies in no class folder")
+                Finding(key, "is a link to a folder" if linked else "is in no class folder")
             )
     return found
 
 
 def read_index(section: DatasetSection, path: Path) -> Index:
-    """Images of the class folders in `path`, or in the only folder in it, as archives have it.
+    """Index the class folders in `path`, or in its only folder, as in archives.
 
-    A folder without images is no class; the index says which there were.
+    A folder without images is not a class; the index lists these folders.
 
     Raises:
-        DataError: If the folders are sets and not classes.
+        DataError: If the folders are sets instead of classes.
     """
     root = descend(path.resolve())
     found = class_folders(root, root, section.drop_classes)
     if found.names and all(name.lower() in SUBSETS for name in found.names):
         raise DataError(
-            f"{root} has the folders {', '.join(found.names)}, which are sets and not classes: "
-            "say format: split_folders in the study."
+            f"{root} has the folders {', '.join(found.names)}, which are sets instead of "
+            "classes: set format: split_folders in the study."
         )
     classes = [name for name in found.names if name not in found.empty]
     return file_index(

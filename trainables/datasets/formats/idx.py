@@ -1,8 +1,8 @@
-"""IDX files, as MNIST and Fashion-MNIST have: four files, plain or compressed with gzip.
+"""IDX files, the format of MNIST and Fashion-MNIST: four files, plain or compressed with gzip.
 
-`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, and the same with `t10k` for the test set.
-The files have numbers for classes: names are the study's `class_names`, or Fashion-MNIST's own
-where the dataset or its folder is called so. Training and test set are as published.
+They are `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, and the same with `t10k` for the test
+set. Classes are numbers in the files; names come from the study's `class_names`, or are those of
+Fashion-MNIST if the dataset or its folder has that name. The sets are as published.
 
 Source: http://yann.lecun.com/exdb/mnist/ (the format, at the end of the page).
 """
@@ -30,7 +30,7 @@ _BYTES, _LARGEST = 0x08, 2**32
 
 
 def read_index(section: DatasetSection, path: Path) -> Index:
-    """The four files in `path`, or in the only folder in it.
+    """Index the four files in `path`, or in its only folder.
 
     Raises:
         DataError: If one of them is missing or damaged.
@@ -88,10 +88,10 @@ def _read_set(
 
 
 def read_array(path: Path, dimensions: int) -> np.ndarray:
-    """The array of bytes in an IDX file, plain or gzip: uint8, of so many dimensions.
+    """Read an IDX file of bytes, plain or gzip: a uint8 array with this number of dimensions.
 
     Raises:
-        DataError: If the file is damaged or has something else.
+        DataError: If the file is damaged or holds something else.
     """
     try:
         with _opened(path) as file:
@@ -103,8 +103,8 @@ def read_array(path: Path, dimensions: int) -> np.ndarray:
     if len(raw) != size:
         has = "more" if len(raw) > size else f"{len(raw):,}"
         raise DataError(
-            f"{path} says that it has {'×'.join(map(str, shape))} bytes, and it has {has}: it is "
-            "damaged; get it again."
+            f"{path} claims {'×'.join(map(str, shape))} bytes but has {has}: it is damaged; "
+            "get it again."
         )
     return np.frombuffer(raw, np.uint8).reshape(shape)
 
@@ -117,12 +117,12 @@ def _shape(file: BinaryIO, path: Path, dimensions: int) -> tuple[int, ...]:
     header = file.read(4 + 4 * dimensions)
     if len(header) < 4 + 4 * dimensions or header[:4] != bytes((0, 0, _BYTES, dimensions)):
         raise DataError(
-            f"{path} is no IDX file of bytes with {dimensions} dimensions: it begins with "
+            f"{path} is not an IDX file of bytes with {dimensions} dimensions: it begins with "
             f"{header[:4].hex(' ') or 'nothing'}, expected 00 00 08 {dimensions:02x}."
         )
     shape = tuple(int.from_bytes(header[i : i + 4]) for i in range(4, len(header), 4))
     if math.prod(shape) > _LARGEST:
-        raise DataError(f"{path} says that it has {math.prod(shape):,} bytes: it is damaged.")
+        raise DataError(f"{path} claims {math.prod(shape):,} bytes: it is damaged.")
     return shape
 
 

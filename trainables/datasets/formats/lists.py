@@ -1,7 +1,7 @@
-"""Image lists, as Caltech-101's splits: `train.txt` and `test.txt` beside class folders.
+"""Image lists: `train.txt` and `test.txt` beside class folders, like Caltech-101's splits.
 
-Each line is `class/image_0001.jpg`. A validation set comes out of the training list, or from a
-`validation.txt` (or `val.txt`) where there is one.
+Each line is `class/image_0001.jpg`. The validation set is listed in `validation.txt` or `val.txt`;
+without them it is taken from the training list.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _NAMES = {
 
 
 class ListedImage(NamedTuple):
-    """One line.
+    """A line of a list.
 
     Attributes:
         path: As written, with forward slashes: `class/image_0001.jpg`.
-        folder: Its class: the folder that the image is in.
+        folder: The image's folder, which is its class.
         subset: "train", "validation" or "test".
     """
 
@@ -38,11 +38,11 @@ class ListedImage(NamedTuple):
 
 
 def read_lists(root: Path) -> list[ListedImage]:
-    """All lines of all lists in `root`, in their order.
+    """All lines of all lists in `root`, in order.
 
     Raises:
-        DataError: If a list is missing or is no text, if lines are no image paths, or if an image
-            stands in two lines, whether of one list or of two: that would be leakage.
+        DataError: If a list is missing or is not text, if lines are not image paths, or if an image
+            is listed twice, in one list or in two (which would be leakage).
     """
     listed: list[ListedImage] = []
     problems: list[str] = []
@@ -52,8 +52,8 @@ def read_lists(root: Path) -> list[ListedImage]:
             _read_list(path, subset, listed, problems)
         elif subset != "validation":
             raise DataError(
-                f"{root} has no {names[0]}. Expected train.txt and test.txt with one line "
-                "class/image_0001.jpg an image, beside the class folders."
+                f"{root} has no {names[0]}. Expected train.txt and test.txt beside the class "
+                "folders, with a line class/image_0001.jpg for each image."
             )
     problems += _listed_twice(listed)
     if problems:
@@ -94,9 +94,9 @@ def _listed_twice(listed: list[ListedImage]) -> list[str]:
 
 
 def read_index(section: DatasetSection, path: Path) -> Index:
-    """Images that the lists in `path`, or in the only folder in it, name.
+    """Index the images in the lists in `path`, or in its only folder.
 
-    The images lie beside the lists, or in a folder beside them such as `101_ObjectCategories`.
+    The class folders are beside the lists, or in one folder there, such as `101_ObjectCategories`.
 
     Raises:
         DataError: If a list is missing or wrong.
@@ -122,13 +122,13 @@ def _content(root: Path) -> Path:
 
 
 def _base(root: Path, listed: Sequence[ListedImage]) -> Path:
-    """The folder that the lines are relative to: where most of a sample of them are."""
+    """The folder that the lines are relative to: the one with most of a sample of the images."""
     sample = listed[:: max(1, len(listed) // 100)]
     candidates = [root, *subfolders(root)]
     found = [sum((base / image.path).is_file() for image in sample) for base in candidates]
     if not max(found):
         raise DataError(
-            f"None of the images that the lists in {root} name is there (such as "
+            f"None of the images that the lists in {root} name exists (such as "
             f"{listed[0].path}). Put the class folders beside the lists, or in one folder there."
         )
     return candidates[found.index(max(found))]
@@ -150,8 +150,8 @@ def _check_trained(listed: Sequence[ListedImage], classes: Sequence[str]) -> Non
     untrained = sorted({image.folder for image in listed} - set(classes), key=natural)
     if untrained:
         raise DataError(
-            f"train.txt has no images of {', '.join(untrained)}, which another list has: there is "
-            "nothing to learn them from. Name them under drop_classes in the study, or list some."
+            f"Another list has images of {', '.join(untrained)}, but train.txt has none to learn "
+            "them from. Name them under drop_classes in the study, or list some."
         )
 
 

@@ -1,10 +1,10 @@
 """Parquet files with an image column, in the layout of Hugging Face image datasets.
 
-Files named `train-*.parquet`, `validation-*.parquet` and `test-*.parquet`, or in folders of those
-names, are the published sets; of other names, one set that is split here. An image is a struct of
-`bytes` and `path`, or bytes alone. Class names are those of the `ClassLabel` in the schema's
-`huggingface` metadata; without one, the labels themselves. Images are encoded and are read row
-group by row group when they are needed.
+Files named `train-*.parquet`, `validation-*.parquet` and `test-*.parquet`, or in folders with those
+names, are published sets; files with other names are one set, which we split. An image is a struct
+of `bytes` and `path`, or only bytes. Class names are those of the `ClassLabel` in the schema's
+`huggingface` metadata; without one, the labels themselves. Images are encoded; row groups are read
+when they are needed.
 
 Source: https://huggingface.co/docs/hub/datasets-image, section Parquet.
 """
@@ -31,11 +31,11 @@ from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import SUBSETS, readable
 
 Column = tuple[Path, list[Any], list[str] | None]
-"""A file, its labels, and the class names that it states."""
+"""A file, its labels, and the class names in its metadata."""
 
 
 def numbered(columns: Sequence[Column]) -> tuple[list[str], list[np.ndarray]]:
-    """Class names, and the labels of each file as int32, -1 where there is none.
+    """Class names, and the labels of each file as int32, -1 for rows without a label.
 
     Raises:
         DataError: If files disagree about the classes or a label has no name.
@@ -74,7 +74,7 @@ def _numbers(path: Path, labels: list[Any], known: dict[Any, int], names: list[s
             continue
         if value not in known:
             raise DataError(
-                f"{path} has the label {value!r} in row {row}, and the {len(names)} classes are "
+                f"{path} has the label {value!r} in row {row}, but the {len(names)} classes are "
                 f"{', '.join(names[:20])}."
             )
         numbers[row] = known[value]
@@ -82,9 +82,9 @@ def _numbers(path: Path, labels: list[Any], known: dict[Any, int], names: list[s
 
 
 def read_index(section: DatasetSection, path: Path) -> Index:
-    """Images of all Parquet files in `path`, or of the one file that it is.
+    """Index the images of the Parquet file `path`, or of all Parquet files in that folder.
 
-    Rows with the label -1, as Hugging Face marks what has none, are left out.
+    Rows with the label -1, which Hugging Face gives to unlabelled images, are left out.
 
     Raises:
         DataError: If there are no such files, or they lack an image or a label column.
@@ -151,7 +151,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _subset(path: Path, root: Path) -> str:
-    """By the first word of the file's name, else by a folder that it is in."""
+    """The set in the first word of the file's name, else in the name of a folder above it."""
     first = re.split(r"[^a-z]", path.name.lower())[0]
     folders = path.relative_to(root).parts[:-1]
     names = (first, *(folder.lower() for folder in reversed(folders)))

@@ -1,4 +1,4 @@
-"""One Parquet file of images: its columns, its labels, and its images one at a time."""
+"""A Parquet file of images: finding its columns, reading labels and single images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _ROW_GROUPS_KEPT = 4
 
 
 class ImageTable:
-    """A Parquet file of which images are read row group by row group.
+    """A Parquet file whose images are read one row group at a time.
 
     Attributes:
-        path: Of the file.
+        path: Path of the file.
         image_column: Name of the column with the images.
         labels: The label column as Python values, None where there is none.
-        label_names: Names of the classes as its metadata say, or None.
+        label_names: Names of the classes in its metadata, or None.
     """
 
     def __init__(self, path: Path, section: DatasetSection) -> None:
@@ -48,13 +48,13 @@ class ImageTable:
         self._row_group = lru_cache(_ROW_GROUPS_KEPT)(self._read_row_group)
 
     def image(self, row: int) -> bytes | None:
-        """The encoded image of a row; None if there are no bytes.
+        """The encoded image in a row; None if it has no bytes.
 
         Raises:
             DataError: If its row group cannot be read.
         """
         group = int(np.searchsorted(self._starts, row, "right")) - 1
-        # Not for safety alone: threads that want the same row group would each decompress it.
+        # Not only for safety: otherwise threads that want the same row group all decompress it.
         with self._lock:
             column = self._row_group(group)
         value = column[row - int(self._starts[group])].as_py()

@@ -1,4 +1,4 @@
-"""How each format is read."""
+"""The reader of each dataset format, and the digits of scikit-learn."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ READERS: dict[str, Callable[[DatasetSection, Path], Index]] = {
     "idx": idx.read_index,
     "parquet": parquet.read_index,
 }
-"""Readers of the formats that have files of their own."""
+"""Readers of the formats that have files."""
 
 
 def read_index(section: DatasetSection) -> Index:
-    """All images of a dataset, found, unpacked if need be, and not decoded.
+    """Find a dataset, unpack it if need be, and index its images without decoding them.
 
     Raises:
-        DataError: If it is not there, has another layout, or has fewer than two classes.
+        DataError: If it does not exist, has another layout, or has fewer than two classes.
     """
     index = _read(section)
     if not index.keys:
         raise DataError(f"{section.path or section.format} has no images.{_expected(section)}")
     if len(index.class_names) < 2:
         raise DataError(
-            f"{section.path or section.format} has one class, {index.class_names[0]!r}: there is "
-            f"nothing to tell apart.{_expected(section)}"
+            f"{section.path or section.format} has only one class, {index.class_names[0]!r}; "
+            f"classification needs two or more.{_expected(section)}"
         )
     return index
 
@@ -71,7 +71,7 @@ def _expected(section: DatasetSection) -> str:
 
 
 def _read_digits(section: DatasetSection) -> Index:
-    """scikit-learn's 1,797 digits, 8×8, their 17 grey levels stretched to 0..255."""
+    """scikit-learn's 1,797 digits of 8×8 pixels, their 17 grey levels scaled to 0..255."""
     from sklearn.datasets import load_digits
 
     data = load_digits()

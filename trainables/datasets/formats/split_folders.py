@@ -1,6 +1,6 @@
-"""Class folders in set folders: `train/<class>/<image>`, `val/...`, and perhaps `test/...`.
+"""Class folders in folders for each set: `train/<class>/<image>`, `val/...`, perhaps `test/...`.
 
-Folder names that are WordNet synsets get readable names; see `class_names`.
+Folder names that are WordNet synsets get readable names; see `manifest.names`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ from trainables.datasets.manifest.names import SUBSETS
 
 
 def read_index(section: DatasetSection, path: Path) -> Index:
-    """Images of the sets in `path`, or in the only folder in it, as archives have it.
+    """Index the sets in `path`, or in its only folder, as in archives.
 
     The classes are those of the training set.
 
     Raises:
-        DataError: If there is no training set, a set twice, or a class that is not trained.
+        DataError: If there is no training set, two folders for a set, or a class without training
+            images.
     """
     root = _content(path.resolve())
     folders = _set_folders(root)
@@ -38,7 +39,7 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     files = [file for found in sets.values() for file in found.files]
     ignored = [finding for found in sets.values() for finding in found.ignored]
     others = [f for f in subfolders(root) if f.name.lower() not in SUBSETS]
-    ignored += [Finding(f"{folder.name}/", "is none of the sets") for folder in others]
+    ignored += [Finding(f"{folder.name}/", "is not one of the sets") for folder in others]
     empty = sorted({name for f in sets.values() for name in f.names} - set(classes), key=natural)
     return file_index(root, files, classes, section, ignored=ignored, empty_classes=empty)
 
@@ -78,7 +79,7 @@ def _check_classes(subset: str, found: ClassFolders, classes: list[str]) -> None
     untrained = sorted({file.folder for file in found.files} - set(classes), key=natural)
     if untrained:
         raise DataError(
-            f"The {subset} set has images of {', '.join(untrained)}, and the training set has "
-            "none: there is nothing to learn them from. Add training images, or name the class "
-            "under drop_classes in the study."
+            f"The {subset} set has images of {', '.join(untrained)}, but the training set has none "
+            "to learn them from. Add training images, or name the class under drop_classes in the "
+            "study."
         )

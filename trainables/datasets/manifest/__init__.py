@@ -1,1 +1,1 @@
-"""The labelled images of a dataset, known by key and class before any is decoded."""
+"""The index of a dataset: key, class and set of each image, before any is decoded."""

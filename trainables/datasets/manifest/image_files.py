@@ -1,4 +1,4 @@
-"""An index of images that are a file each."""
+"""Indexing images that are a file each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class ImageFile(NamedTuple):
     """One image of a dataset in files.
 
     Attributes:
-        path: Where it is.
+        path: Absolute path.
         folder: Name of its class's folder.
-        subset: Set that it is published in, or "".
+        subset: Published set that it belongs to, or "".
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""All labelled images of a dataset, known but not yet decoded."""
+"""The index of a dataset: key, label and set of every image, and how to read it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from trainables.datasets.files.scanning import Finding
 
 @dataclass(frozen=True)
 class Index:
-    """What a format's reader returns.
+    """The result of reading a dataset format.
 
     Attributes:
-        class_names: One for each label, as a person reads them.
-        keys: Name of each image, unique; a path relative to the dataset where it has one.
+        class_names: One readable name for each label.
+        keys: A unique name of each image: its path relative to the dataset, if it has one.
         labels: int32 (images,), indices into `class_names`.
         read: Decodes an image, given its position: uint8 (height, width, 3), RGB.
         fingerprint: Changes when the images or the labels do.
-        subsets: Set of each image where the dataset publishes one: "train", "validation",
-            "test", or "" (not said). None if it publishes none.
-        open: Opens the encoded image at a position. None where images are stored as plain pixels,
+        subsets: Published set of each image: "train", "validation", "test", or "" (unknown).
+            None if the dataset publishes no sets.
+        open: Opens the encoded image at a position. None if images are stored as plain pixels,
             which have no headers and cannot be damaged one by one.
         in_files: Whether each image is a file of its own, which a person can remove or repair.
-        ignored: Files beside the images that were left out, and why.
-        empty_classes: Class folders without an image; they are no classes.
+        ignored: Other files, which are left out, and why.
+        empty_classes: Class folders without images, which are not classes.
     """
 
     class_names: tuple[str, ...]
@@ -44,15 +44,15 @@ class Index:
 
     @property
     def published(self) -> np.ndarray:
-        """Name of each image's set where one is published, else "": str (images,)."""
+        """Published set of each image, or "": str (images,)."""
         return np.array(self.subsets if self.subsets is not None else [""] * len(self.keys), "U10")
 
     def counts(self, positions: np.ndarray) -> np.ndarray:
-        """Images of each class among these positions: int64 (classes,)."""
+        """Number of images of each class among these positions: int64 (classes,)."""
         return np.bincount(self.labels[positions], minlength=len(self.class_names))
 
     def take(self, positions: np.ndarray) -> Index:
-        """An index of these images alone, with the same classes."""
+        """An index of only these images, with the same classes."""
         read, opened = self.read, self.open
         digest = hashlib.sha256(positions.astype("<i8").tobytes()).hexdigest()
         return replace(

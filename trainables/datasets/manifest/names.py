@@ -1,4 +1,4 @@
-"""Class names as a person reads them."""
+"""Readable names of classes, and the names of published sets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SYNSETS = {
     "n03445777": "golf ball",
     "n03888257": "parachute",
 }
-"""WordNet synsets of Imagenette, as ImageNet numbers and calls them."""
+"""ImageNet's names of the WordNet synsets in Imagenette."""
 
 FASHION_MNIST = (
     "T-shirt/top",
@@ -32,22 +32,22 @@ FASHION_MNIST = (
     "Bag",
     "Ankle boot",
 )
-"""Names that Fashion-MNIST's authors give to its labels; its files have numbers only."""
+"""Fashion-MNIST's class names; its files have only numbers."""
 
 
 def readable(own: Sequence[str], wanted: Mapping[str, str]) -> tuple[str, ...]:
-    """Readable names of classes: the study's, else a known synset's, else the dataset's own.
+    """Readable names of classes: from the study, else from known synsets, else from the dataset.
 
     Args:
-        own: Names that the dataset has, one a label.
+        own: The dataset's own names, one for each label.
         wanted: The study's `class_names`.
 
     Raises:
-        DataError: If the study names a class that is not there, or two come out the same.
+        DataError: If the study names a class that does not exist, or two names are the same.
     """
     if unknown := [name for name in wanted if name not in own]:
         raise DataError(
-            f"class_names in the study speaks of {_listed(unknown)}, and the dataset has "
+            f"class_names in the study names {_listed(unknown)}, but the dataset has "
             f"{_listed(own)}."
         )
     names = tuple(wanted.get(name, SYNSETS.get(name, name)) for name in own)
@@ -74,4 +74,4 @@ SUBSETS = {
     "test": "test",
     "testing": "test",
 }
-"""Our name for each of theirs, in lower case; ours in their order."""
+"""Our name of a set for each folder or file name, in lower case."""

@@ -1,4 +1,4 @@
-"""An index of images that are stored as plain pixels, all of one size, in memory."""
+"""Indexing images that are stored as plain pixels of one size, in memory."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def plain_index(
     wrong = np.flatnonzero((labels < 0) | (labels >= len(class_names)))
     if len(wrong):
         raise DataError(
-            f"{keys[wrong[0]]} has the label {labels[wrong[0]]}, and the {len(class_names)} "
+            f"{keys[wrong[0]]} has the label {labels[wrong[0]]}, but the {len(class_names)} "
             f"classes have the labels 0 to {len(class_names) - 1}."
         )
 

@@ -1,1 +1,1 @@
-"""Preflight: what is wrong with a dataset, found before anything is trained."""
+"""The preflight: finding what is wrong with a dataset before anything is trained."""

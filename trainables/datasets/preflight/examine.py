@@ -1,4 +1,4 @@
-"""Preflight: everything that can be wrong with a dataset, before any compute is spent on it."""
+"""The preflight: finding what is wrong with a dataset before compute is spent on it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from trainables.datasets.files.scanning import Finding
 from trainables.datasets.files.threads import Progress
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.preflight.bad_images import sound_part, unreadable
 from trainables.datasets.preflight.duplicates import exact_duplicates, near_duplicates
 from trainables.datasets.preflight.image_sizes import Sizes
 from trainables.datasets.preflight.inspection import Inspection, inspect
 from trainables.datasets.preflight.messages import errors, warnings
 from trainables.datasets.preflight.record import Preflight
-from trainables.datasets.preflight.soundness import sound_part, unreadable
 from trainables.datasets.sets.recorded import record
 from trainables.datasets.sets.splits import SETS, Splits, split
 
@@ -29,10 +29,10 @@ def preflight(
     data: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Preflight:
-    """Examine a dataset and refuse it if it cannot be used.
+    """Examine a dataset, and refuse it if it cannot be used.
 
     Raises:
-        DataError: With every error that `examine` found.
+        DataError: With every error that `examine` finds.
     """
     found = examine(section, name, data, progress)
     if found.errors:
@@ -46,21 +46,22 @@ def examine(
     data: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Preflight:
-    """Find out all that is wrong with a dataset, and how it is split.
+    """Find everything that is wrong with a dataset, and how it is split.
 
     Errors are images that cannot be decoded, unless the study skips them, and leakage: the same
-    pixels in two of the three sets. Leakage is an error where images are files, because a person
-    can mend it by removing one. Where a dataset is published as arrays or Parquet (CIFAR-10,
-    Fashion-MNIST, ...) nobody can, nor should, as results would no longer compare: there it is a
-    warning with counts. What is split here never leaks, see `splits.split`.
+    pixels in two of the three sets. Leakage is an error if images are files, because removing one
+    mends it. In datasets that are published as arrays or Parquet (CIFAR-10, Fashion-MNIST, ...)
+    nobody can mend it, nor should, as results could no longer be compared; there it is a warning
+    with counts. Sets that we split never leak, see `splits.split`.
 
     Args:
-        name: The study's.
-        data: What was given as `--data`; see `location.locate`.
-        progress: Told how many steps of how many are done.
+        section: The study's dataset section.
+        name: The study's name.
+        data: The argument of `--data`; see `location.locate`.
+        progress: Called with the number of steps done and their total.
 
     Raises:
-        DataError: If the dataset is not there, has no images or one class, or cannot be split.
+        DataError: If the dataset does not exist, has no images or one class, or cannot be split.
     """
     section = located(section, name, data)
     whole = read_index(section)
@@ -98,7 +99,7 @@ def examine(
 
 
 def _sets(index: Index, splits: Splits) -> tuple[str, ...]:
-    """Set of each image; "" beyond the subset."""
+    """The set of each image; "" for images outside the subset."""
     sets = np.full(len(index.keys), "", "U10")
     for name in SETS:
         sets[splits.of(name)] = name

@@ -1,4 +1,4 @@
-"""How large the images of a dataset are."""
+"""Sizes, formats and colour modes of a dataset's images, counted."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _COMMONEST = 5
 
 @dataclass(frozen=True)
 class Sizes:
-    """Sizes and kinds of images, in pixels, upright.
+    """Sizes in pixels of upright images, and their kinds.
 
     Attributes:
         widths, heights: At each of `QUANTILES`.
-        common: The commonest sizes, (width, height, images) each, the commonest first.
-        distinct: How many sizes there are.
-        formats: Images of each format; empty for plain pixels.
-        modes: Images of each kind of pixels, by Pillow's name; empty for plain pixels.
+        common: The most common sizes, (width, height, images) each, the most common first.
+        distinct: Number of different sizes.
+        formats: Number of images of each format; empty for plain pixels.
+        modes: Number of images of each mode of Pillow's; empty for plain pixels.
     """
 
     widths: tuple[int, ...]
@@ -38,7 +38,7 @@ class Sizes:
 
     @classmethod
     def of(cls, inspection: Inspection) -> Sizes:
-        """Sizes of images that can all be decoded, at least one."""
+        """Count an inspection of one or more images, all of which can be decoded."""
 
         def quantiles(values: np.ndarray) -> tuple[int, ...]:
             return tuple(int(v) for v in np.quantile(values, QUANTILES, method="nearest"))
@@ -55,14 +55,14 @@ class Sizes:
 
     @property
     def in_words(self) -> str:
-        """Their one size, or the middle of their sizes."""
+        """The size of all images, or their median size, as text."""
         middle = QUANTILES.index(0.5)
         text = f"{self.widths[middle]}×{self.heights[middle]} pixels"
         return text if self.distinct == 1 else f"{text} in the median"
 
     @property
     def are_compared(self) -> bool:
-        """Whether there are images large enough to be searched for near duplicates."""
+        """Whether any images are large enough to be searched for near duplicates."""
         return min(self.widths[-1], self.heights[-1]) >= SMALLEST
 
     def to_dict(self) -> dict[str, Any]:

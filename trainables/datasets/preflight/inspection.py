@@ -1,8 +1,7 @@
-"""Inspecting a dataset: every header first, which is quick, then every image decoded.
+"""Inspecting every image of a dataset: first all headers, which is quick, then all pixels.
 
-Splitting needs the digests, so that copies of an image end up in one set, and leaving bad images
-out needs the verdicts; both take too long to find out anew each time. So an inspection is kept in
-the cache, addressed by the dataset's fingerprint: the first to look pays.
+The digests keep copies of an image in one set, and the problems say which images to leave out. As
+an inspection takes long, it is kept in the cache under the dataset's fingerprint.
 """
 
 from __future__ import annotations
@@ -27,16 +26,16 @@ from trainables.datasets.preflight.perceptual import SMALLEST, perceptual_hash
 
 @dataclass(frozen=True)
 class Inspection:
-    """One entry an image.
+    """What was found, with one value for each image.
 
     Attributes:
-        widths, heights: int32, in pixels, upright; 0 where the image cannot be decoded.
-        formats: Formats of encoded images, such as "JPEG"; "" for plain pixels and where unknown.
+        widths, heights: int32, pixels of the upright image; 0 if it cannot be decoded.
+        formats: Format of an encoded image, such as "JPEG"; "" for plain pixels and if unknown.
         modes: Pillow's name for the kind of pixels; "" as for `formats`.
-        contents: Digest of the decoded pixels; b"" where there are none.
-        rows, columns: uint64, perceptual hashes; 0 where the image is too small for one.
-        problems: Why an image cannot be decoded; "" where it can.
-        mislabellings: What is wrong with its name; "" where nothing is.
+        contents: Digest of the decoded pixels; b"" if there are none.
+        rows, columns: uint64, perceptual hashes; 0 if the image is too small for one.
+        problems: Why the image cannot be decoded; "" if it can.
+        mislabellings: What is wrong with its extension; "" if nothing is.
     """
 
     widths: np.ndarray
@@ -55,7 +54,7 @@ class Inspection:
         return np.array([i for i, problem in enumerate(self.problems) if not problem], np.int64)
 
     def take(self, positions: np.ndarray) -> Inspection:
-        """Of these images alone."""
+        """The inspection of only these images."""
 
         def some(values: tuple[str, ...]) -> tuple[str, ...]:
             return tuple(values[position] for position in positions)
@@ -74,7 +73,7 @@ class Inspection:
 
 
 def write_inspection(inspection: Inspection, path: Path) -> None:
-    """Write it as Parquet."""
+    """Write an inspection as Parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -103,13 +102,13 @@ def read_inspection(path: Path) -> Inspection:
 
 
 _WORTH_KEEPING = 1000
-"""Images from which on an inspection is kept."""
+"""The smallest number of images whose inspection is kept in the cache."""
 _VERSION = 1
-"""To be raised when anything here is found out in another way."""
+"""Raise it when anything here is determined in another way."""
 
 
 class _Look(NamedTuple):
-    """What one decoded image shows, or the problem that kept it from being decoded."""
+    """What one decoded image shows, or why it cannot be decoded."""
 
     width: int = 0
     height: int = 0
@@ -120,11 +119,12 @@ class _Look(NamedTuple):
 
 
 def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> Inspection:
-    """Inspect every image, or read what an earlier inspection found.
+    """Inspect every image, or read an earlier inspection.
 
     Args:
-        max_pixels: Images with more count as problems and are not decoded.
-        progress: Told how much is done, headers and decoding together.
+        index: The images.
+        max_pixels: Larger images count as problems and are not decoded.
+        progress: Called with the number of steps done and their total, for headers and pixels.
     """
     if len(index.keys) < _WORTH_KEEPING:
         return _inspect(index, max_pixels, progress)
@@ -139,11 +139,13 @@ def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> 
 def read_headers(
     index: Index, max_pixels: int, progress: Progress | None = None, total: int | None = None
 ) -> list[Header | str]:
-    """Header of each image, or what is wrong with it; nothing is decoded.
+    """Header of each image, or what is wrong with it; decodes nothing.
 
     Args:
         index: Of a format with encoded images.
-        total: What `progress` is told that there is to do; by default this.
+        max_pixels: Larger images count as problems.
+        progress: Called with the number of steps done and their total.
+        total: That total; by default the number of images.
     """
 
     def look(position: int) -> Header | str:

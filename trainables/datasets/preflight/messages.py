@@ -1,4 +1,4 @@
-"""What preflight says about what it found: errors that stop a search, and warnings."""
+"""Messages of the preflight: errors that stop a search, and warnings."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from trainables.datasets.files.scanning import Finding
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.preflight.bad_images import refusal
 from trainables.datasets.preflight.duplicates import DuplicateGroup
-from trainables.datasets.preflight.soundness import refusal
 
 _NAMED = 10
-"""Images or groups that a warning names; the record has all. Errors name every one."""
+"""Images or groups that a warning names; the record has all, and errors name all."""
 
 
 def errors(
@@ -19,7 +19,7 @@ def errors(
     skipped: int,
     duplicates: Sequence[DuplicateGroup],
 ) -> tuple[str, ...]:
-    """Why the dataset cannot be used, one text each."""
+    """The reasons why the dataset cannot be used."""
     found = []
     if unreadable and not skipped:
         found.append(refusal(unreadable, len(index.keys)))
@@ -27,7 +27,7 @@ def errors(
     if leaks and index.in_files:
         head = (
             f"Leakage: {_images(len(leaks))} in more than one set, which makes measured accuracy "
-            "too good. Of each, keep the copies in one set alone:"
+            "too good. Keep the copies of each image in one set only:"
         )
         found.append("\n".join([head, *(f"  {group}" for group in leaks)]))
     return tuple(found)
@@ -40,7 +40,7 @@ def warnings(
     duplicates: Sequence[DuplicateGroup],
     near: Sequence[DuplicateGroup],
 ) -> tuple[str, ...]:
-    """What a person should know, one sentence each."""
+    """What a person should know before using the dataset."""
     found: list[str] = []
     if skipped:
         found.append(f"{_images(skipped)} left out because they cannot be decoded.")
@@ -48,7 +48,7 @@ def warnings(
         lines = [f"{finding.name} {finding.reason}" for finding in mislabelled]
         found.append(f"The extension does not fit the content: {_listed(lines)}.")
     if index.empty_classes:
-        found.append(f"Folders without images are no classes: {_listed(index.empty_classes)}.")
+        found.append(f"Folders without images are not classes: {_listed(index.empty_classes)}.")
     found += _about_duplicates(index, duplicates)
     found += _about_near_duplicates(near)
     return tuple(found)
@@ -59,7 +59,7 @@ def _about_duplicates(index: Index, duplicates: Sequence[DuplicateGroup]) -> Ite
     if leaks and not index.in_files:
         sets = sorted({" and ".join(sorted(set(group.sets), reverse=True)) for group in leaks})
         yield (
-            f"Leakage that is published so: {_images(len(leaks))} in more than one set "
+            f"Leakage in the published sets: {_images(len(leaks))} in more than one set "
             f"({', '.join(sets)}): {_listed(leaks)}."
         )
     if contradictory := [group for group in duplicates if group.contradicts_itself]:
@@ -71,7 +71,7 @@ def _about_duplicates(index: Index, duplicates: Sequence[DuplicateGroup]) -> Ite
 def _about_near_duplicates(near: Sequence[DuplicateGroup]) -> Iterator[str]:
     if across := [group for group in near if group.crosses_sets]:
         yield (
-            f"{_groups(len(across))} nearly alike and in different sets, which may be leakage: "
+            f"{_groups(len(across))} nearly alike but in different sets, which may be leakage: "
             f"{_listed(across)}."
         )
     if within := [group for group in near if not group.crosses_sets]:

@@ -1,7 +1,7 @@
-"""Pairs of images with nearly the same perceptual hash, without comparing all with all.
+"""Pairs of images with nearly the same perceptual hash, found without comparing all with all.
 
-Multi-index hashing: hashes of 64 bits that differ in at most r bits agree wholly in at least one
-of r + 1 parts. So each part is an index of its own, and only hashes that share a part are compared.
+Multi-index hashing: hashes of 64 bits that differ in at most r bits agree in at least one of r + 1
+parts. So each part has an index, and only hashes that share a part are compared.
 
 Source: M. Norouzi, A. Punjani, D. Fleet, "Fast Search in Hamming Space with Multi-Index Hashing",
 CVPR 2012.
@@ -27,8 +27,8 @@ def near_pairs(rows: np.ndarray, columns: np.ndarray, most_bits: int = MOST_BITS
         rows, columns: uint64 (images,); see `perceptual`.
 
     Returns:
-        int64 (pairs, 2), ascending, the smaller position first. Images with one and the same
-        hash are chained, each paired with the next, rather than all with all.
+        int64 (pairs, 2), ascending, the smaller position first. Images with the same hash are
+        chained, each paired with the next, instead of all with all.
     """
     both = np.stack([rows, columns], axis=1)
     unique, first, group = np.unique(both, axis=0, return_index=True, return_inverse=True)
@@ -46,7 +46,7 @@ def _chains(group: np.ndarray) -> np.ndarray:
 
 
 def _parts(count: int) -> list[np.uint64]:
-    """Masks that cut 64 bits into so many parts of nearly one length."""
+    """Masks that cut 64 bits into this number of parts of nearly equal length."""
     ends = [round(64 * part / count) for part in range(count + 1)]
     return [np.uint64((1 << end) - (1 << start)) for start, end in pairwise(ends)]
 

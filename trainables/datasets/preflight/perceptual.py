@@ -1,4 +1,4 @@
-"""Perceptual hashes: images that look alike have hashes that differ in few bits.
+"""Perceptual hashes: those of images that look alike differ in few bits.
 
 Two difference hashes of 64 bits each, from the library imagehash: one compares neighbours in each
 row of a 9×8 reduction of the image, the other in each column of an 8×9 one.
@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 SMALLEST = 32
-"""Pixels a side under which images have too little in them for a perceptual hash to tell."""
+"""Pixels a side below which an image has too little content for a perceptual hash."""
 
 _REDUCED = 64
-"""Pixels a side from which both hashes are taken; a large image is averaged down to it once."""
+"""Pixels a side to which large images are averaged down before both hashes are taken."""
 
 
 def perceptual_hash(image: np.ndarray) -> tuple[int, int]:

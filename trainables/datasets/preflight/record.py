@@ -1,4 +1,4 @@
-"""What preflight finds out about a dataset."""
+"""The result of a preflight, as data.json holds it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ class Preflight:
     """A dataset as a search would use it.
 
     Attributes:
-        name: Of the dataset or the study.
+        name: Name of the dataset or the study.
         format: See `spaces.dataset.FORMATS`.
-        path: Where it is; None where it has no files.
+        path: Where it is; None if it has no files.
         fingerprint: Changes when the images or the labels do.
         class_names: One for each label.
         counts: Images of each class, by set: "train", "validation", "test".
-        published: Sets that come with the dataset; the others are split here.
-        images: All images found, those that cannot be used and those beyond the subset as well.
+        published: Sets that come with the dataset; the others we split.
+        images: Number of all images, including unusable ones and those outside the subset.
         subset: The study's `subset`.
-        sizes: Of the images that can be decoded.
+        sizes: Sizes of the images that can be decoded.
         unreadable: Images that cannot be decoded.
-        skipped: How many of these are left out because the study says so.
+        skipped: How many of these are left out because the study skips them.
         mislabelled: Images whose extension does not fit their content; they are used.
-        ignored: Files beside the images.
+        ignored: Other files.
         empty_classes: Class folders without images.
-        duplicates: Images with the same pixels, within one set or leaking.
+        duplicates: Images with the same pixels, in one set or in several.
         near_duplicates: Images that look alike.
-        errors: Why the dataset cannot be used as it is, one text each.
-        warnings: What a person should know before using it, one sentence each.
+        errors: The reasons why the dataset cannot be used as it is.
+        warnings: What a person should know before using it.
         sets: Every image with its set and its content, as a run keeps them.
     """
 
@@ -61,7 +61,7 @@ class Preflight:
 
     @property
     def leaks(self) -> tuple[DuplicateGroup, ...]:
-        """Content that stands in two sets."""
+        """Duplicates in more than one set."""
         return tuple(group for group in self.duplicates if group.crosses_sets)
 
     def to_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Preflight for the terminal."""
+"""The preflight as tables and text for the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FILES_SHOWN = 20
 
 
 def render(found: Preflight) -> RenderableType:
-    """Counts with a histogram, sizes, left-out files, warnings and errors."""
+    """Counts with a histogram, sizes, files that are left out, warnings and errors."""
     parts: list[RenderableType] = [_head(found), _counts(found), _sizes(found)]
     if kinds := _kinds(found):
         parts.append(kinds)
@@ -36,9 +36,9 @@ def _head(found: Preflight) -> Text:
     if found.subset is not None:
         text.append(f" (subset: {found.subset})")
     published = ", ".join(found.published)
-    text.append(f"; sets that come with the dataset: {published}" if published else "; split here")
+    text.append(f"; published sets: {published}" if published else "; split by thawtune")
     if not found.sizes.are_compared:
-        text.append(f"\nunder {SMALLEST} pixels a side images are not searched for near duplicates")
+        text.append(f"\nimages under {SMALLEST} pixels a side are not searched for near duplicates")
     return text
 
 
@@ -71,7 +71,7 @@ def _sizes(found: Preflight) -> Table:
 def _kinds(found: Preflight) -> Text:
     sizes = found.sizes
     common = ", ".join(f"{w}×{h} ({count:,})" for w, h, count in sizes.common)
-    text = Text(f"{sizes.distinct:,} sizes, commonest {common}" if sizes.distinct > 1 else "")
+    text = Text(f"{sizes.distinct:,} sizes, most common: {common}" if sizes.distinct > 1 else "")
     for counts in (sizes.formats, sizes.modes):
         if counts:
             text.append("; " if text else "")
@@ -80,16 +80,14 @@ def _kinds(found: Preflight) -> Text:
 
 
 def _quantile_name(quantile: float) -> str:
-    return {0.0: "least", 0.5: "median", 1.0: "most"}.get(quantile, f"{quantile:.0%}")
+    return {0.0: "min", 0.5: "median", 1.0: "max"}.get(quantile, f"{quantile:.0%}")
 
 
 def _left_out(found: Preflight) -> Iterator[Text]:
     if not found.ignored:
         return
     count = len(found.ignored)
-    files = (
-        "1 file beside the images is" if count == 1 else f"{count:,} files beside the images are"
-    )
+    files = "1 other file is" if count == 1 else f"{count:,} other files are"
     text = Text(f"{files} not used", style="dim")
     for finding in found.ignored[:_FILES_SHOWN]:
         text.append(f"\n  {finding.name} {finding.reason}")
@@ -104,4 +102,4 @@ def _verdict(found: Preflight) -> Iterator[Text]:
     for error in found.errors:
         yield Text.assemble(("error  ", "red"), error)
     if not found.errors and not found.warnings:
-        yield Text("nothing wrong was found", style="green")
+        yield Text("no problems found", style="green")

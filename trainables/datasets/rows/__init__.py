@@ -1,1 +1,1 @@
-"""Decoded images as arrays, set by set; the test set through a door of its own."""
+"""Decoded images as arrays, set by set; the test set only for `evaluate`."""

@@ -1,4 +1,4 @@
-"""Images as networks take them: decoded, square, 8 bits."""
+"""Images as networks take them: decoded, square, 8 bits; kept in memory or in the cache."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trainables.datasets.files.threads import in_threads
 from trainables.datasets.manifest.index import Index
 
 SMALL = 64 * 2**20
-"""Bytes under which decoded images stay in memory; above, they are mapped from the cache."""
+"""Bytes up to which decoded images stay in memory; more are mapped from the cache."""
 
 _BLOCK = 16 * 2**20
 _VERSION = 1
@@ -42,10 +42,10 @@ class Images:
 
 
 def load_images(index: Index, positions: np.ndarray, size: int) -> Images:
-    """Decode images and resize them to `size` pixels square, bicubic, whatever their shape.
+    """Decode images and resize them to a square of `size` pixels, bicubic, whatever their shape.
 
-    Many images are decoded once, into a file in the cache that every process on the machine maps
-    into its memory; while it is written, no more than a block of them is in memory.
+    Many images are decoded once, into a file in the cache that every process of the machine maps
+    into memory; only a block of them is in memory while it is written.
 
     Raises:
         DataError: If an image cannot be decoded or the cache cannot be written.

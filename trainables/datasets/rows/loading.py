@@ -1,4 +1,4 @@
-"""From a study's dataset section to its sets. The test set has a door of its own."""
+"""Loading the sets of a study's dataset. Trials cannot load the test set."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from spaces.errors import DataError
 from trainables.datasets.files.threads import Progress
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.preflight.bad_images import without_bad
 from trainables.datasets.preflight.inspection import Inspection, inspect
-from trainables.datasets.preflight.soundness import without_bad
 from trainables.datasets.rows.images import Images, load_images
 from trainables.datasets.sets.recorded import RecordedSets, Restored, check_contents, restore
 from trainables.datasets.sets.splits import Splits, split
@@ -21,7 +21,7 @@ from trainables.datasets.sets.splits import Splits, split
 
 @dataclass(frozen=True)
 class TrialData:
-    """All that a trial sees: never the test set."""
+    """The data of a trial: never the test set."""
 
     class_names: tuple[str, ...]
     train: Images
@@ -30,7 +30,7 @@ class TrialData:
 
 @dataclass(frozen=True)
 class SealedTest:
-    """The test set, for `evaluate` alone."""
+    """The test set, only for `evaluate`."""
 
     class_names: tuple[str, ...]
     keys: tuple[str, ...]
@@ -41,7 +41,7 @@ _sealed = False
 
 
 def seal() -> None:
-    """Lock the test set's door in this process, for good: trials run in it."""
+    """Keep this process from ever loading the test set, because trials run in it."""
     global _sealed
     _sealed = True
 
@@ -51,15 +51,15 @@ def read_splits(
     recorded: RecordedSets | None = None,
     progress: Progress | None = None,
 ) -> tuple[Index, Splits]:
-    """The images of a dataset and their sets; in a sealed process none is in the test set.
+    """The images of a dataset and their sets; the test set is empty in a sealed process.
 
     Nothing is decoded if the dataset has been inspected before. Images that cannot be decoded are
-    left out if the study skips them; copies of an image are in one set.
+    left out if the study skips them. Copies of an image are in one set.
 
     Args:
-        section: Its path is where the dataset is.
-        recorded: The sets of the run that asks; None splits the dataset as it is now.
-        progress: Called with the steps done and in all, where images are decoded.
+        section: With the path of the dataset.
+        recorded: The sets of the run; None splits the dataset as it is now.
+        progress: Called with the number of steps done and their total while images are decoded.
 
     Raises:
         DataError: If the dataset cannot be used.
@@ -83,11 +83,11 @@ def reread(
     """The recorded images and sets, found in the dataset as it is now.
 
     Args:
-        section: Its path is where the dataset is.
+        section: With the path of the dataset.
         recorded: The sets of a run.
         checked: Sets whose images are compared with their recorded contents, if anything in the
             dataset has changed at all.
-        progress: Called with the steps done and in all, where images are decoded.
+        progress: Called with the number of steps done and their total while images are decoded.
 
     Raises:
         ChangedDataError: If an image has gone or changed.
@@ -104,7 +104,7 @@ def reread(
 def load_trial_data(
     section: DatasetSection, size: int, recorded: RecordedSets | None = None
 ) -> TrialData:
-    """Training and validation images at this size."""
+    """Training and validation images, `size` pixels a side."""
     index, splits = read_splits(section, recorded)
     return TrialData(
         index.class_names,
@@ -116,7 +116,7 @@ def load_trial_data(
 def load_refit_data(
     section: DatasetSection, size: int, recorded: RecordedSets | None = None
 ) -> tuple[tuple[str, ...], Images]:
-    """Class names, and training and validation images as one set."""
+    """Class names, and the training and validation images as one set."""
     index, splits = read_splits(section, recorded)
     both = np.sort(np.concatenate([splits.train, splits.validation]))
     return index.class_names, load_images(index, both, size)
@@ -125,14 +125,14 @@ def load_refit_data(
 def open_sealed_test(
     section: DatasetSection, size: int, recorded: RecordedSets | None = None
 ) -> SealedTest:
-    """The test images at this size.
+    """The test images, `size` pixels a side.
 
     Raises:
-        DataError: If this process is sealed, as the ones of trials are.
+        DataError: If this process is sealed, as those of trials are.
         ChangedDataError: If a test image is no longer what was recorded.
     """
     if _sealed:
-        raise DataError("The test set is sealed: a trial asked for it, and must choose without it.")
+        raise DataError("The test set is sealed: no process that runs trials may load it.")
     if recorded is None:
         index, splits = read_splits(section)
     else:

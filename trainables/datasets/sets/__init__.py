@@ -1,1 +1,1 @@
-"""Train, validation and test set: stratified and disjoint."""
+"""Training, validation and test set: stratified and disjoint."""

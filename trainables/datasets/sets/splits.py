@@ -1,4 +1,4 @@
-"""Three sets, stratified and disjoint: train, validation, and the sealed test set."""
+"""Splitting a dataset into training, validation and sealed test set, stratified and disjoint."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ class Splits:
     test: np.ndarray
 
     def of(self, name: str) -> np.ndarray:
-        """The set of this name."""
+        """The positions of a set, by its name."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
 
 def split(
     index: Index, section: DatasetSection, contents: Sequence[Hashable] | None = None
 ) -> Splits:
-    """Split an index by what it publishes, and where it says nothing by the study's shares.
+    """Split an index into its published sets, and by the study's shares if sets are missing.
 
-    Sets that are published stay as they are. A set that is not comes out of the training images,
-    or where nothing is published out of all; `section.validation` and `section.test` are shares of
-    these. So without published sets 0.2 and 0.2 leave 0.6 to train on. `section.subset` is taken
-    first, and leaves a published test set whole.
+    Published sets stay as they are. A missing set is taken from the training images, or from all
+    images if no sets are published; `section.validation` and `section.test` are shares of these. So
+    without published sets, 0.2 and 0.2 leave 0.6 for training. `section.subset` is applied first,
+    and never to a published test set.
 
     Args:
-        contents: What tells copies of an image, one an image; copies come into one set. None: no
-            two images are copies.
+        contents: One value for each image, equal for copies, which come into one set. None: there
+            are no copies.
 
     Raises:
-        DataError: If a class has too few images for that.
+        DataError: If a class has too few images.
     """
     contents = index.keys if contents is None else contents
     published = index.published
@@ -72,7 +72,7 @@ def _subset(index: Index, positions: np.ndarray, section: DatasetSection) -> np.
     count = int(section.subset) if whole else _share_of(section.subset, len(positions))
     if count > len(positions):
         raise DataError(
-            f"subset is {count:,}, and there are {len(positions):,} images to take it from: "
+            f"subset is {count:,}, but there are only {len(positions):,} images to take it from: "
             "change dataset.subset in the study, or remove it."
         )
     in_validation = index.published[positions] == "validation"
@@ -84,7 +84,7 @@ def _subset(index: Index, positions: np.ndarray, section: DatasetSection) -> np.
     except TooFewError as error:
         raise DataError(
             f"A subset of {count:,} images is too small: there are {len(np.unique(strata))} "
-            "classes, counted in each published set, and each needs one image or more. Raise "
+            "classes, counted in each published set, and each needs at least one image. Raise "
             "dataset.subset in the study."
         ) from error
     part: np.ndarray = positions[taken]
@@ -99,7 +99,7 @@ def _take(
     seed: int,
     name: str,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take a set out of these positions, a share of so many: (what is left, what was taken)."""
+    """Take a set from these positions: (the rest, the set). `share` is a share, and of how many."""
     count = _share_of(*share)
     try:
         taken = take_stratified(
@@ -109,7 +109,7 @@ def _take(
         raise DataError(
             f"A {name} set of {share[0]:.0%}, which is {count:,} images, cannot be taken from "
             f"{len(positions):,} images of {len(index.class_names)} classes: the class "
-            f"{index.class_names[error.label]!r} has {error.different}, copies not counted. Every "
+            f"{index.class_names[error.label]!r} has {error.different}, not counting copies. Every "
             "class needs images in all three sets; add images, drop the class, or change "
             f"dataset.{name} in the study."
         ) from error

@@ -1,4 +1,4 @@
-"""Taking a stratified share out of images, without tearing copies of one image apart."""
+"""Stratified samples of images that keep copies of an image together."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class TooFewError(ValueError):
     """A class has too few images to be on both sides.
 
     Attributes:
-        label: Of the class that has the fewest different ones.
-        different: How many those are.
+        label: The class with the fewest different images.
+        different: How many it has.
     """
 
     def __init__(self, label: int, different: int) -> None:
@@ -23,21 +23,21 @@ class TooFewError(ValueError):
 def take_stratified(
     labels: np.ndarray, contents: Sequence[Hashable], count: int, seed: int, *, least_left: int = 1
 ) -> np.ndarray:
-    """Take `count` images at random, of each class its share, copies together.
+    """Draw `count` images at random, in proportion from each class, with copies together.
 
-    Images with the same content are taken all or not at all, whatever their labels. Where groups
-    of copies are too large for that to come out even, a few images more or fewer are taken.
+    Of images with the same content, all or none are drawn, whatever their labels. If groups of
+    copies are large, the number drawn may differ a little from `count`.
 
     Args:
         labels: int (images,).
-        contents: What tells copies of an image, one an image.
-        least_left: 1: each class has to keep an image that is not taken; 0: it need not.
+        contents: One value for each image, equal for copies.
+        least_left: 1: at least one image of each class is not drawn; 0: all may be drawn.
 
     Returns:
-        bool (images,), True for the images taken, at least one of each class.
+        bool (images,), True for the images drawn, at least one of each class.
 
     Raises:
-        TooFewError: If that cannot be done.
+        TooFewError: If a class has too few images.
     """
     groups = _groups(contents)
     group_labels = np.array([labels[group[0]] for group in groups])
@@ -51,7 +51,7 @@ def take_stratified(
 
 
 def _groups(contents: Sequence[Hashable]) -> list[list[int]]:
-    """Positions with the same content, in the order of the first of each."""
+    """Groups of positions with the same content, in the order of their first positions."""
     groups: dict[Hashable, list[int]] = {}
     for position, content in enumerate(contents):
         groups.setdefault(content, []).append(position)
@@ -61,7 +61,7 @@ def _groups(contents: Sequence[Hashable]) -> list[list[int]]:
 def _quotas(
     group_labels: np.ndarray, labels: np.ndarray, count: int, least_left: int
 ) -> dict[int, int]:
-    """Images to take of each class: proportional, at least one, summing to `count`."""
+    """Number of images to draw of each class: proportional, at least one, `count` in total."""
     classes, sizes = np.unique(labels, return_counts=True)
     different = np.array([(group_labels == label).sum() for label in classes])
     most = sizes - least_left
@@ -78,7 +78,7 @@ def _quotas(
 
 
 def _filling(groups: list[list[int]], quota: int, least_left: int) -> list[list[int]]:
-    """Groups, in this order, that fill the quota as nearly as they can; never none."""
+    """The groups, in this order, that fill the quota as far as they fit; at least one."""
     filling: list[list[int]] = []
     filled = 0
     for group in groups[: len(groups) - least_left]:

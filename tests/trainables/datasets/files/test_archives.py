@@ -171,5 +171,5 @@ def test_other_archives_have_to_be_unpacked_by_hand(tmp_path):
     path = tmp_path / "a.7z"
     path.write_bytes(b"7z")
     assert not is_archive(path)
-    with pytest.raises(DataError, match="unpack it by hand"):
+    with pytest.raises(DataError, match="unpack it yourself"):
         refuse_other_archives(path)

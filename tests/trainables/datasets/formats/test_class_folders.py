@@ -1,4 +1,4 @@
-"""Class folders, set folders and lists: what is taken, what is left out, what is refused."""
+"""Class folders: which files are images, which are left out, and what is refused."""
 
 from __future__ import annotations
 
@@ -6,22 +6,12 @@ import os
 
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
-from tests.trainables.datasets.dataset_formats import FORMATS
 from tests.trainables.datasets.pictures import class_folders, encoded, picture, write
+from tests.trainables.datasets.reading import ignored, read
 from trainables.datasets.files.scanning import natural
-from trainables.datasets.formats.readers import read_index
 
 JPEG = encoded(picture(99))
-
-
-def read(root, format_="folders", **more):
-    return read_index(DatasetSection(format=format_, path=str(root), **more))
-
-
-def ignored(index):
-    return {finding.name: finding.reason for finding in index.ignored}
 
 
 def test_what_systems_leave_behind_is_left_out_and_told(tmp_path):
@@ -69,9 +59,9 @@ def test_other_files_are_left_out_and_images_are_known_by_their_content(tmp_path
         "class_1/0.jpg",
     }
     assert ignored(index) == {
-        "class_0/notes.txt": "is no image",
-        "stray.jpg": "lies in no class folder",
-        "README": "lies in no class folder",
+        "class_0/notes.txt": "is not an image",
+        "stray.jpg": "is in no class folder",
+        "README": "is in no class folder",
     }
 
 
@@ -127,7 +117,7 @@ def test_empty_class_folders_are_no_classes(tmp_path):
 
 @pytest.mark.parametrize(
     ("classes", "images", "expected"),
-    [(1, 3, "has one class, 'class_0'"), (2, 0, "has no images"), (0, 0, "has no images")],
+    [(1, 3, "has only one class, 'class_0'"), (2, 0, "has no images"), (0, 0, "has no images")],
 )
 def test_fewer_than_two_classes_are_refused(tmp_path, classes, images, expected):
     root = class_folders(tmp_path, classes, images)
@@ -159,7 +149,7 @@ def test_class_names_come_from_the_study(tmp_path):
     assert read(root, class_names={"class_1": "rose"}).class_names == ("class_0", "rose")
     same = read(root).fingerprint
     assert read(root, class_names={"class_1": "rose"}).fingerprint == same
-    with pytest.raises(DataError, match="speaks of 'tulip', and the dataset has 'class_0'"):
+    with pytest.raises(DataError, match="names 'tulip', but the dataset has 'class_0'"):
         read(root, class_names={"tulip": "Tulip"})
     with pytest.raises(DataError, match="Two classes are called 'class_0'"):
         read(root, class_names={"class_1": "class_0"})
@@ -175,109 +165,5 @@ def test_dropped_classes_are_not_even_looked_at(tmp_path):
 def test_set_folders_are_no_classes(tmp_path):
     for name in ("train", "val"):
         class_folders(tmp_path / name, 2, 2)
-    with pytest.raises(DataError, match="say format: split_folders"):
+    with pytest.raises(DataError, match="set format: split_folders"):
         read(tmp_path)
-
-
-def test_split_folders_without_training_images(tmp_path):
-    class_folders(tmp_path / "val", 2, 2)
-    with pytest.raises(DataError, match="has no folder train"):
-        read(tmp_path, "split_folders")
-
-
-def test_split_folders_with_a_set_twice(tmp_path):
-    for name in ("train", "val", "validation"):
-        class_folders(tmp_path / name, 2, 2)
-    with pytest.raises(DataError, match="two folders for the validation set: val and validation"):
-        read(tmp_path, "split_folders")
-
-
-def test_split_folders_with_a_class_that_is_not_trained(tmp_path):
-    class_folders(tmp_path / "train", 2, 2)
-    class_folders(tmp_path / "test", 3, 2)
-    with pytest.raises(DataError, match="The test set has images of class_2"):
-        read(tmp_path, "split_folders")
-    assert len(read(tmp_path, "split_folders", drop_classes=["class_2"]).class_names) == 2
-
-
-def test_split_folders_in_one_folder(tmp_path):
-    class_folders(tmp_path / "imagenette2-160" / "train", 2, 2)
-    class_folders(tmp_path / "imagenette2-160" / "val", 2, 2)
-    write(tmp_path / "imagenette2-160" / "noisy" / "x.csv", b"")
-    index = read(tmp_path, "split_folders")
-    assert index.subsets == ("train",) * 4 + ("validation",) * 4
-    assert ignored(index) == {"noisy/": "is none of the sets"}
-
-
-@pytest.fixture
-def caltech(tmp_path):
-    form = next(form for form in FORMATS if form.name == "lists")
-    form.write(tmp_path)
-    return tmp_path
-
-
-def change(caltech, subset, *lines):
-    with (caltech / f"{subset}.txt").open("a") as file:
-        file.write("\n".join(lines) + "\n")
-
-
-def read_lists(caltech):
-    return read(caltech, "lists", drop_classes=["BACKGROUND_Google"])
-
-
-def test_lists_as_windows_writes_them(caltech):
-    before = read_lists(caltech).keys
-    for name in ("train.txt", "test.txt"):
-        text = (caltech / name).read_text().replace("/", "\\").replace("\n", "\r\n")
-        (caltech / name).write_bytes(b"\xef\xbb\xbf" + text.encode())
-    assert read_lists(caltech).keys == before
-
-
-def test_an_image_in_both_lists_is_leakage(caltech):
-    change(caltech, "test", "anchor/image_0002.jpg")
-    with pytest.raises(DataError, match=r"anchor/image_0002\.jpg is in the train list and in the"):
-        read_lists(caltech)
-
-
-def test_an_image_twice_in_a_list(caltech):
-    change(caltech, "train", "anchor/image_0002.jpg")
-    with pytest.raises(DataError, match="is in the train list twice"):
-        read_lists(caltech)
-
-
-@pytest.mark.parametrize("line", ["../x/1.jpg", "/etc/x.jpg", "image.jpg", "a/../../b/c.jpg"])
-def test_lines_that_are_no_image_paths(caltech, line):
-    change(caltech, "train", line)
-    with pytest.raises(DataError, match=r"train\.txt line 17 is '.*', expected class/image"):
-        read_lists(caltech)
-
-
-def test_images_in_no_list_are_told(caltech):
-    write(caltech / "101_ObjectCategories" / "anchor" / "image_9999.jpg", JPEG)
-    name = "101_ObjectCategories/anchor/image_9999.jpg"
-    assert ignored(read_lists(caltech))[name] == "is in no list"
-
-
-def test_a_validation_list_is_a_published_set(caltech):
-    lines = (caltech / "test.txt").read_text().splitlines()
-    (caltech / "test.txt").write_text("\n".join(lines[::2]))
-    (caltech / "val.txt").write_text("\n".join(lines[1::2]))
-    assert set(read_lists(caltech).subsets) == {"train", "validation", "test"}
-
-
-def test_lists_without_their_images(caltech):
-    (caltech / "101_ObjectCategories").rename(caltech.parent / "elsewhere")
-    with pytest.raises(DataError, match=r"such as accordion/image_0001\.jpg"):
-        read_lists(caltech)
-
-
-def test_a_missing_list(caltech):
-    (caltech / "test.txt").unlink()
-    with pytest.raises(DataError, match=r"has no test\.txt"):
-        read_lists(caltech)
-
-
-def test_a_listed_class_that_is_not_trained(caltech):
-    change(caltech, "test", "BACKGROUND_Google/image_0001.jpg")
-    with pytest.raises(DataError, match=r"train\.txt has no images of BACKGROUND_Google"):
-        read(caltech, "lists")

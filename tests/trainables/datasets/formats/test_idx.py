@@ -23,11 +23,11 @@ LABELS = np.arange(10, dtype=np.uint8)
     ("content", "expected"),
     [
         (b"", "begins with nothing"),
-        (b"\0\0\x08", "is no IDX file"),
+        (b"\0\0\x08", "is not an IDX file"),
         (b"\0\0\x0d\x01" + bytes(8), "expected 00 00 08 01"),
         (idx(LABELS.reshape(2, 5)), "expected 00 00 08 01"),
-        (idx(LABELS)[:-1], "has 10 bytes, and it has 9"),
-        (idx(LABELS) + b"\0", "has 10 bytes, and it has more"),
+        (idx(LABELS)[:-1], "claims 10 bytes but has 9"),
+        (idx(LABELS) + b"\0", "claims 10 bytes but has more"),
     ],
 )
 def test_damaged_files_are_named(tmp_path, content, expected):
@@ -40,7 +40,7 @@ def test_damaged_files_are_named(tmp_path, content, expected):
 def test_damaged_compression_is_named(tmp_path):
     packed = gzip.compress(idx(np.random.default_rng(0).integers(0, 9, 5000)))
     for raw in (packed[:100], packed[:-4], b"nonsense", packed[:500] + b"\0" + packed[501:]):
-        with pytest.raises(DataError, match=r"labels\.gz (cannot be read|is no IDX|says)"):
+        with pytest.raises(DataError, match=r"labels\.gz (cannot be read|is not an IDX|claims)"):
             read_array(write(tmp_path / "labels.gz", raw), 1)
 
 

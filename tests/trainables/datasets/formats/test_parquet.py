@@ -101,7 +101,7 @@ def test_files_that_disagree_about_classes(tmp_path):
 
 def test_a_label_without_a_name(tmp_path):
     table(tmp_path / "a.parquet", [0, 1, 2], names=["cat", "dog"])
-    with pytest.raises(DataError, match="has the label 2 in row 2, and the 2 classes are cat, dog"):
+    with pytest.raises(DataError, match="has the label 2 in row 2, but the 2 classes are cat, dog"):
         read(tmp_path)
 
 

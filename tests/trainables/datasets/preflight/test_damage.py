@@ -56,7 +56,7 @@ DAMAGE = {
     "phone.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC image"),
     "pointer.png": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
     "document.jpg": (b"%PDF-1.7\n%\xe2\xe3", "a PDF document"),
-    "noise.png": (np.random.default_rng(0).bytes(300), "nothing known"),
+    "noise.png": (np.random.default_rng(0).bytes(300), "of an unknown type"),
     "cut.jpg": (JPEG[: len(JPEG) // 2], "is truncated"),
     "cut_progressive.jpg": (PROGRESSIVE[: len(PROGRESSIVE) // 2], "is truncated"),
     "header_only.jpg": (JPEG[:300], "(damaged|truncated)"),
@@ -132,7 +132,7 @@ def test_skip_bad_leaves_them_out_and_counts_them(damaged):
 def test_a_class_with_nothing_left_is_an_error(tmp_path):
     root = class_folders(tmp_path / "photos", classes=2)
     write(root / "bad" / "1.jpg", b"")
-    with pytest.raises(DataError, match="none of the class 'bad'"):
+    with pytest.raises(DataError, match="No image of the class 'bad' can be decoded"):
         read_splits(section(root, skip_bad=True))
 
 

@@ -47,7 +47,7 @@ def test_every_format_passes_and_is_shown(form, tmp_path):
     text = shown(found)
     for name in form.class_names:
         assert name in text
-    assert "nothing wrong was found" in text
+    assert "no problems found" in text
 
 
 def test_sizes_and_kinds(tmp_path):
@@ -70,9 +70,11 @@ def test_mislabelled_images_are_told_and_used(tmp_path):
     write(root / "class_0" / "really.jpg", encoded(picture(70), "PNG"))
     write(root / "class_0" / "bare", encoded(picture(71), "PNG"))
     found = preflight(section(root), "photos")
-    assert found.mislabelled == (("class_0/really.jpg", "is called .jpg and is a PNG image"),)
+    assert found.mislabelled == (
+        ("class_0/really.jpg", "has the extension .jpg but is a PNG image"),
+    )
     assert sum(map(sum, found.counts.values())) == 14
-    assert "class_0/really.jpg is called .jpg and is a PNG image" in found.warnings[0]
+    assert "class_0/really.jpg has the extension .jpg but is a PNG image" in found.warnings[0]
 
 
 def test_empty_classes_and_ignored_files_are_told(tmp_path):
@@ -80,7 +82,7 @@ def test_empty_classes_and_ignored_files_are_told(tmp_path):
     (root / "nothing").mkdir()
     write(root / "class_0" / "Thumbs.db", b"x")
     found = preflight(section(root), "photos")
-    assert found.warnings == ("Folders without images are no classes: nothing.",)
+    assert found.warnings == ("Folders without images are not classes: nothing.",)
     text = shown(found)
     assert "class_0/Thumbs.db is hidden or left behind" in text
 
@@ -133,7 +135,7 @@ def test_leakage_that_is_published_in_arrays_is_a_warning(tmp_path):
     write(tmp_path / "t10k-images-idx3-ubyte", idx(images))
     found = preflight(DatasetSection(**keys), "things")
     assert len(found.leaks) == 1
-    assert "Leakage that is published so: 1 image is in more than one set" in found.warnings[0]
+    assert "Leakage in the published sets: 1 image is in more than one set" in found.warnings[0]
     assert "= test/00003 (test)" in found.warnings[0]
 
 
@@ -152,7 +154,7 @@ def test_near_duplicates_across_sets_are_named_in_a_warning(tmp_path):
     found = preflight(section(tmp_path, format="split_folders"), "photos")
     (group,) = found.near_duplicates
     assert group.crosses_sets
-    assert "1 group of images is nearly alike and in different sets" in found.warnings[0]
+    assert "1 group of images is nearly alike but in different sets" in found.warnings[0]
     assert "train/class_0/3.jpg" in found.warnings[0]
     assert "val/class_0/darker.jpg (validation)" in found.warnings[0]
 

@@ -91,7 +91,7 @@ def test_copies_do_not_change_the_size_of_a_set_where_single_images_can_make_up(
 
 
 def test_too_few_images_are_a_sentence():
-    with pytest.raises(DataError, match="the class 'class 1' has 1, copies not counted"):
+    with pytest.raises(DataError, match="the class 'class 1' has 1, not counting copies"):
         split(index([0] * 20 + [1, 1]), section())
     with pytest.raises(DataError, match="the class 'class 1' has 1"):
         split(index([0] * 20 + [1] * 5), section(), [*range(20), 99, 99, 99, 99, 99])
@@ -117,7 +117,7 @@ def test_subset_leaves_a_published_test_set_whole():
 
 
 def test_impossible_subsets_are_sentences():
-    with pytest.raises(DataError, match="subset is 101, and there are 100 images"):
+    with pytest.raises(DataError, match="subset is 101, but there are only 100 images"):
         split(index([0, 1] * 50), section(subset=101))
     with pytest.raises(DataError, match="A subset of 1 images is too small: there are 2 classes"):
         split(index([0, 1] * 50), section(subset=1))

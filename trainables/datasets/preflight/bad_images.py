@@ -1,4 +1,4 @@
-"""Leaving out the images that cannot be decoded, or refusing the dataset because of them."""
+"""Images that cannot be decoded: leave them out, or refuse the dataset because of them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def unreadable(index: Index, inspection: Inspection) -> tuple[Finding, ...]:
 
 
 def refusal(bad: Sequence[Finding], total: int) -> str:
-    """What to say to someone whose dataset has bad images, naming all of them."""
+    """The message that refuses a dataset because of bad images; names all of them."""
     lines = [f"  {finding.name} {finding.reason}" for finding in bad]
     return "\n".join(
         [
@@ -37,8 +37,8 @@ def without_bad(
     """Index and inspection of the images that can be decoded.
 
     Raises:
-        DataError: If there are others and the study does not skip them, naming all; or if a class
-            has none left.
+        DataError: If any cannot be decoded and the study does not skip them; names all of them. Or
+            if a class has no other images.
     """
     bad = unreadable(index, inspection)
     if not bad:
@@ -49,17 +49,17 @@ def without_bad(
 
 
 def sound_part(index: Index, inspection: Inspection) -> tuple[Index, Inspection]:
-    """As `without_bad`, whatever the study says.
+    """As `without_bad`, whether the study skips bad images or not.
 
     Raises:
-        DataError: If a class has none left.
+        DataError: If a class has no other images.
     """
     sound = inspection.sound
     gone = np.flatnonzero(index.counts(sound) == 0)
     if len(gone):
         names = ", ".join(repr(index.class_names[label]) for label in gone)
         raise DataError(
-            f"Without the images that cannot be decoded there are none of the class {names}. "
+            f"No image of the class {names} can be decoded. "
             f"{refusal(unreadable(index, inspection), len(index.keys))}"
         )
     return index.take(sound), inspection.take(sound)
