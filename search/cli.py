@@ -109,7 +109,7 @@ def data(
     section, found = examine_study(study, data, console)
     console.print(render(found))
     if contact_sheet is not None:
-        write_contact_sheet(section, contact_sheet)
+        write_contact_sheet(section, None, contact_sheet)
     if found.errors:
         raise DataError("\n".join(found.errors))
 
@@ -166,6 +166,13 @@ def finetune(
         typer.Option(help="Images per update over all workers. Default: the winner's batch size."),
     ] = None,
     address: Address = None,
+    data: DataPath = None,
+    incumbent: Annotated[
+        bool,
+        typer.Option(
+            "--incumbent", help="Take the best of the search though its finalists are unfinished."
+        ),
+    ] = False,
 ) -> None:
     """Train the winner on training and validation images together, with Ray Train.
 
@@ -179,7 +186,7 @@ def finetune(
     from search.remote.working_copy import run_at
 
     with run_at(run) as folder:
-        record = run_finetune(folder, workers, gpu, address, batch)
+        record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, _say)
     again = len(record["restarts"])
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
@@ -199,6 +206,7 @@ def evaluate(
         str | None,
         typer.Option(metavar="RUN", help="Also test this random search, at equal cost."),
     ] = None,
+    data: DataPath = None,
 ) -> None:
     """Test the final model on the sealed test set, which is opened only once."""
     import time
@@ -208,7 +216,7 @@ def evaluate(
     from search.testset.evaluate import evaluate as run_evaluate
 
     with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
-        record, opened_now = run_evaluate(folder, again, other)
+        record, opened_now = run_evaluate(folder, again, other, data, _say)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}"
     console.print(f"{heading}: {record['images']} images", highlight=False)
@@ -336,6 +344,10 @@ def _command(name: str) -> Callable[..., None]:
         if command.callback is not None and command.callback.__name__ == name:
             return command.callback
     raise InputError(f"The command {name} is not installed. Install thawtune again with pip.")
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def _import_tensorflow() -> None:

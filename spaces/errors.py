@@ -4,6 +4,7 @@
     ├── InputError                 exit 2: bad input, nothing was written
     │   ├── StudyError             a study file, with every problem at once
     │   ├── DataError              a dataset that cannot be used
+    │   │   └── ChangedDataError   exit 4: a run's images are no longer those it began with
     │   └── WeightsError           pretrained weights that cannot be used
     ├── EveryTrialFailedError      exit 3
     ├── RunStateError              exit 4: the run's files cannot be used
@@ -45,6 +46,12 @@ class StudyError(InputError):
 
 class DataError(InputError):
     """A dataset is missing or damaged, or cannot be split as requested."""
+
+
+class ChangedDataError(DataError):
+    """A run's images are no longer those that it began with."""
+
+    exit_code = 4
 
 
 class WeightsError(InputError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from matplotlib.figure import Figure
+from rich.filesize import decimal
 
 from reports.analysis.costs import STATES, Cost, cost, cost_sentence, cost_table, stages_table
 from reports.analysis.curves import incumbents_by_cost, recipe_costs
@@ -14,7 +15,6 @@ from reports.figures.progress import draw_incumbent
 from reports.page.document import Beside, Block, Heading, Section, TableBlock, Text
 from reports.page.picture import Picture
 from reports.text import formats
-from search.records.sizes import size_in_words
 
 
 def section(data: RunData) -> Section:
@@ -40,7 +40,7 @@ def _features(data: RunData) -> str:
     seconds, size = (sum(event[key] for event in stored) for key in ("seconds", "bytes"))
     text = (
         f"Before the trials, {formats.plural(images, 'image')} went through the frozen layers once "
-        f"for all of them: {formats.duration(seconds)} by the clock, {size_in_words(size)} stored."
+        f"for all of them: {formats.duration(seconds)} by the clock, {decimal(size)} stored."
     )
     if hits:
         text += f" {formats.sentence(formats.plural(hits, 'set'))} of features were there already."
@@ -54,7 +54,7 @@ def _checkpoints(data: RunData) -> str:
     return (
         f"{formats.sentence(formats.plural(len(sizes), 'checkpoint'))} "
         f"{'was' if len(sizes) == 1 else 'were'} written, "
-        f"{size_in_words(max(sizes))} at the most each and {size_in_words(sum(sizes))} together; "
+        f"{decimal(max(sizes))} at the most each and {decimal(sum(sizes))} together; "
         "those of pruned trials are removed."
     )
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from search.cluster.ray_private import largest_cluster
 from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import InputError
@@ -31,7 +32,7 @@ def placed(current: OpenRun) -> Study:
         InputError: If a trial does not fit on any node.
     """
     study = current.study
-    there, may_come = dict(ray.cluster_resources()), _may_come()
+    there, may_come = dict(ray.cluster_resources()), largest_cluster()
     total = {kind: max(there.get(kind, 0), may_come.get(kind, 0)) for kind in ("CPU", "GPU")}
     gpu = study.resources.gpu
     if gpu is None:
@@ -129,13 +130,6 @@ def _is_alone() -> bool:
     here = ray.get_runtime_context().get_node_id()
     runs_trials = [n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("CPU")]
     return runs_trials == [here]
-
-
-def _may_come() -> dict[str, float]:
-    """CPUs and GPUs, counting all nodes that an autoscaler may start; empty without one."""
-    from ray._private.state import state
-
-    return dict(state.get_max_resources_from_cluster_config() or {})
 
 
 def _smallest_gpu() -> int | None:

@@ -10,11 +10,11 @@ from search.driver.search import create_run
 from search.records import events
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_whole
+from search.records.run_sets import checked_sets
 from search.studies.preflight import checked_data, write_contact_sheet
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
 from spaces.study_file import parse_study
-from trainables.datasets.preflight.record import Preflight
 
 
 def prepare(
@@ -32,7 +32,8 @@ def prepare(
     Raises:
         InputError: If the folder is there and was not to be taken up, or the other way round.
         DataError: If the dataset cannot be used.
-        RunStateError: If the run's study or its images are others.
+        RunStateError: If the run's study is another.
+        ChangedDataError: If an image of the run has gone or changed.
     """
     wanted, folder = _with_trials(study, trials), run.place
     if not resume and not _is_unborn(run):
@@ -41,12 +42,12 @@ def prepare(
         )
     if resume and not run.folder.exists():
         raise InputError(f"There is no run in {folder} to resume. Leave --resume out to begin one.")
-    found = checked_data(wanted.dataset, wanted.name, console)
     if _is_unborn(run):
-        create_run(run, wanted, found.to_dict())
-        write_contact_sheet(wanted.dataset, run.contact_sheet)
+        found = checked_data(wanted.dataset, wanted.name, console)
+        create_run(run, wanted, found)
+        write_contact_sheet(wanted.dataset, found.sets, run.contact_sheet)
     else:
-        _take_up(run, wanted, found)
+        _take_up(run, wanted, console)
     return run, wanted
 
 
@@ -54,28 +55,26 @@ def _is_unborn(run: Run) -> bool:
     """Whether there is no run yet: the ledger, written last, is not begun, and nothing else is."""
     if not run.folder.exists():
         return True
-    made_first = (run.study_file.name, run.data.name, run.ledger.name)
+    made_first = (run.study_file.name, run.data.name, run.sets.name, run.ledger.name)
     others = [f for f in run.folder.iterdir() if not f.name.startswith((".", *made_first))]
     return not others and not (run.ledger.is_file() and read_ledger(run.ledger))
 
 
-def _take_up(run: Run, wanted: Study, found: Preflight) -> None:
+def _take_up(run: Run, wanted: Study, console: Console) -> None:
     then = run.study()
     _check_same(then, wanted)
-    before = (run.read_json(run.data) or {}).get("fingerprint")
-    if before != found.fingerprint:
-        raise RunStateError(
-            f"The images or their labels have changed since this run began: {found.images} images "
-            f"with the fingerprint {found.fingerprint[:12]}, then {str(before)[:12]}. "
-            "Put the dataset back as it was, or begin a new run by --run."
-        )
-    if then.hash != wanted.hash:
-        try:
+    _, sets = checked_sets(
+        run, wanted, None, lambda text: console.print(text, highlight=False, soft_wrap=True)
+    )
+    try:
+        if not run.sets.is_file():
+            write_whole(run.sets, sets.to_parquet())
+        if then.hash != wanted.hash:
             with Ledger(run.ledger) as ledger:
                 ledger.append(events.study_changed(wanted.hash))
             write_whole(run.study_file, wanted.to_yaml())
-        except OSError as error:
-            raise RunStateError(f"{run.folder} cannot be written: {error.strerror}.") from error
+    except OSError as error:
+        raise RunStateError(f"{run.folder} cannot be written: {error.strerror}.") from error
 
 
 def _with_trials(study: Study, trials: int | None) -> Study:

@@ -9,7 +9,6 @@ import signal
 import socket
 import tempfile
 from importlib.metadata import version
-from typing import Any
 
 from ray import tune
 from rich.console import Console
@@ -25,21 +24,25 @@ from search.records import events
 from search.records.history import History
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
+from search.records.run_sets import sets_of
 from search.watching.hub import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.study import Study
 from trainables.cache.folder import cache_folder
+from trainables.datasets.preflight.record import Preflight
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
 from trainables.worker.keras_trainable import Job, KerasTrainable
 
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "numpy", "thawtune")
 
 
-def create_run(run: Run, study: Study, data: dict[str, Any]) -> None:
-    """Make a run's folder, with its study, what its data are, and the first event of its ledger."""
+def create_run(run: Run, study: Study, found: Preflight) -> None:
+    """Make a run's folder: its study, its data and their sets, and the ledger's first event."""
     run.folder.mkdir(parents=True, exist_ok=True)
     write_whole(run.study_file, study.to_yaml())
-    write_json(run.data, data)
+    write_json(run.data, found.to_dict())
+    write_whole(run.sets, found.sets.to_parquet())
     versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
     with Ledger(run.ledger) as ledger:
         ledger.append(events.study_opened(study.name, study.hash, versions))
@@ -66,12 +69,13 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         if not current.dispatch.is_over:
             with ray_running(address), ending.listening():
                 to_run = placed(current)
-                plan = store_features(current, to_run, console)
+                sets = sets_of(run, study.dataset).without_test()
+                plan = store_features(current, to_run, sets, console)
                 with (
                     View(study, current.history, console),
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
-                    _fit(current, to_run, plan, scratch)
+                    _fit(current, to_run, sets, plan, scratch)
         _close(current)
         return current.history
 
@@ -85,7 +89,8 @@ def _close(current: OpenRun) -> None:
             f"writable, and go on by thawtune search {current.study.name} --run {folder} --resume."
         )
     is_early = not current.dispatch.is_over
-    current.take(events.driver_stopped((ending.reason if is_early else None) or "done"))
+    reason = "seconds" if current.dispatch.is_closed else "done"
+    current.take(events.driver_stopped((ending.reason if is_early else None) or reason))
     current.write_derived()
     if is_early and ending.signal is not None:
         raise InterruptedSearchError(
@@ -101,12 +106,15 @@ def _close(current: OpenRun) -> None:
         )
 
 
-def _fit(current: OpenRun, study: Study, plan: Plan | None, scratch: str) -> None:
+def _fit(
+    current: OpenRun, study: Study, sets: RecordedSets, plan: Plan | None, scratch: str
+) -> None:
     """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
     concurrent = study.resources.concurrent or 1
     os.environ |= _environment(concurrent)
     job = Job(
         study.to_dict(),
+        sets,
         None if plan is None else plan.to_dict(),
         str(cache_folder()),
         max(1, int(study.resources.cpu)),

@@ -1,9 +1,8 @@
-"""Planned features, computed before the trials begin by all cores of all nodes."""
+"""Planned features, computed before the trials start, on all cores of all nodes."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +16,14 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from search.features.one_node import NodeExtraction, Tally, is_whole
+from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
+from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
-from trainables.cache.entry import ARRAY
-from trainables.cache.leases import take_lease
+from trainables.datasets.sets.recorded import RecordedSets
+from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
-from trainables.features.plan.work import Work
+from trainables.features.store import FeatureStore
 
 _POLL_SECONDS = 0.1
 
@@ -34,31 +34,32 @@ def extract(
     cache_folder: Path,
     console: Console,
     is_ending: Callable[[], bool] = lambda: False,
+    sets: RecordedSets | None = None,
 ) -> dict[str, Any]:
-    """Have all that is planned stored on every node; what is there is left alone. Needs Ray.
+    """Store all planned features on every node, unless they are stored there. Needs Ray.
 
-    What cannot be computed here is left to the trials, whose errors the ledger has.
+    If features cannot be computed here, the trials try, and the ledger records their errors.
 
     Args:
-        study: Says what a task may occupy: as much as a trial.
-        plan: What to keep.
+        study: A task occupies as much as one of its trials.
+        plan: What to store.
         cache_folder: The same on all nodes.
-        console: Has a progress bar if it is a terminal, and else a line at the end.
-        is_ending: Whether to leave it at what is done.
+        console: Shows a progress bar if it is a terminal, otherwise a line at the end.
+        is_ending: Whether to stop before the next network.
 
     Returns:
-        `seconds` of the clock, `bytes` written, `hits` and `misses` (entries that were there, and
-        that were not), `images` that went through a backbone, and `notes` in sentences.
+        `seconds` of the clock, `bytes` written, `hits` and `misses` (entries that were stored
+        before, and that were not), `images` that went through a backbone, and `notes`.
     """
     began = time.perf_counter()
-    works = _works(study, plan, cache_folder)
-    names = remembered_entries(study, works)
-    nodes = nodes_for(study) if names is None else _nodes_without(study, cache_folder, names)
-    tally = Tally(hits=len(names or ()) if not nodes else 0)
-    if nodes and works:
-        tally, names = _extracted(study, plan, works, nodes, console, is_ending)
-    for name in names or ():
-        _hold(cache_folder / "features" / name)
+    tasks = _tasks(study, plan, cache_folder, sets)
+    keys = remembered_entries(study, tasks)
+    nodes = nodes_for(study) if keys is None else _nodes_without(study, cache_folder, keys)
+    tally = Tally(hits=len(keys or ()) if not nodes else 0)
+    if nodes and tasks:
+        tally, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
+    for key in keys or ():
+        FeatureStore(cache_folder).hold(key)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
     if tally.misses and not console.is_terminal:
         console.print(
@@ -69,63 +70,64 @@ def extract(
     return result
 
 
-def _works(study: Study, plan: Plan, cache_folder: Path) -> list[Work]:
-    """What is kept, by network."""
-    names: dict[str, list[str]] = defaultdict(list)
+def _tasks(
+    study: Study, plan: Plan, cache_folder: Path, sets: RecordedSets | None
+) -> list[ExtractionTask]:
+    """One task for each network."""
+    cuts: dict[Hyperparameters, list[str]] = defaultdict(list)
     for row in plan.kept:
-        names[json.dumps(row.point)].append(row.boundary)
-    dataset = study.dataset.model_dump(mode="json")
+        cuts[row.point].append(row.boundary)
     threads, gpu = max(1, int(study.resources.cpu)), study.resources.gpu or 0
     return [
-        Work(dataset, json.loads(point), tuple(cuts), str(cache_folder), threads, gpu)
-        for point, cuts in names.items()
+        ExtractionTask(study.dataset, sets, point, tuple(names), str(cache_folder), threads, gpu)
+        for point, names in cuts.items()
     ]
 
 
 def _extracted(
     study: Study,
     plan: Plan,
-    works: Sequence[Work],
+    tasks: Sequence[ExtractionTask],
     nodes: Sequence[str],
     console: Console,
     is_ending: Callable[[], bool],
 ) -> tuple[Tally, list[str]]:
-    """All networks, one after the other on each node, the nodes side by side."""
-    tally, names = Tally(), []
+    """Run the tasks one after the other, each on all nodes at once."""
+    tally, keys = Tally(), []
     actors = [_actor(study, node) for node in nodes]
-    total = (plan.images or 0) * len(works) * len(nodes)
+    total = (plan.images or 0) * len(tasks) * len(nodes)
     with _bar(console, total) as advance:
-        for work in works:
-            running = [actor.run.remote(work) for actor in actors]
+        for task in tasks:
+            running = [actor.run.remote(task) for actor in actors]
             left = running
             while left and not is_ending():
                 _, left = ray.wait(left, num_returns=len(left), timeout=_POLL_SECONDS)
                 advance(actors)
             if is_ending():
                 break
-            for task in running:
+            for answer in running:
                 try:
-                    done, names_of_work = ray.get(task)
+                    done, its_keys = ray.get(answer)
                 except RayError as error:
                     tally.notes += (_left_to_trials(error),)
                     continue
                 tally.add(done)
-                names += [name for name in names_of_work if name not in names]
-                remember_entries(study, work, names_of_work)
+                keys += [key for key in its_keys if key not in keys]
+                remember_entries(study, task, its_keys)
     for actor in actors:
         ray.kill(actor)
-    return tally, names
+    return tally, keys
 
 
 def _left_to_trials(error: RayError) -> str:
     cause = getattr(error, "cause", None) or error
     last = str(cause).strip().splitlines()[-1]
-    return f"Features could not be computed ahead, trials compute them: {last}"
+    return f"Features could not be computed in advance; the trials compute them: {last}"
 
 
 @contextmanager
 def _bar(console: Console, images: int) -> Iterator[Any]:
-    """A function that shows how far actors are."""
+    """Yields a function that shows the progress of actors."""
     if not console.is_terminal:
         yield _silent
         return
@@ -134,12 +136,12 @@ def _bar(console: Console, images: int) -> Iterator[Any]:
         task = bar.add_task("features", total=images)
 
         def advance(actors: Sequence[Any]) -> None:
-            told = [actor.images_done.remote() for actor in actors]
-            ready, _ = ray.wait(told, num_returns=len(told), timeout=1)
+            counts = [actor.images_done.remote() for actor in actors]
+            ready, _ = ray.wait(counts, num_returns=len(counts), timeout=1)
             try:
                 bar.update(task, completed=sum(ray.get(ready)))
             except RayError:
-                return  # the run of a lost actor tells it
+                return  # `run` of the lost actor raises it too
 
         yield advance
 
@@ -160,12 +162,12 @@ def _actor(study: Study, node: str) -> Any:
 
 
 def _resources(study: Study) -> dict[str, float]:
-    """What a task occupies: what a trial does."""
+    """What a task occupies: as much as a trial."""
     return {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
 
 
 def nodes_for(study: Study) -> list[str]:
-    """Ray's names of the nodes that can run trials."""
+    """Ray's ids of the nodes that can run trials."""
     return [
         node["NodeID"]
         for node in ray.nodes()
@@ -173,28 +175,19 @@ def nodes_for(study: Study) -> list[str]:
     ]
 
 
-def _nodes_without(study: Study, cache_folder: Path, names: Sequence[str]) -> list[str]:
-    """Nodes that lack one of these entries."""
-    folders = [cache_folder / "features" / name for name in names]
+def _nodes_without(study: Study, cache_folder: Path, keys: Sequence[str]) -> list[str]:
+    """Nodes that lack any of these entries."""
     here = ray.get_runtime_context().get_node_id()
     answers: dict[str, Any] = {}
     for node in nodes_for(study):
         if node != here:
             there = NodeAffinitySchedulingStrategy(node, soft=False)
-            task = _has_all.options(num_cpus=0, scheduling_strategy=there)
-            answers[node] = task.remote(folders)
-    lacking = [] if all(map(is_whole, folders)) else [here]
+            task = ray.remote(_has_all).options(num_cpus=0, scheduling_strategy=there)
+            answers[node] = task.remote(cache_folder, keys)
+    lacking = [] if _has_all(cache_folder, keys) else [here]
     return lacking + [node for node, answer in answers.items() if not ray.get(answer)]
 
 
-def _hold(folder: Path) -> None:
-    """Keep an entry of this node from being evicted while this process lives."""
-    try:
-        take_lease(folder / ARRAY)
-    except FileNotFoundError:
-        return  # another node's
-
-
-@ray.remote
-def _has_all(folders: Sequence[Path]) -> bool:
-    return all(map(is_whole, folders))
+def _has_all(cache_folder: Path, keys: Sequence[str]) -> bool:
+    store = FeatureStore(cache_folder)
+    return all(key in store for key in keys)

@@ -1,4 +1,4 @@
-"""`thawtune cache`: what the store holds, and clearing it."""
+"""`thawtune cache`: list what the cache holds, and clear it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Group
+from rich.filesize import decimal
 from rich.table import Table
 
-from search.records.sizes import size_in_words
 from spaces.errors import InputError
 from trainables.cache import eviction
 from trainables.cache.eviction import KINDS, Kind, StoredEntry
@@ -20,12 +20,12 @@ _DAY = 86400
 
 @dataclass(frozen=True)
 class Cleared:
-    """What was removed, and what living processes still read.
+    """The result of clearing the cache.
 
     Attributes:
-        entries: Number of those that are gone.
-        bytes: Of those.
-        in_use: Number of those that stayed.
+        entries: Number of entries removed.
+        bytes: Their size.
+        in_use: Number of entries that were not removed because living processes read them.
     """
 
     entries: int
@@ -33,16 +33,16 @@ class Cleared:
     in_use: int
 
     def __str__(self) -> str:
-        kept = f"; {_counted(self.in_use)} in use stayed" if self.in_use else ""
-        return f"removed {_counted(self.entries)}, {size_in_words(self.bytes)}{kept}"
+        kept = f"; kept {_counted(self.in_use)} in use" if self.in_use else ""
+        return f"removed {_counted(self.entries)}, {decimal(self.bytes)}{kept}"
 
 
 def chosen(kind: str | None, older_than: float | None) -> list[StoredEntry]:
-    """Entries of a kind that were not used for so many days.
+    """Entries of one kind that have not been used for a number of days.
 
     Args:
-        kind: One of `KINDS`, or None for all.
-        older_than: Days, or None for all.
+        kind: One of `KINDS`; None: all.
+        older_than: Days; None: 0.
 
     Raises:
         InputError: If there is no such kind.
@@ -52,7 +52,7 @@ def chosen(kind: str | None, older_than: float | None) -> list[StoredEntry]:
 
 
 def clear(entries: list[StoredEntry]) -> Cleared:
-    """Remove entries, but for those that a living process reads or writes."""
+    """Remove entries, except those that a living process reads or writes."""
     gone = [entry for entry in entries if eviction.delete(entry)]
     eviction.sweep()
     _forget_plans()
@@ -73,13 +73,13 @@ def render(entries: list[StoredEntry]) -> Group:
             _what(entry),
             str(entry.about.get("boundary") or ""),
             _images(entry),
-            size_in_words(entry.bytes),
+            decimal(entry.bytes),
             time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.last_used)),
             "yes" if entry.in_use else "",
         )
     total = (
-        f"{_counted(len(entries))}, {size_in_words(eviction.used())} of at most "
-        f"{size_in_words(eviction.limit())} ({eviction.LIMIT_VARIABLE})"
+        f"{_counted(len(entries))}, {decimal(eviction.used())} of at most "
+        f"{decimal(eviction.limit())} ({eviction.LIMIT_VARIABLE})"
     )
     return Group(table, total)
 
@@ -108,12 +108,12 @@ def _counted(number: int) -> str:
 def _kinds(kind: str | None) -> tuple[Kind, ...]:
     found = tuple(known for known in KINDS if kind in (None, known))
     if not found:
-        raise InputError(f"There is no kind {kind!r} in the cache. It has {', '.join(KINDS)}.")
+        raise InputError(f"The cache has no kind {kind!r}. Give one of {', '.join(KINDS)}.")
     return found
 
 
 def _forget_plans() -> None:
-    """Plans are made from rates of this machine, and may be made anew."""
+    """Remove plans: they hold rates of this machine, which can be measured again."""
     folder: Path = cache_folder() / "plans"
     for path in folder.glob("*.json") if folder.is_dir() else ():
         remove(path)

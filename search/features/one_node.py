@@ -1,8 +1,9 @@
-"""One node's part in computing planned features: it begins entries, has them filled, seals them."""
+"""Planned features of one node: tasks of Ray fill the entries that an actor begins and seals."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,11 +13,9 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables.cache.entry import ABOUT, ARRAY, allocate, seal
-from trainables.cache.eviction import make_room
-from trainables.cache.folder import FOLDER_VARIABLE, publish, remove, temporary_name, writing
-from trainables.cache.remote_copies import fetch, give
-from trainables.features.plan.work import SETS, Wanted, Work
+from trainables.cache.folder import FOLDER_VARIABLE, remove
+from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
+from trainables.features.store import FeatureStore
 
 _LEAST_IMAGES = 32
 _TASKS_A_SLOT = 4
@@ -24,14 +23,14 @@ _TASKS_A_SLOT = 4
 
 @dataclass
 class Tally:
-    """What was done.
+    """Totals of an extraction.
 
     Attributes:
-        bytes: Written.
-        hits: Entries that were there.
+        bytes: Bytes written.
+        hits: Entries that were stored before.
         misses: Entries that were computed.
-        images: Passed through a backbone.
-        notes: What went otherwise than planned, in sentences.
+        images: Images that passed through a backbone.
+        notes: What did not go as planned, in sentences.
     """
 
     bytes: int = 0
@@ -41,7 +40,7 @@ class Tally:
     notes: tuple[str, ...] = ()
 
     def add(self, other: Tally) -> None:
-        """Count another one's in."""
+        """Add the totals of another one."""
         self.bytes += other.bytes
         self.hits += other.hits
         self.misses += other.misses
@@ -50,11 +49,11 @@ class Tally:
 
 
 class NodeExtraction:
-    """Runs in an actor on its node, which holds the locks of what is being written.
+    """Runs in an actor on its node and holds the locks of the entries that are being written.
 
     Args:
-        node: Ray's name of it.
-        slots: Tasks at once.
+        node: Ray's id of it.
+        slots: Tasks that run at the same time.
         resources: What one task occupies, as `ray.remote` takes it.
     """
 
@@ -65,69 +64,68 @@ class NodeExtraction:
         self._tally = Tally()
 
     def images_done(self) -> int:
-        """Images that have been passed through a backbone so far."""
+        """Images that have passed through a backbone so far."""
         return self._tally.images
 
-    def run(self, work: Work) -> tuple[Tally, list[str]]:
-        """Have a network's features stored.
+    def run(self, task: ExtractionTask) -> tuple[Tally, list[str]]:
+        """Store a network's features.
 
         Returns:
-            What was done, and the names of the entries.
+            What was done, and the keys of the entries.
         """
-        import os
-
-        os.environ[FOLDER_VARIABLE] = work.cache
+        os.environ[FOLDER_VARIABLE] = task.cache
+        store = FeatureStore()
         before, self._tally = self._tally, Tally()
-        entries = self._entries(work)
-        with ExitStack() as held:
-            for entry in sorted(entries, key=lambda entry: entry.folder):
-                entry.folder.parent.mkdir(parents=True, exist_ok=True)
-                held.enter_context(writing(entry.folder))
-            missing = [entry for entry in entries if not _is_there(entry.folder)]
+        entries = self._entries(task)
+        with ExitStack() as locks:
+            for key in sorted(entry.key for entry in entries):
+                locks.enter_context(store.lock(key))
+            missing = [
+                entry
+                for entry in entries
+                if entry.key not in store and not store.fetch(entry.key, entry.shape)
+            ]
             self._tally.hits = len(entries) - len(missing)
-            self._make(work, missing)
+            self._make(task, store, missing)
         done = self._tally
         before.add(done)
         self._tally = before
-        return done, [entry.folder.name for entry in entries]
+        return done, [entry.key for entry in entries]
 
-    def _entries(self, work: Work) -> list[Wanted]:
-        """Asked of as many processes as there are slots: each gets ready for its share by that."""
-        asked = [_wanted.options(**self._options).remote(work) for _ in range(self._slots)]
+    def _entries(self, task: ExtractionTask) -> list[PlannedEntry]:
+        """The entries, from as many processes as there are slots, which warms all of them up."""
+        asked = [_planned_entries.options(**self._options).remote(task) for _ in range(self._slots)]
         [first], _ = ray.wait(asked, num_returns=1)
-        entries: list[Wanted] = ray.get(first)
+        entries: list[PlannedEntry] = ray.get(first)
         return entries
 
-    def _make(self, work: Work, missing: Sequence[Wanted]) -> None:
-        begun: dict[tuple[str, str], Path] = {}
+    def _make(
+        self, task: ExtractionTask, store: FeatureStore, missing: Sequence[PlannedEntry]
+    ) -> None:
+        begun: list[tuple[PlannedEntry, Path]] = []
         try:
             for entry in missing:
-                remove(entry.folder)  # what is left of one that lost a file
-                if not make_room(4 * math.prod(entry.shape)):
-                    self._tally.notes += (f"The feature store has no room for {entry.name}.",)
-                    continue
-                begun[entry.part, entry.name] = temporary_name(entry.folder)
-                allocate(begun[entry.part, entry.name], entry.shape)
-            self._fill(work, begun, {entry.part: entry.shape[0] for entry in missing})
-            for entry in missing:
-                if (entry.part, entry.name) in begun:
-                    seal(begun[entry.part, entry.name], entry.folder, entry.about)
-                    give(entry.folder)
-                    self._tally.bytes += (entry.folder / ARRAY).stat().st_size
-                    self._tally.misses += 1
+                temporary = store.begin(entry.key, entry.shape)
+                if temporary is None:
+                    self._tally.notes += (f"The feature store has no room for {entry.cut}.",)
+                else:
+                    begun.append((entry, temporary))
+            self._fill(task, begun)
+            for entry, temporary in begun:
+                self._tally.bytes += store.seal(temporary, entry.key, entry.about)
+                self._tally.misses += 1
         finally:
-            for temporary in begun.values():
+            for _, temporary in begun:
                 remove(temporary)
 
-    def _fill(
-        self, work: Work, begun: Mapping[tuple[str, str], Path], counts: Mapping[str, int]
-    ) -> None:
+    def _fill(self, task: ExtractionTask, begun: Sequence[tuple[PlannedEntry, Path]]) -> None:
         left = []
         for part in SETS:
-            targets = {name: path for (of, name), path in begun.items() if of == part}
-            for first, last in self._shares(counts[part]) if targets else ():
-                task = _compute.options(**self._options)
-                left.append(task.remote(work, part, first, last, targets))
+            of_part = [(entry, temporary) for entry, temporary in begun if entry.part == part]
+            targets = {entry.cut: temporary for entry, temporary in of_part}
+            for first, last in self._shares(of_part[0][0].shape[0]) if of_part else ():
+                share = _compute.options(**self._options)
+                left.append(share.remote(task, part, first, last, targets))
         while left:
             [done], left = ray.wait(left, num_returns=1)
             self._tally.images += ray.get(done)
@@ -138,40 +136,22 @@ class NodeExtraction:
             yield first, min(images, first + each)
 
 
-def _is_there(folder: Path) -> bool:
-    """Whether an entry is on this node, or has now been copied from another. Needs its lock."""
-    if is_whole(folder):
-        return True
-    temporary = temporary_name(folder)
-    try:
-        if not fetch(folder.name, temporary):
-            return False
-        remove(folder)
-        publish(temporary, folder)
-    finally:
-        remove(temporary)
-    return True
-
-
-def is_whole(folder: Path) -> bool:
-    """Whether an entry is there, as far as that shows without reading it."""
-    return (folder / ARRAY).is_file() and (folder / ABOUT).is_file()
-
-
 @ray.remote
-def _wanted(work: Work) -> list[Wanted]:
+def _planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
     _import_tensorflow()
-    from trainables.worker.extraction import wanted
+    from trainables.worker.extraction import planned_entries
 
-    return wanted(work)
+    return planned_entries(task)
 
 
 @ray.remote
-def _compute(work: Work, part: str, first: int, last: int, targets: Mapping[str, Path]) -> int:
+def _compute(
+    task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
+) -> int:
     _import_tensorflow()
     from trainables.worker.extraction import compute
 
-    return compute(work, part, first, last, targets)
+    return compute(task, part, first, last, targets)
 
 
 def _import_tensorflow() -> None:

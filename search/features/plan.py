@@ -7,45 +7,65 @@ import sys
 from typing import Any
 
 from search.features.plan_cache import remember_plan, remembered_plan
+from spaces.errors import DataError
 from spaces.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.datasets.files.location import located
+from trainables.datasets.rows.loading import read_splits
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
 
 
-def planned(study: Study) -> Plan:
-    """What is worth keeping for a study's trials.
+def planned(study: Study, sets: RecordedSets | None = None) -> Plan:
+    """Which features of a study's trials are worth storing.
 
     Where Ray runs, a worker makes the plan: it then has TensorFlow ready for the features.
+
+    Args:
+        study: Whose trials.
+        sets: Of the run; None counts the images of the dataset as it is.
 
     Raises:
         InputError: If a network cannot be built.
     """
-    plan = remembered_plan(study)
+    plan = remembered_plan(study, sets)
     if plan is None:
         is_a_workers = "tensorflow" not in sys.modules and _is_ray_running()
-        plan = _planned_by_a_worker(study) if is_a_workers else _plan(study)
-        remember_plan(study, plan)
+        images = _images(study, sets)
+        plan = _planned_by_a_worker(study, images) if is_a_workers else _plan(study, images)
+        remember_plan(study, sets, plan)
     return plan
+
+
+def _images(study: Study, sets: RecordedSets | None) -> int | None:
+    """Number of images that the trials see, or None if the data are not here."""
+    if sets is not None:
+        return len(sets.positions("train", "validation"))
+    try:
+        _, splits = read_splits(located(study.dataset, study.name))
+    except DataError:
+        return None
+    return len(splits.train) + len(splits.validation)
 
 
 def _is_ray_running() -> bool:
     return "ray" in sys.modules and sys.modules["ray"].is_initialized()
 
 
-def _planned_by_a_worker(study: Study) -> Plan:
+def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
     """The other workers import TensorFlow meanwhile."""
     import ray
 
     resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
     make = ray.remote(_plan_of).options(**resources)
-    task = make.remote(study.to_dict(), os.environ.get(FOLDER_VARIABLE))
+    task = make.remote(study.to_dict(), images, os.environ.get(FOLDER_VARIABLE))
     others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1
     for _ in range(others):
         ray.remote(_import_tensorflow).options(**resources).remote()
     return Plan.from_dict(ray.get(task))
 
 
-def _plan_of(values: dict[str, Any], folder: str | None) -> dict[str, Any]:
+def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> dict[str, Any]:
     from trainables.process.gpu import limit_memory
     from trainables.process.tensorflow_setup import limit_threads
 
@@ -54,14 +74,14 @@ def _plan_of(values: dict[str, Any], folder: str | None) -> dict[str, Any]:
     study = Study.model_validate(values)
     limit_threads(max(1, int(study.resources.cpu)))  # a task may get this process next
     limit_memory(study.resources.gpu or 0)
-    return _plan(study).to_dict()
+    return _plan(study, images).to_dict()
 
 
-def _plan(study: Study) -> Plan:
+def _plan(study: Study, images: int | None) -> Plan:
     _import_tensorflow()
     from trainables.features.plan.measured_plan import plan_study
 
-    return plan_study(study)
+    return plan_study(study, images)
 
 
 def _import_tensorflow() -> None:

@@ -1,4 +1,4 @@
-"""What earlier searches found out about a study, so that a later one need not ask TensorFlow."""
+"""Plans and entry names of earlier searches: a later one can use them without TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,79 +10,89 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from spaces.study import Study
 from trainables.cache import eviction
 from trainables.cache.folder import address, cache_folder
+from trainables.datasets.rows.images import decoder
 from trainables.datasets.rows.loading import read_splits
+from trainables.datasets.sets.recorded import RecordedSets
+from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
-from trainables.features.plan.work import Work
 
 _FORMAT = 1
-"""To be raised when plans are made, or features computed, in another way."""
+"""Raise it when plans are made, or features computed, in another way."""
 
 
-def remembered_plan(study: Study) -> Plan | None:
-    """The plan that was made for this study, its data and this machine, or None."""
-    found = _read(_plan_file(study))
+def remembered_plan(study: Study, sets: RecordedSets | None) -> Plan | None:
+    """The plan made earlier for this study, its data and this machine, or None."""
+    found = _read(_plan_file(study, sets))
     return None if found is None else Plan.from_dict(found)
 
 
-def remember_plan(study: Study, plan: Plan) -> None:
+def remember_plan(study: Study, sets: RecordedSets | None, plan: Plan) -> None:
     """Keep a plan for the next search."""
-    _write(_plan_file(study), plan.to_dict())
+    _write(_plan_file(study, sets), plan.to_dict())
 
 
-def remembered_entries(study: Study, works: Sequence[Work]) -> list[str] | None:
-    """Names of the entries that hold all this, or None if that is not known of a network."""
+def remembered_entries(study: Study, tasks: Sequence[ExtractionTask]) -> list[str] | None:
+    """Keys of the entries of all tasks, or None if those of any task are unknown."""
     found: list[str] = []
-    for work in works:
-        names = _read(_entries_file(study, work))
-        if names is None:
+    for task in tasks:
+        keys = _read(_entries_file(study, task))
+        if keys is None:
             return None
-        found += names
+        found += keys
     return found
 
 
-def remember_entries(study: Study, work: Work, names: Sequence[str]) -> None:
-    """Keep which entries hold the features of a network."""
-    _write(_entries_file(study, work), list(names))
+def remember_entries(study: Study, task: ExtractionTask, keys: Sequence[str]) -> None:
+    """Keep the keys of a task's entries for the next search."""
+    _write(_entries_file(study, task), list(keys))
 
 
-def _plan_file(study: Study) -> Path:
+def _plan_file(study: Study, sets: RecordedSets | None) -> Path:
     limit = os.environ.get(eviction.LIMIT_VARIABLE, "")
-    return _file("plan", _data(study), study.hash, os.cpu_count(), limit)
+    return _file("plan", _data(study, sets), study.hash, os.cpu_count(), limit)
 
 
-def _entries_file(study: Study, work: Work) -> Path:
-    return _file("entries", _data(study), json.dumps(work.point), *work.names, _weights(work))
+def _entries_file(study: Study, task: ExtractionTask) -> Path:
+    return _file("entries", _data(study, task.sets), task.point, *task.cuts, _weights(task))
 
 
-def _weights(work: Work) -> object:
-    """What changes with a file of weights."""
-    path = Path(str(work.point["weights"]))
+def _weights(task: ExtractionTask) -> object:
+    """Changes when a file of weights does."""
+    path = Path(task.point.weights)
     if not path.is_file():
         return None
     status = path.stat()
     return status.st_size, status.st_mtime_ns
 
 
-def _data(study: Study) -> str:
-    return _fingerprint(study.dataset.model_dump_json())
+def _data(study: Study, sets: RecordedSets | None) -> str:
+    return _fingerprint(study.dataset.model_dump_json(), sets)
 
 
 @lru_cache(maxsize=4)
-def _fingerprint(section: str) -> str:
-    try:
-        index, splits = read_splits(DatasetSection.model_validate_json(section))
-    except DataError:
-        return address(section)
-    return address(section, index.fingerprint, splits.train.tobytes(), splits.validation.tobytes())
+def _fingerprint(section: str, sets: RecordedSets | None) -> str:
+    """The same for a dataset that is read now and for the sets that a run has of it."""
+    if sets is None:
+        try:
+            index, splits = read_splits(DatasetSection.model_validate_json(section))
+        except DataError:
+            return address(section)
+        fingerprint, parts = index.fingerprint, [splits.train, splits.validation]
+    else:
+        fingerprint = sets.sound_fingerprint
+        parts = [np.searchsorted(sets.sound, sets.positions(n)) for n in ("train", "validation")]
+    return address(section, fingerprint, *(part.astype(np.int64).tobytes() for part in parts))
 
 
 def _file(*parts: object) -> Path:
-    versions = [version(name) for name in ("keras", "tensorflow")]
+    versions = [decoder(), *(version(name) for name in ("keras", "tensorflow"))]
     return cache_folder() / "plans" / f"{address(_FORMAT, *versions, *parts)}.json"
 
 

@@ -15,6 +15,7 @@ from search.records import events
 from spaces.errors import ThawtuneError
 from spaces.study import Study
 from trainables.cache.folder import cache_folder
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.demands import expected_epochs, without_depth
 from trainables.features.plan.plan import Plan
 
@@ -23,7 +24,9 @@ SMALL = 2e8
 take longer to start than they save: those of the trials compute together what they share."""
 
 
-def store_features(current: OpenRun, study: Study, console: Console) -> Plan | None:
+def store_features(
+    current: OpenRun, study: Study, sets: RecordedSets, console: Console
+) -> Plan | None:
     """Plan what is worth keeping for a run's trials, and have it stored on every node.
 
     What cannot be planned, such as a network that cannot be built, is left to the trials, whose
@@ -32,32 +35,32 @@ def store_features(current: OpenRun, study: Study, console: Console) -> Plan | N
     Args:
         current: The run; learns what was stored, and at what cost.
         study: With what a trial occupies here.
+        sets: Of the run, without the test set.
         console: Shows progress.
 
     Returns:
         The plan, for the trials to follow; None: whatever lies below a trial's boundary is kept.
     """
-    is_small = _pixels(current, study) <= SMALL and len(nodes_for(study)) == 1
+    is_small = _pixels(study, sets) <= SMALL and len(nodes_for(study)) == 1
     if is_small and _has_one_boundary(study):
         return None
     try:
-        plan = planned(study)
+        plan = planned(study, sets)
     except ThawtuneError as error:
         current.note(f"No features are computed ahead: {error}")
         return None
     for text in plan.notes:
         current.note(text)
     if plan.kept and not is_small:
-        done = extract(study, plan, cache_folder(), console, lambda: current.ending.has_begun)
+        done = extract(study, plan, cache_folder(), console, lambda: current.ending.has_begun, sets)
         for text in done.pop("notes"):
             current.note(text)
         current.take(events.features_stored(cores=_cores(), **done))
     return plan
 
 
-def _pixels(current: OpenRun, study: Study) -> float:
-    data = current.run.read_json(current.run.data) or {}
-    images = sum(sum(data.get(name, ())) for name in ("train", "validation"))
+def _pixels(study: Study, sets: RecordedSets) -> float:
+    images = len(sets.positions("train", "validation"))
     return float(images * largest(study, "image_size") ** 2)
 
 

@@ -101,12 +101,14 @@ def _check_output(run: Run, path: Path, force: bool) -> None:
 
 def _validation_pixels(run: Run, size: int, count: int, data: Path | None) -> np.ndarray:
     """Up to `count` images spread over the validation set: uint8 (images, size, size, 3)."""
+    from search.records.run_sets import sets_of
     from trainables.datasets.files.location import located
     from trainables.datasets.rows.images import load_images
     from trainables.datasets.rows.loading import read_splits
 
     study = run.study()
-    index, splits = read_splits(located(study.dataset, study.name, data))
+    section = located(study.dataset, study.name, data)
+    index, splits = read_splits(section, sets_of(run, section))
     there = splits.validation
     chosen = np.linspace(0, len(there) - 1, min(count, len(there))).round().astype(np.int64)
     return load_images(index, there[chosen], size).pixels

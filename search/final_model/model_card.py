@@ -20,7 +20,7 @@ from spaces.errors import RunStateError
 from spaces.hyperparameters import CONDITIONS
 from spaces.study import Study
 
-_NOT_METRICS = ("name", "role", "trial", "sha256")
+_NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256")
 _MOST_CLASSES = 50
 """Largest number of classes that the card lists; beyond that it gives totals only."""
 
@@ -151,8 +151,8 @@ def _training(facts: _Facts) -> Iterator[str]:
     record, budget = facts.finetune, facts.study.budget
     recipe = f", the recipe {facts.trial.recipe}" if facts.trial.recipe else ""
     yield (
-        f"The configuration is that of trial {record['trial']}{recipe}, the best on the validation "
-        f"set in a search of {budget.trials} trials of up to {budget.max_epochs} epochs. It was "
+        f"The configuration is that of trial {record['trial']}{recipe}, chosen {_grounds(facts)} "
+        f"in a search of {budget.trials} trials of up to {budget.max_epochs} epochs. It was "
         f"trained again on training and validation images together, {record['images']} in all, for "
         f"{record['epochs']} epochs by {record['workers']} worker(s) in {record['seconds']:.0f} s."
     )
@@ -164,14 +164,22 @@ def _training(facts: _Facts) -> Iterator[str]:
     )
 
 
+def _grounds(facts: _Facts) -> str:
+    """What the choice was made by; older runs did not write it down."""
+    if facts.finetune.get("chosen_by") == "finalists":
+        seeds = len(facts.finetune["repeats"])
+        return f"among the finalists by its mean on the validation set over {seeds} seeds"
+    return "by its result on the validation set"
+
+
 def _evaluation(facts: _Facts) -> Iterator[str]:
     objective = facts.study.objective
     best = facts.trial.best(objective)
     if best is not None:
         yield (
             f"In the search, trained on the training images alone, it reached {objective.metric} "
-            f"{getattr(best, objective.metric):.4f}. It was selected for this value, which is "
-            "therefore optimistic."
+            f"{getattr(best, objective.metric):.4f} on the validation set. The choice was made on "
+            "these images, so the value is optimistic."
         )
     if facts.test is None:
         yield "The test set is still sealed: this model has not been tested on unseen images."

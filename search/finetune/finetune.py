@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from search.cluster.ray_session import ray_running
@@ -12,39 +14,30 @@ from search.final_model.model_card import write_card
 from search.finetune.batch_scaling import check_workers, with_batch
 from search.finetune.ray_train import train
 from search.finetune.worker import Task
-from search.records.history import History, Trial
+from search.records.choice import Choice, choose
+from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
-from search.strategy import finalists
+from search.records.run_sets import checked_sets
 from spaces.errors import RunStateError
 from spaces.study import Study
 from trainables.cache.folder import cache_folder
-from trainables.datasets.rows.loading import read_splits
 from trainables.weights.packaged import sha256
 
 
-def winner(history: History, study: Study) -> Trial:
-    """The trial to fine-tune: the best on validation, on average over seeds if it has several.
-
-    Raises:
-        RunStateError: If no trial has been measured.
-    """
-    found = finalists.winner(study, history)
-    if found is None:
-        raise RunStateError(
-            f"No trial of {study.name} has a measurement yet, so there is no winner to fine-tune. "
-            "Go on with thawtune search --resume."
-        )
-    return found
-
-
 def finetune(
-    run: Run, workers: int, use_gpu: bool, address: str | None, batch: int | None = None
+    run: Run,
+    workers: int,
+    use_gpu: bool,
+    address: str | None,
+    batch: int | None = None,
+    data: Path | None = None,
+    takes_incumbent: bool = False,
+    say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
     """Train the winner anew on training and validation images, and save the model.
 
-    It is trained for as many epochs as the trial was, so that the learning rate decays to its
-    end; with early stopping, for as many as the trial had at its best.
+    It is trained for as long as what the choice was made on, see `search.records.choice`.
 
     Args:
         run: A run with at least one measured trial.
@@ -52,26 +45,31 @@ def finetune(
         use_gpu: One GPU for each of them.
         address: Of a Ray cluster, whose nodes all see the run's folder; None runs on this machine.
         batch: Images in an update, over all workers; None: as many as the winner's trial had.
+        data: Where the dataset is, if it has moved since the search.
+        takes_incumbent: Fine-tune the best of the search though its finalists are not finished.
+        say: Called with a sentence if images have come since the run began.
 
     Returns:
         What finetune.json holds.
 
     Raises:
-        RunStateError: If there is no winner, or training failed.
+        RunStateError: If there is no winner yet, or training failed.
         InputError: If there are fewer CPUs, GPUs or images in a batch than workers.
         DataError: If the dataset cannot be used.
+        ChangedDataError: If an image of the run has gone or changed.
     """
     study = run.study()
-    trial = winner(History.of(read_ledger(run.ledger)), study)
+    choice = chosen(run, study, takes_incumbent)
+    trial = choice.trial
     point, rule = with_batch(trial.point, batch)
     check_workers(workers, point.batch_size)
-    read_splits(study.dataset)  # what is wrong with the data is said before workers are started
-    best = trial.best(study.objective)
+    section, sets = checked_sets(run, study, data, say)
     task = Task(
-        study.to_dict(),
+        study.model_copy(update={"dataset": section}).to_dict(),
+        sets.without_test(),
         # The epochs are given: were it to end early, a checkpoint would be the last of all.
         dataclasses.replace(point, early_stopping=0).to_dict(),
-        best.epoch if best and trial.point.early_stopping else trial.epochs,
+        choice.epochs,
         trial.seed,
         trial.accumulate,
         str(cache_folder()),
@@ -82,6 +80,8 @@ def finetune(
     record = trained | {
         "epochs": task.epochs,
         "trial": trial.number,
+        "chosen_by": "finalists" if choice.repeats else "search",
+        "repeats": [repeat.number for repeat in choice.repeats],
         "recipe": trial.recipe,
         "workers": workers,
         "global_batch": point.batch_size,
@@ -93,3 +93,26 @@ def finetune(
     write_json(run.finetune, record)
     write_card(run)
     return record
+
+
+def chosen(run: Run, study: Study, takes_incumbent: bool) -> Choice:
+    """The configuration to fine-tune.
+
+    Raises:
+        RunStateError: If no trial has been measured, or finalists are due that have not been
+            trained and the incumbent was not asked for.
+    """
+    choice = choose(study, History.of(read_ledger(run.ledger)))
+    resume = f"thawtune search {study.name} --run {run.place} --resume"
+    if choice is None:
+        raise RunStateError(
+            f"No trial of {study.name} has a measurement yet, so there is no winner to fine-tune. "
+            f"Continue the search with {resume}."
+        )
+    if not choice.is_final and not takes_incumbent:
+        raise RunStateError(
+            f"The finalists of {study.name} have not all been trained, so none is chosen yet. "
+            f"Finish them with {resume}, or fine-tune the best trial so far, trial "
+            f"{choice.trial.number}, with --incumbent."
+        )
+    return choice

@@ -17,6 +17,7 @@ from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Task:
 
     Attributes:
         study: As plain values.
+        sets: Of the run, without the test set.
         hyperparameters: As plain values; its batch is the global one.
         epochs: How many.
         seed: Of all that is random.
@@ -37,6 +39,7 @@ class Task:
     """
 
     study: dict[str, Any]
+    sets: RecordedSets
     hyperparameters: dict[str, Any]
     epochs: int
     seed: int
@@ -61,14 +64,15 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
     """
     task: Task = config["task"]
     os.environ[FOLDER_VARIABLE] = task.cache
-    from trainables.datasets.rows.loading import load_refit_data
+    from trainables.datasets.rows.loading import load_refit_data, seal
     from trainables.training.distributed import share_cores, strategy_of
 
+    seal()
     context = ray.train.get_context()
     share_cores(context.get_local_world_size())
     strategy = strategy_of(context.get_world_size())
     names, images = load_refit_data(
-        Study.model_validate(task.study).dataset, task.hyperparameters["image_size"]
+        Study.model_validate(task.study).dataset, task.hyperparameters["image_size"], task.sets
     )
     try:
         with strategy.scope():

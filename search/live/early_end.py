@@ -38,6 +38,10 @@ class Ending:
             self._begin("seconds")
         return self.reason is not None
 
+    def seconds_left(self) -> float | None:
+        """Until the search's time is over; None: it has no limit."""
+        return None if self._deadline is None else self._deadline - time.monotonic()
+
     @property
     def is_out_of_patience(self) -> bool:
         """Whether the time for running epochs to finish is over."""

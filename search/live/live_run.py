@@ -61,7 +61,9 @@ class OpenRun:
         self._learners = (self.history, self._searcher, self.rungs)
         for event in past:
             self._learn(event)
-        self.dispatch = Dispatch(study, self.history, self.rungs, self._searcher, self.take)
+        self.dispatch = Dispatch(
+            study, self.history, self.rungs, self._searcher, self.take, ending.seconds_left
+        )
         self._journal = Journal(run.journal, study, self.history)
         self.watchers: list[events.EventSink] = []
         self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
@@ -128,17 +130,22 @@ class OpenRun:
             self.say(text)
 
     def _remove_checkpoints(self) -> None:
-        """Remove the checkpoints of ended trials, except those of recipes and of the best."""
+        """Remove the checkpoints of ended trials, but for recipes, finalists and the best.
+
+        Finalists keep theirs even when better trials have displaced them, and so do their repeats:
+        any of them may be the one that is chosen, and then tested.
+        """
         objective = self.study.objective
         sign = -1 if objective.mode == "max" else 1
+        repeated = set(self.history.repeated)
         ranked = []
         for number in self._with_checkpoints:
             trial = self.history.trials[number]
             best = None if trial.state == events.FAIL else trial.best(objective)
-            if trial.recipe is not None and best is not None and trial.finalist_of is None:
-                self.checkpoints_of(number).keep_newest(1)
-            elif best is None or trial.finalist_of is not None:
+            if best is None:
                 self.checkpoints_of(number).remove()
+            elif trial.is_never_stopped or number in repeated:
+                self.checkpoints_of(number).keep_newest(1)
             else:
                 ranked.append((sign * value_of(best, objective), number))
         ranked.sort()

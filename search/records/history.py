@@ -106,6 +106,7 @@ class History:
     stopped: Event | None = None
     features: list[Event] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    _repeats: dict[int, list[int]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -126,6 +127,15 @@ class History:
     def searched(self) -> list[Trial]:
         """The trials that are not repeats of finalists."""
         return [trial for trial in self.trials.values() if trial.finalist_of is None]
+
+    @property
+    def repeated(self) -> list[int]:
+        """Numbers of the finalists that were trained again, in the order of their first repeat."""
+        return list(self._repeats)
+
+    def repeats_of(self, number: int) -> list[Trial]:
+        """The repeats of a finalist with other seeds, in whatever state, in order."""
+        return [self.trials[repeat] for repeat in self._repeats.get(number, ())]
 
     def in_state(self, *states: str) -> list[Trial]:
         """The trials in these states."""
@@ -177,6 +187,8 @@ class History:
             event["time"],
             event["finalist_of"],
         )
+        if event["finalist_of"] is not None:
+            self._repeats.setdefault(event["finalist_of"], []).append(event["trial"])
 
     def _on_trial_started(self, event: Event) -> None:
         trial = self.trials[event["trial"]]

@@ -93,6 +93,11 @@ class Run:
         return self.folder / "data.json"
 
     @property
+    def sets(self) -> Path:
+        """Every image with its set and the digest of its content, fixed when the run begins."""
+        return self.folder / "data.parquet"
+
+    @property
     def contact_sheet(self) -> Path:
         """A picture of random training images."""
         return self.folder / "contact_sheet.png"
@@ -111,6 +116,11 @@ class Run:
     def test(self) -> Path:
         """The results on the sealed test set."""
         return self.folder / "test.json"
+
+    @property
+    def opening(self) -> Path:
+        """When the test set was opened, and for which models: written before it is read."""
+        return self.folder / "opening.json"
 
     @property
     def model(self) -> Path:

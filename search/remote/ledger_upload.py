@@ -91,7 +91,7 @@ class _Ledger:
         self._carried = first + len(content)
         with storage.told("written to"):
             # Without these the run could not be resumed, whatever its events are.
-            for path in (self._run.study_file, self._run.data):
+            for path in (self._run.study_file, self._run.data, self._run.sets):
                 if path.is_file():
                     storage.write(path.name, path.read_bytes())
             self.push()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,11 +10,20 @@ import numpy as np
 from search.records import events
 from search.records.events import EventSink
 from search.records.history import History, Trial
-from search.strategy.finalists import next_repeat
+from search.strategy.finalists import next_repeat, seconds_of_repeats
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
+
+_MARGIN = 1.25
+"""Of the time that is kept for finalists over what they are expected to take."""
+
+
+_AGAIN = (
+    "The space has few points: some are tried more than once, with other seeds. Lower "
+    "budget.trials, or widen the space."
+)
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,11 @@ class Dispatch:
         rungs: Say who may go on.
         searcher: Proposes new points.
         sink: Takes events.
+        seconds_left: Of the search's time budget; None: there is no limit.
+
+    Attributes:
+        running: Numbers of the trials that have a worker.
+        is_closed: Whether no new point is tried any more, so that the finalists still have time.
     """
 
     def __init__(
@@ -58,10 +73,13 @@ class Dispatch:
         rungs: Rungs,
         searcher: OptunaSearcher,
         sink: EventSink,
+        seconds_left: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._study, self._history, self._rungs = study, history, rungs
-        self._searcher, self._sink = searcher, sink
+        self._searcher, self._sink, self._seconds_left = searcher, sink, seconds_left
         self.running: set[int] = set()
+        self.is_closed = False
+        self._workers = 1
 
     def settle(self) -> None:
         """Judge the trials that an earlier driver left in a rung."""
@@ -84,13 +102,14 @@ class Dispatch:
         if trial is None:
             return None
         self.running.add(trial.number)
+        self._workers = max(self._workers, len(self.running))
         return _assignment(trial)
 
     @property
     def is_over(self) -> bool:
         """Whether every trial has ended, repeats of finalists among them."""
         return (
-            len(self._history.searched) >= self._study.budget.trials
+            self._has_tried_all
             and not self._history.in_state(events.RUNNING)
             and next_repeat(self._study, self._history) is None
         )
@@ -111,25 +130,40 @@ class Dispatch:
         number = self._rungs.promotable(set(paused) - self.running)
         return None if number is None else self._history.trials[number]
 
+    @property
+    def _has_tried_all(self) -> bool:
+        tried = len(self._history.searched)
+        return self.is_closed or tried >= self._study.budget.trials or not self._searcher.has_more
+
     def _new(self) -> Trial | None:
-        if len(self._history.searched) >= self._study.budget.trials:
+        if self._has_tried_all or self._is_time_for_finalists():
             return None
         number = len(self._history.trials)
         recipe, point = self._searcher.propose(number)
+        if recipe is None and self._searcher.has_tried(point) and _AGAIN not in self._history.notes:
+            self._sink(events.noted(_AGAIN))
         seed = trial_seed(self._study.seed, number)
         self._sink(events.trial_proposed(number, recipe, point, seed))
         return self._history.trials[number]
+
+    def _is_time_for_finalists(self) -> bool:
+        """Whether the time that is left is what the finalists need, by what trials took so far."""
+        left = self._seconds_left()
+        if not self.is_closed and left is not None:
+            needed = seconds_of_repeats(self._study, self._history) / self._workers
+            self.is_closed = 0 < left < _MARGIN * needed
+        return self.is_closed
 
     def _repeat(self) -> Trial | None:
         """A repeat of a finalist, once the search itself is over."""
         if any(t.number in self.running for t in self._history.searched):
             return None
         self._end_paused()
-        repeated = next_repeat(self._study, self._history)
-        if repeated is None:
+        due = next_repeat(self._study, self._history)
+        if due is None:
             return None
+        repeated, seed = due
         number = len(self._history.trials)
-        seed = trial_seed(self._study.seed, number)
         self._sink(
             events.trial_proposed(number, repeated.recipe, repeated.point, seed, repeated.number)
         )

@@ -1,4 +1,4 @@
-"""Finalists: the best trials and the recipes, trained again with other seeds."""
+"""Finalists: which of them is trained next, with which seed, and what finalists.json says."""
 
 from __future__ import annotations
 
@@ -6,103 +6,115 @@ import math
 import statistics
 from typing import Any
 
-from search.records import events
+import numpy as np
+
+from search.records.choice import (
+    choose,
+    complete_repeats,
+    is_disqualified,
+    mean_of,
+    missing_repeats,
+)
+from search.records.events import COMPLETE, FAIL
 from search.records.history import History, Trial, value_of
 from spaces.study import Objective, Study
 
 
-def finalists(study: Study, history: History) -> list[Trial]:
-    """The best trials by validation, best first, and every recipe that reached its end."""
-    if study.finalists.count == 0:
-        return []
-    ended = [t for t in history.searched if t.state in (events.COMPLETE, events.PRUNED)]
-    scored = [t for t in ended if t.best(study.objective) is not None]
-    ranked = sorted(scored, key=lambda t: _rank(_metric(t, study.objective), study.objective))
-    best = [t for t in ranked if t.recipe is None][: study.finalists.count]
-    return best + [t for t in ranked if t.recipe is not None and t.state == events.COMPLETE]
+def next_repeat(study: Study, history: History) -> tuple[Trial, int] | None:
+    """The finalist that is to be trained once more and its seed, or None if none is due.
 
-
-def next_repeat(study: Study, history: History) -> Trial | None:
-    """The finalist that is to be trained once more, or None if all have had all their seeds."""
-    made = repeats(history)
-    short = [
-        finalist
-        for finalist in finalists(study, history)
-        if len(made.get(finalist.number, [])) < study.finalists.seeds
-    ]
-    return min(short, key=lambda t: len(made.get(t.number, [])), default=None)
-
-
-def winner(study: Study, history: History) -> Trial | None:
-    """The finalist that is best on average; without repeats, or before all are made, the incumbent.
-
-    None if no trial has been measured.
+    All finalists are trained with the same seeds, so that their means are compared in pairs. The
+    one with the fewest trainings is next.
     """
-    found = summary(study, history)
-    if found is None or history.in_state(events.RUNNING) or next_repeat(study, history):
-        return history.incumbent(study.objective)
-    return history.trials[found["chosen"]]
+    missing = missing_repeats(study, history)
+    if not missing:
+        return None
+    number = max(missing, key=lambda n: missing[n])
+    taken = {t.seed for t in history.repeats_of(number) if t.state != FAIL}
+    seeds = [repeat_seed(study.seed, i) for i in range(study.finalists.seeds)]
+    free = [seed for seed in seeds if seed not in taken] or seeds
+    return history.trials[number], free[0]
 
 
-def repeats(history: History) -> dict[int, list[Trial]]:
-    """The repeats of each finalist, by its number."""
-    found: dict[int, list[Trial]] = {}
-    for trial in history.trials.values():
-        if trial.finalist_of is not None:
-            found.setdefault(trial.finalist_of, []).append(trial)
-    return found
+def repeat_seed(seed: int, index: int) -> int:
+    """The seed of the repeats with this index, the same for all finalists of a study."""
+    return int(np.random.SeedSequence([seed, index, 2]).generate_state(1)[0]) % 2**31
+
+
+def seconds_of_repeats(study: Study, history: History) -> float:
+    """What the repeats that are due would take one after the other, estimated from their trials."""
+    seconds = 0.0
+    for number, count in missing_repeats(study, history).items():
+        trial = history.trials[number]
+        each = trial.total_seconds / max(1, trial.epochs)
+        seconds += count * each * max(trial.epochs, trial.point.epochs)
+    return seconds
 
 
 def summary(study: Study, history: History) -> dict[str, Any] | None:
     """What finalists.json holds: each finalist with its repeats, and which one is chosen.
 
-    The choice is by the mean over the repeats; those that failed do not count, but are shown. The
-    selection bias is how much better the chosen one did in the search than it does on average.
+    `chosen` is None until all finalists that are due have been trained. The selection bias is how
+    much better the chosen one did in the search than on average with other seeds; None if the
+    search pruned it, since then the two have not been trained equally long.
+
+    Returns:
+        None if no repeat has been made.
     """
-    made = repeats(history)
-    rows = [_row(history.trials[n], made[n], study.objective) for n in made]
-    measured = [row for row in rows if row["mean"] is not None]
-    if not measured:
+    repeated = [history.trials[number] for number in history.repeated]
+    rows = [_row(finalist, history, study.objective) for finalist in repeated]
+    if not any(row["mean"] is not None for row in rows):
         return None
-    measured.sort(key=lambda row: _rank(row["mean"], study.objective))
-    chosen = measured[0]
-    sign = 1 if study.objective.mode == "max" else -1
+    choice = choose(study, history)
+    chosen = choice.trial if choice is not None and choice.repeats else None
+    order = 1 if study.objective.mode == "min" else -1
+    rows.sort(key=lambda row: math.inf if row["mean"] is None else order * row["mean"])
     return {
         "metric": study.objective.metric,
         "seeds": study.finalists.seeds,
         "finalists": rows,
-        "chosen": chosen["trial"],
-        "selection_bias": sign * (chosen["search"] - chosen["mean"]),
-        "seconds": math.fsum(t.total_seconds for trials in made.values() for t in trials),
+        "chosen": None if chosen is None else chosen.number,
+        "is_finished": choice is not None and choice.is_final,
+        "selection_bias": None if chosen is None else _bias(chosen, history, study.objective),
+        "seconds": math.fsum(
+            t.total_seconds for f in repeated for t in history.repeats_of(f.number)
+        ),
     }
 
 
-def _row(finalist: Trial, made: list[Trial], objective: Objective) -> dict[str, Any]:
-    values = [
-        {
-            "seed": t.seed,
-            "trial": t.number,
-            "metric": _metric(t, objective) if t.best(objective) else None,
-            "state": t.state,
-        }
-        for t in made
-    ]
-    known = [_metric(t, objective) for t in made if t.state == events.COMPLETE]
+def _row(finalist: Trial, history: History, objective: Objective) -> dict[str, Any]:
+    complete = complete_repeats(history, finalist)
+    known = [_metric(t, objective) for t in complete]
     return {
         "name": finalist.recipe or f"trial {finalist.number}",
         "trial": finalist.number,
         "recipe": finalist.recipe,
         "search": _metric(finalist, objective),
-        "values": values,
-        "mean": statistics.fmean(known) if known else None,
-        "std": statistics.stdev(known) if len(known) > 1 else None,
+        "search_epochs": finalist.epochs,
+        "values": [
+            {
+                "seed": t.seed,
+                "trial": t.number,
+                "metric": _metric(t, objective),
+                "state": t.state,
+                "reason": t.reason,
+            }
+            for t in history.repeats_of(finalist.number)
+        ],
+        "mean": mean_of(complete, objective) if complete else None,
+        "std": statistics.stdev(x for x in known if x is not None) if len(known) > 1 else None,
+        "is_disqualified": is_disqualified(history, finalist),
     }
 
 
-def _metric(trial: Trial, objective: Objective) -> float:
+def _bias(chosen: Trial, history: History, objective: Objective) -> float | None:
+    searched = _metric(chosen, objective)
+    if chosen.state != COMPLETE or searched is None:
+        return None
+    sign = 1 if objective.mode == "max" else -1
+    return sign * (searched - mean_of(complete_repeats(history, chosen), objective))
+
+
+def _metric(trial: Trial, objective: Objective) -> float | None:
     best = trial.best(objective)
-    return value_of(best, objective) if best else math.nan
-
-
-def _rank(value: float, objective: Objective) -> float:
-    return -value if objective.mode == "max" else value
+    return None if best is None else value_of(best, objective)

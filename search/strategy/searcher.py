@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from search.records.events import COMPLETE, PRUNED, Event
+from search.records.choice import NOT_ITS_FAULT
+from search.records.events import COMPLETE, FAIL, PRUNED, Event
 from search.records.history import value_of
 from search.strategy.distributions import encoded, labels
 from spaces.hyperparameters import Hyperparameters
@@ -18,14 +20,19 @@ from spaces.parameters import Categorical, Float, Parameter
 from spaces.study import Study
 from trainables.training.measurement import Measurement
 
+_DRAWS = 20
+"""Of a point that has not been tried, before one is proposed that has."""
+
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class OptunaSearcher:
     """Proposes points of a study's space and learns from the events of its ledger.
 
-    States are told as they are: a pruned trial with its last intermediate value, a failed one
-    without any.
+    A pruned trial reaches Optuna as PRUNED with its intermediate values. One whose configuration
+    failed (`non_finite`, `out_of_memory`, `error`) reaches it as PRUNED and infeasible: TPE ignores
+    failed trials, so that a region that diverges would stay unexplored in its eyes, and attractive.
+    The ledger keeps FAIL.
 
     Args:
         study: Says space, recipes, objective and seed.
@@ -35,26 +42,48 @@ class OptunaSearcher:
         self._study = study
         self._space = study.search_space
         self._recipes = dict(study.recipe_points)
+        self._untried = list(self._recipes)
+        self._grid = list(study.grid) if study.searcher == "grid" else []
+        self._tried: Counter[Hyperparameters] = Counter()
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         self._optuna = optuna.create_study(
             direction="maximize" if study.objective.mode == "max" else "minimize"
         )
         self._running: dict[int, optuna.Trial] = {}
         self._values: dict[int, dict[int, float]] = {}
+        self._reported: set[tuple[int, int]] = set()
         self._repeats: set[int] = set()
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a point left to propose: only a grid comes to its end."""
+        return self._study.searcher != "grid" or bool(self._untried or self._grid)
+
+    def has_tried(self, point: Hyperparameters) -> bool:
+        """Whether a point has been proposed before."""
+        return self._tried[point] > 0
+
     def propose(self, number: int) -> tuple[str | None, Hyperparameters]:
-        """The recipe and the point to try as trial `number`; the recipe is None beyond them."""
-        names = list(self._recipes)
-        recipe = names[number] if number < len(names) else None
+        """The recipe and the point to try as trial `number`; the recipe is None beyond them.
+
+        Recipes that have not been tried come first. Where every parameter is discrete, a point
+        that was tried already is proposed again only if no other is found in a few draws.
+        """
+        recipe = next(iter(self._untried), None)
         if recipe is not None:
             self._enqueue(self._space.choices_of(self._recipes[recipe]))
         elif self._study.searcher == "grid":
-            self._enqueue(self._study.grid[number - len(names)])
+            self._enqueue(self._grid[0])
         # A sampler for each number: proposals depend on it and on what is known, and not on how
-        # often the search was stopped and taken up again.
+        # often the search was stopped and resumed.
         self._optuna.sampler = _sampler(self._study, number)
-        self._running[number], point = self._ask()
+        trial, point = self._ask()
+        for _ in range(_DRAWS if recipe is None and self._study.searcher != "grid" else 0):
+            if not self.has_tried(point):
+                break
+            self._optuna.tell(trial, state=TrialState.FAIL)
+            trial, point = self._ask()
+        self._running[number] = trial
         return recipe, point if recipe is None else self._recipes[recipe]
 
     def take(self, event: Event) -> None:
@@ -63,10 +92,8 @@ class OptunaSearcher:
             return  # the same point once more would tell Optuna that it lies where it lay
         if event["event"] == "trial_proposed" and event["finalist_of"] is not None:
             self._repeats.add(event["trial"])
-        elif event["event"] == "trial_proposed" and event["trial"] not in self._running:
-            point = Hyperparameters.from_dict(event["hyperparameters"])
-            self._enqueue(self._space.choices_of(point))
-            self._running[event["trial"]], _ = self._ask()
+        elif event["event"] == "trial_proposed":
+            self._proposed(event)
         elif event["event"] == "trial_started":
             values = self._values.get(event["trial"], {})
             self._values[event["trial"]] = {
@@ -75,7 +102,19 @@ class OptunaSearcher:
         elif event["event"] == "trial_measured":
             self._measured(event["trial"], Measurement.from_dict(event["measurement"]))
         elif event["event"] == "trial_ended":
-            self._ended(event["trial"], event["state"])
+            self._ended(event["trial"], event["state"], event["reason"])
+
+    def _proposed(self, event: Event) -> None:
+        point = Hyperparameters.from_dict(event["hyperparameters"])
+        choices = self._space.choices_of(point)
+        self._tried[point] += 1
+        if event["recipe"] is not None:
+            self._untried = [name for name in self._untried if name != event["recipe"]]
+        elif choices in self._grid:
+            self._grid.remove(choices)
+        if event["trial"] not in self._running:
+            self._enqueue(choices)
+            self._running[event["trial"]], _ = self._ask()
 
     def _enqueue(self, choices: Mapping[str, Any]) -> None:
         parameters = {p.key: p for p in self._space.parameters}
@@ -90,19 +129,22 @@ class OptunaSearcher:
         if not np.isfinite(value):
             return
         self._values.setdefault(number, {})[measurement.epoch] = value
-        trial = self._running[number]
         # An epoch that is trained again after a checkpoint: Optuna keeps the first report.
-        if measurement.epoch not in trial.storage.get_trial(trial._trial_id).intermediate_values:
-            trial.report(value, measurement.epoch)
+        if (number, measurement.epoch) not in self._reported:
+            self._reported.add((number, measurement.epoch))
+            self._running[number].report(value, measurement.epoch)
 
-    def _ended(self, number: int, state: str) -> None:
-        values = self._values.get(number, {}).values()
+    def _ended(self, number: int, state: str, reason: str | None) -> None:
+        trial, values = self._running[number], self._values.get(number, {}).values()
         best = max if self._study.objective.mode == "max" else min
         if state == COMPLETE and values:
-            self._optuna.tell(self._running[number], best(values))
+            self._optuna.tell(trial, best(values))
+        elif state == FAIL and reason not in NOT_ITS_FAULT:
+            trial.set_constraint("failed", 1.0)
+            self._optuna.tell(trial, state=TrialState.PRUNED)
         else:
             told = TrialState.PRUNED if state == PRUNED else TrialState.FAIL
-            self._optuna.tell(self._running[number], state=told)
+            self._optuna.tell(trial, state=told)
 
 
 def _sampler(study: Study, number: int) -> optuna.samplers.BaseSampler:

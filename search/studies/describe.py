@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import Any
 
 from rich.console import Group
+from rich.filesize import decimal
 from rich.table import Table
 
 from search.features.plan import planned
-from search.records.sizes import size_in_words
 from spaces.errors import DataError, InputError
 from spaces.study import Study
 from spaces.study_file import find_study, load_study
@@ -38,7 +38,7 @@ def render_plan(plan: Mapping[str, Any]) -> Table:
             ", ".join(row["depths"]),
             row["boundary"],
             "×".join(map(str, row["shape"])),
-            "?" if row["bytes"] is None else size_in_words(row["bytes"]),
+            "?" if row["bytes"] is None else decimal(row["bytes"]),
             _seconds(row["make_seconds"]),
             _seconds(row["saved_seconds"]),
             "yes" if row["kept"] else f"no: {row['reason']}",

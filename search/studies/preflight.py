@@ -17,6 +17,7 @@ from trainables.datasets.preflight.contact_sheet import contact_sheet, random_po
 from trainables.datasets.preflight.examine import examine, preflight
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.rows.loading import read_splits
+from trainables.datasets.sets.recorded import RecordedSets
 
 _IMAGES_ON_THE_SHEET = 40
 
@@ -47,13 +48,18 @@ def checked_data(section: DatasetSection, name: str, console: Console) -> Prefli
         return preflight(section, name, progress=progress)
 
 
-def write_contact_sheet(section: DatasetSection, path: Path) -> None:
+def write_contact_sheet(section: DatasetSection, sets: RecordedSets | None, path: Path) -> None:
     """Write a picture of random training images with their classes.
+
+    Args:
+        section: Where the dataset is.
+        sets: Of the run, or None where there is no run.
+        path: A PNG file.
 
     Raises:
         DataError: If the dataset cannot be used as it is.
     """
-    index, splits = read_splits(section)
+    index, splits = read_splits(section, sets)
     contact_sheet(index, random_positions(splits.train, _IMAGES_ON_THE_SHEET)).save(path)
 
 

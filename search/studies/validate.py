@@ -100,7 +100,7 @@ def _data_problems(
 
     try:
         section = located(section, name, data)
-        index, splits = read_splits(section, progress)
+        index, splits = read_splits(section, progress=progress)
     except DataError as error:
         return section, [Problem(("dataset",), str(error))]
     problems = []

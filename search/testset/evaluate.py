@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -14,16 +15,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from search.final_model.load import check_final
+from search.final_model.load import MODEL, check_final
 from search.final_model.model_card import write_card
-from search.finetune.finetune import MODEL, winner
+from search.records.choice import choose, complete_repeats
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json, write_whole
+from search.records.run_sets import checked_sets
 from search.testset.gradcam_pictures import explain
 from search.testset.random_rival import rival
-from spaces.errors import RunStateError
+from spaces.dataset import DatasetSection
+from spaces.errors import ChangedDataError, RunStateError
 from spaces.study import Study
+from trainables.datasets.rows.loading import reread
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints
 from trainables.weights.packaged import sha256
 
@@ -37,59 +42,73 @@ class Candidate:
         role: "final" (the winner, fine-tuned on training and validation images), "winner" or
             "recipe" (as searched, trained on training images alone: these two compare), or
             "random" (as they were, by a random search).
-        trial: The trial that it comes from.
-        run: That has the trial.
+        trial: In which the search tried its configuration.
+        weights: The trial whose checkpoint is tested: a repeat where there are finalists, so that
+            winner and recipes have been trained equally long, and with the same seed.
+        run: That has the trials.
     """
 
     name: str
     role: str
     trial: Trial
+    weights: Trial
     run: Run
 
 
 def evaluate(
-    run: Run, again: bool = False, against: Run | None = None
+    run: Run,
+    again: bool = False,
+    against: Run | None = None,
+    data: Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> tuple[dict[str, Any], bool]:
     """Open the test set, or say what it said when it was opened.
+
+    Everything that can be missing is looked for first. Then the opening is written down, and only
+    then is the first test image read.
 
     Args:
         run: Has a final model.
         again: Open it though it has been opened; the record says so from then on.
         against: The run of a random search on the same study, whose best trial at equal cost is
             tested too.
+        data: Where the dataset is, if it has moved since the search.
+        say: Called with what a person should know: images that have come since, another winner.
 
     Returns:
         What test.json holds, and whether it was opened by this call.
 
     Raises:
-        RunStateError: If there is no final model yet, or another one than was tested.
+        RunStateError: If there is no final model yet, or another one than was tested, or a model
+            to be tested has no weights any more.
         InputError: If `against` is no random search of the same.
+        ChangedDataError: If an image of the run has gone or changed.
     """
     study = run.study()
     finetuned = check_final(run)
-    digest = finetuned["sha256"]
     random = None if against is None else rival(run, against)
     earlier = run.read_json(run.test)
     if earlier is not None and not again:
-        tested = next(m["sha256"] for m in earlier["models"] if m["role"] == "final")
-        if tested != digest:
-            raise RunStateError(
-                f"The test set was opened on {_date(earlier['opened'])} for model {tested[:12]}; "
-                f"this is model {digest[:12]}. A second look would choose on the test set; "
-                "--again takes it nevertheless, and the report will say so."
-            )
-        if against is not None:
-            raise RunStateError(
-                f"The test set was opened on {_date(earlier['opened'])}, without "
-                f"{against.folder}. --again opens it once more, and the report will say so."
-            )
+        _check_same_model(earlier, finetuned["sha256"], against)
         return earlier, False
-    record = _open(run, study, finetuned["trial"], random)
+    candidates = _candidates(run, study, finetuned["trial"], random, say)
+    for candidate in candidates:
+        _state(candidate)
+    section, sets = checked_sets(run, study, data, say)
+    opening = _opening(run, candidates, finetuned["sha256"], again)
+    write_json(run.opening, opening)
+    try:
+        reread(section, sets, checked=("test",))
+    except ChangedDataError:
+        _withdraw(run, opening)  # no model has seen an image
+        raise
+    record = _test(run, section, sets, candidates)
+    record |= {"opened": opening["openings"][-1]["opened"]}
     if earlier is not None:
-        opening = {"opened": record["opened"], "sha256": digest}
+        last = {"opened": record["opened"], "sha256": finetuned["sha256"]}
         record |= {
             "opened": earlier["opened"],
-            "again": [*earlier.get("again", []), opening],
+            "again": [*earlier.get("again", []), last],
             "first": earlier.get("first", earlier["models"]),
         }
     write_json(run.test, record)
@@ -97,16 +116,67 @@ def evaluate(
     return record, True
 
 
-def _open(run: Run, study: Study, final: int, random: tuple[Trial, Run] | None) -> dict[str, Any]:
-    opened = time.time()
-    history = History.of(read_ledger(run.ledger))
+def _check_same_model(earlier: dict[str, Any], digest: str, against: Run | None) -> None:
+    """Refuse to repeat what the test said if the question is another one.
+
+    Raises:
+        RunStateError: With what to do.
+    """
+    when = _date(earlier["opened"])
+    tested = next(m["sha256"] for m in earlier["models"] if m["role"] == "final")
+    if tested != digest:
+        raise RunStateError(
+            f"The test set was opened on {when} for model {tested[:12]}; this is model "
+            f"{digest[:12]}. A second look would choose on the test set; --again takes it "
+            "nevertheless, and the report will say so."
+        )
+    if against is not None:
+        raise RunStateError(
+            f"The test set was opened on {when}, without {against.folder}. --again opens it once "
+            "more, and the report will say so."
+        )
+
+
+def _opening(run: Run, candidates: Sequence[Candidate], digest: str, again: bool) -> dict[str, Any]:
+    """All openings, this one last: when, and for which models.
+
+    Raises:
+        RunStateError: If an opening for other models was never finished.
+    """
+    before = (run.read_json(run.opening) or {}).get("openings", [])
+    models = [[c.name, c.run.place, c.weights.number] for c in candidates]
+    this = {"opened": time.time(), "sha256": digest, "models": models}
+    if before and not again and not run.test.is_file():
+        last = before[-1]
+        if (last["sha256"], last["models"]) != (digest, models):
+            raise RunStateError(
+                f"The test set was opened on {_date(last['opened'])} for other models, and that "
+                "evaluation was not finished. --again opens it once more, and the report will say "
+                "so."
+            )
+        return {"openings": [*before[:-1], this | {"opened": last["opened"]}]}
+    return {"openings": [*before, this]}
+
+
+def _withdraw(run: Run, opening: dict[str, Any]) -> None:
+    before = opening["openings"][:-1]
+    if before:
+        write_json(run.opening, {"openings": before})
+    else:
+        run.opening.unlink()
+
+
+def _test(
+    run: Run,
+    section: DatasetSection,
+    sets: RecordedSets,
+    candidates: Sequence[Candidate],
+) -> dict[str, Any]:
+    """What each candidate says of the test images."""
     rows: list[dict[str, Any]] = []
     models = []
-    candidates = list(_candidates(run, history, study, final))
-    if random is not None:
-        candidates.append(Candidate("random search", "random", *random))
     for candidate in candidates:
-        keys, labels, shares, digest = _predict(run, study, candidate)
+        keys, labels, shares, digest = _predict(run, section, sets, candidate)
         predicted = shares.argmax(axis=-1)
         likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
         models.append(
@@ -114,6 +184,7 @@ def _open(run: Run, study: Study, final: int, random: tuple[Trial, Run] | None) 
                 "name": candidate.name,
                 "role": candidate.role,
                 "trial": candidate.trial.number,
+                "weights_of": candidate.weights.number,
                 "sha256": digest,
                 "accuracy": float((predicted == labels).mean()),
                 "loss": float(-np.log(likelihood).mean()),
@@ -128,38 +199,85 @@ def _open(run: Run, study: Study, final: int, random: tuple[Trial, Run] | None) 
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), buffer)
     write_whole(run.predictions, buffer.getvalue())
-    classes = (run.read_json(run.data) or {})["classes"]
-    return {"opened": opened, "images": len(labels), "classes": classes, "models": models}
+    return {"images": len(labels), "classes": list(sets.class_names), "models": models}
 
 
-def _candidates(run: Run, history: History, study: Study, final: int) -> Iterator[Candidate]:
-    yield Candidate("final", "final", history.trials[final], run)
-    best = winner(history, study)
-    yield Candidate("winner", "winner", best, run)
-    for trial in history.trials.values():
-        if trial.recipe is None or trial.finalist_of is not None:
-            continue
-        if trial.best(study.objective) is not None:
-            yield Candidate(trial.recipe, "recipe", trial, run)
+def _candidates(
+    run: Run,
+    study: Study,
+    final: int,
+    random: tuple[Trial, Run] | None,
+    say: Callable[[str], None],
+) -> list[Candidate]:
+    """The final model, its configuration as searched, every recipe, and the random search's best.
+
+    Args:
+        final: The trial that was fine-tuned.
+    """
+    history = History.of(read_ledger(run.ledger))
+    fine_tuned = history.trials[final]
+    choice = choose(study, history)
+    if choice is not None and choice.trial.number != final:
+        say(
+            f"The search has gone on since it was fine-tuned: it would now choose trial "
+            f"{choice.trial.number}. Tested is trial {final}, which was fine-tuned."
+        )
+    recipes = [
+        trial
+        for trial in history.searched
+        if trial.recipe is not None and trial.best(study.objective) is not None
+    ]
+    # Like with like: repeats stand for all of them, or for none.
+    repeated = all(complete_repeats(history, trial) for trial in [fine_tuned, *recipes])
+
+    def weights_of(trial: Trial) -> Trial:
+        return complete_repeats(history, trial)[0] if repeated else trial
+
+    found = [
+        Candidate("final", "final", fine_tuned, fine_tuned, run),
+        Candidate("winner", "winner", fine_tuned, weights_of(fine_tuned), run),
+    ]
+    found += [Candidate(str(t.recipe), "recipe", t, weights_of(t), run) for t in recipes]
+    if random is not None:
+        found.append(Candidate("random search", "random", random[0], *random))
+    return found
+
+
+def _state(candidate: Candidate) -> dict[str, np.ndarray] | None:
+    """The checkpoint that is tested; None for the final model, which has a file of its own.
+
+    Raises:
+        RunStateError: If it is gone.
+    """
+    if candidate.role == "final":
+        return None
+    folder = candidate.run.trial_checkpoints(candidate.weights.number)
+    state, _ = Checkpoints(folder).newest()
+    if state is None:
+        raise RunStateError(
+            f"Trial {candidate.weights.number} of {candidate.run.place} has no checkpoint to test "
+            f"as {candidate.name}. The test set stays closed."
+        )
+    return state
 
 
 def _predict(
-    run: Run, study: Study, candidate: Candidate
+    run: Run,
+    section: DatasetSection,
+    sets: RecordedSets,
+    candidate: Candidate,
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, str]:
     """Keys, labels and probabilities of the test images, and the hash of the model's file."""
     from trainables.datasets.rows.loading import open_sealed_test
     from trainables.prediction.inference import best_model, load_model, probabilities
 
-    point = candidate.trial.point
-    test = open_sealed_test(study.dataset, point.image_size)
-    if candidate.role == "final":
+    point = candidate.weights.point
+    test = open_sealed_test(section, point.image_size, sets)
+    state = _state(candidate)
+    if state is None:
         path = run.model / MODEL
         model, digest = load_model(path), sha256(path)
     else:
-        folder = candidate.run.trial_checkpoints(candidate.trial.number)
-        state, _ = Checkpoints(folder).newest()
-        if state is None:
-            raise RunStateError(f"Trial {candidate.trial.number} has no checkpoint to test.")
         model = best_model(point, len(test.class_names), state)
         digest = weights_hash(model)
     shares = probabilities(model, test.images.pixels)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run
+from search.records.run_sets import sets_of
 from spaces.errors import InputError
 from spaces.study import Study
 from trainables.training.checkpoints import Checkpoints
 
-_SAME = ("space", "base", "objective")
+_SAME = ("space", "base", "objective", "dataset")
 
 
 def rival(run: Run, other: Run) -> tuple[Trial, Run]:
@@ -50,11 +53,10 @@ def rival(run: Run, other: Run) -> tuple[Trial, Run]:
 def _refuse_another(study: Study, others: Study, run: Run, other: Run) -> None:
     if others.searcher != "random":
         raise InputError(f"{other.folder} was searched by {others.searcher}, not by random.")
-    prints = [(r.read_json(r.data) or {}).get("fingerprint") for r in (run, other)]
-    ours, theirs = study.to_dict(), others.to_dict()
+    ours, theirs = (_without_path(each.to_dict()) for each in (study, others))
     differing = [name for name in _SAME if ours[name] != theirs[name]]
-    if prints[0] != prints[1]:
-        differing.insert(0, "dataset")
+    if _sets(run, study) != _sets(other, others):
+        differing.insert(0, "the images of the three sets")
     if study.budget.max_epochs != others.budget.max_epochs:
         differing.append("budget.max_epochs")
     if differing:
@@ -62,6 +64,15 @@ def _refuse_another(study: Study, others: Study, run: Run, other: Run) -> None:
             f"{other.folder} is no search of the same: {', '.join(differing)} differ. The test "
             "set stays closed."
         )
+
+
+def _without_path(values: dict[str, Any]) -> dict[str, Any]:
+    return values | {"dataset": values["dataset"] | {"path": None}}
+
+
+def _sets(run: Run, study: Study) -> str:
+    """The digest of its sets; older runs, which have not kept them, are split once more."""
+    return sets_of(run, study.dataset).digest
 
 
 def _history(run: Run) -> History:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import ray
-from ray._private.worker import get_dashboard_url
 
+from search.cluster.ray_private import dashboard_address
 from search.live.live_run import OpenRun
 from search.records.events import Event
 from search.records.ledger import read_ledger
@@ -19,12 +19,6 @@ from search.watching.ray_dashboard import Board
 from search.watching.tensorboard import TensorBoard
 from search.watching.watcher import Watcher
 from spaces.errors import InputError
-
-
-def dashboard_address() -> str | None:
-    """Host and port of Ray's dashboard, or None if there is none. Ray must be running."""
-    found: str | None = get_dashboard_url()
-    return found or None
 
 
 def addresses(run: Run) -> list[str]:

@@ -22,7 +22,7 @@ from search.remote.working_copy import run_at
 from tests.cluster.clusters import free_ports
 from tests.faults.driving import STUDY, kill, wait_until
 from trainables.cache.leases import end_leases
-from trainables.features.store import computed_once
+from trainables.features.store import FeatureStore
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
@@ -176,8 +176,7 @@ def test_features_that_one_machine_computed_another_one_copies(server, tmp_path,
 
     for name in ("first", "second"):
         monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / name))
-        entry = tmp_path / name / "features" / "key"
-        found.append(computed_once(entry, (500, 1280), rows, {"boundary": "pooling"}))
+        found.append(FeatureStore().get("key", (500, 1280), rows, {"boundary": "pooling"}))
     assert computed == [0, 128, 256, 384]
     np.testing.assert_array_equal(*found)
     end_leases()

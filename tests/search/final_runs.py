@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from search.final_model.load import LABELS, MODEL
 from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
+from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
+from trainables.datasets.preflight.examine import preflight
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.measurement import Measurement
 from trainables.weights.packaged import sha256
 
@@ -38,12 +42,23 @@ def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH) -> R
     folder.mkdir(parents=True)
     write_whole(run.study_file, study.to_yaml())
     write_json(run.data, _data())
+    write_whole(run.sets, sets_of_digits(study.dataset).to_parquet())
     with Ledger(run.ledger) as ledger:
         for event in _events(study, point):
             ledger.append(event)
     _save_model(run, point)
     write_finetune(run)
     return run
+
+
+@lru_cache
+def _sets(section: str) -> RecordedSets:
+    return preflight(DatasetSection.model_validate_json(section), "digits").sets
+
+
+def sets_of_digits(section: DatasetSection) -> RecordedSets:
+    """What a search would have recorded of them, as the section splits them."""
+    return _sets(section.model_copy(update={"format": "digits", "path": None}).model_dump_json())
 
 
 def _data() -> dict[str, Any]:

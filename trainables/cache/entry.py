@@ -1,4 +1,4 @@
-"""One entry of the feature store: a folder of an array and of what is said about it."""
+"""One entry of the feature store: a folder with an array and its description."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ ARRAY = "activations.arrow"
 ABOUT = "entry.json"
 
 _checked: set[tuple[int, int, int]] = set()
-"""Files whose digest this process has checked: inode, size, time of change."""
+"""Files whose digest this process has checked, by inode, size and time of change."""
 
 
 class DamagedEntryError(DataError):
-    """An entry is not what was written."""
+    """An entry differs from what was written."""
 
 
 def allocate(folder: Path, shape: tuple[int, ...]) -> None:
-    """Begin an entry under a temporary name; its rows are float32."""
+    """Make a folder with an array of zeros, float32, for `fill`."""
     folder.mkdir()
     allocate_rows(folder / ARRAY, shape)
 
 
 def fill(folder: Path, first: int, blocks: Iterable[np.ndarray]) -> None:
-    """Write rows of an entry that was begun; several processes may, each its own rows."""
+    """Write rows of an unfinished entry; several processes may, each its own rows."""
     fill_rows(folder / ARRAY, first, blocks)
 
 
 def seal(temporary: Path, folder: Path, about: Mapping[str, Any]) -> None:
-    """Give an entry its description and digest, and then its name."""
+    """Write the description and digest of a filled entry, and give it its name."""
     sync(temporary / ARRAY)
     array = read_rows(temporary / ARRAY)
     known = {
@@ -55,11 +55,16 @@ def seal(temporary: Path, folder: Path, about: Mapping[str, Any]) -> None:
     publish(temporary, folder)
 
 
+def is_whole(folder: Path) -> bool:
+    """Whether an entry has all its files; does not read them."""
+    return (folder / ARRAY).is_file() and (folder / ABOUT).is_file()
+
+
 def open_entry(folder: Path) -> np.ndarray:
-    """An entry's rows, mapped; leased by this process, and checked once by it.
+    """Map an entry's rows into memory, lease them, and check them once in this process.
 
     Raises:
-        DamagedEntryError: If it is not what was written.
+        DamagedEntryError: If they differ from what was written.
         FileNotFoundError: If there is no such entry.
     """
     folder.stat()
@@ -68,24 +73,24 @@ def open_entry(folder: Path) -> np.ndarray:
         path = folder / ARRAY
         status = path.stat()
         if status.st_size != about["bytes"]:
-            raise DamagedEntryError(f"{status.st_size} bytes of {about['bytes']} are there")
+            raise DamagedEntryError(f"it has {status.st_size} of {about['bytes']} bytes")
         array = read_rows(path)
         identity = (status.st_ino, status.st_size, status.st_mtime_ns)
         if identity not in _checked and digest(array) != about["digest"]:
-            raise DamagedEntryError("its digest is another one")
+            raise DamagedEntryError("its digest differs")
         os.utime(folder / ABOUT)
     except (DataError, FileNotFoundError, KeyError) as error:
-        folder.stat()  # one that was evicted at this moment is gone, and not damaged
+        folder.stat()  # an entry that was evicted meanwhile is gone, not damaged
         raise error if isinstance(error, DamagedEntryError) else DamagedEntryError(error) from error
     _checked.add(identity)
     return array
 
 
 def read_about(folder: Path) -> dict[str, Any]:
-    """What is said about an entry.
+    """The description of an entry.
 
     Raises:
-        DamagedEntryError: If that cannot be read.
+        DamagedEntryError: If it cannot be read.
         FileNotFoundError: If there is no such entry.
     """
     try:
@@ -98,7 +103,7 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def discard_damaged(folder: Path) -> str | None:
-    """Delete an entry if it is damaged, unless another process has mended it by now.
+    """Delete an entry if it is damaged; another process may have mended it by now.
 
     Returns:
         What is wrong with it, or None.

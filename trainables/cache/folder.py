@@ -1,7 +1,7 @@
-"""What is made once and kept: unpacked archives, inspections, decoded images, features.
+"""The cache folder: files that are made once, by one process, and appear only when complete.
 
-Everything in the cache is addressed by what it was made from, so nothing in it is ever stale and
-all of it may be deleted at any time.
+It holds unpacked archives, inspections, decoded images and features. Their names are made from all
+that they depend on, so none is ever stale, and any may be deleted at any time.
 """
 
 from __future__ import annotations
@@ -10,15 +10,16 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from spaces.errors import DataError
 
 FOLDER_VARIABLE = "THAWTUNE_CACHE"
-"""Environment variable that names another folder."""
+"""Environment variable with the path of another folder."""
 
 
 def cache_folder() -> Path:
@@ -27,54 +28,66 @@ def cache_folder() -> Path:
 
 
 def address(*parts: object) -> str:
-    """A name that differs when one of the parts does."""
+    """A file name that differs if any of the parts does."""
     text = "\0".join(str(part) for part in parts)
     return hashlib.blake2b(text.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def made_once(path: Path, make: Callable[[Path], None]) -> Path:
-    """`path`, a file or folder of the cache, made by `make` unless it is there.
+    """`path`, a file or folder of the cache, made by `make` unless it exists.
 
-    It is made under a temporary name and renamed when it is whole. Processes that want the same
-    thing at the same time wait for the first of them.
+    It is made under a temporary name and renamed when it is complete. If several processes want it
+    at the same time, the first makes it and the others wait.
 
     Raises:
         DataError: If the cache cannot be written, and whatever `make` raises.
     """
-
-    def make_and_publish(temporary: Path) -> None:
-        make(temporary)
-        publish(temporary, path)
-
-    return made_in_place(path, make_and_publish)
-
-
-def made_in_place(path: Path, make: Callable[[Path], None]) -> Path:
-    """As `made_once`, but `make` itself gives what is whole its name, by `publish`."""
     if path.exists():
         return path
-    try:
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path):
             if not path.exists():
                 _make(path, make)
+    return path
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turn an operating system's error in writing `path` into one that says what to do.
+
+    Raises:
+        DataError: In place of an OSError.
+    """
+    try:
+        yield
     except OSError as error:
         raise DataError(
             f"{path} cannot be written ({error.strerror or error}). Make room there, or set "
             "THAWTUNE_CACHE to a folder on a disk that has it."
         ) from error
-    return path
 
 
 def writing(path: Path) -> FileLock:
-    """The lock that whoever makes, mends or removes `path` holds; a killed process loses it."""
+    """The lock for making, mending or removing `path`; the system releases it if we are killed."""
     return FileLock(path.with_name(f"{path.name}.lock"))
 
 
-def temporary_name(path: Path) -> Path:
-    """A name for `path` until it is whole; under the lock, for what was left under others goes.
+def is_being_written(path: Path) -> bool:
+    """Whether a process holds the lock for writing `path`."""
+    if not path.parent.is_dir():
+        return False
+    try:
+        with writing(path).acquire(blocking=False):
+            return False
+    except Timeout:
+        return True
 
-    They are from processes that were killed.
+
+def temporary_name(path: Path) -> Path:
+    """A name for `path` until it is complete; takes its lock for granted.
+
+    Removes what killed processes have left under other such names.
     """
     for left_behind in path.parent.glob(f".{path.name}.*"):
         remove(left_behind)
@@ -82,7 +95,7 @@ def temporary_name(path: Path) -> Path:
 
 
 def publish(temporary: Path, path: Path) -> None:
-    """Give what is whole its name, so that it is there after a power cut or is not there at all."""
+    """Give what is complete its name: after a power cut it exists whole, or not at all."""
     if temporary.is_file():
         sync(temporary)
     temporary.rename(path)
@@ -90,7 +103,7 @@ def publish(temporary: Path, path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder, if it is there."""
+    """Delete a file or a folder, if it exists."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -98,7 +111,7 @@ def remove(path: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until the disk has a file, or the names in a folder."""
+    """Wait until a file, or the list of names in a folder, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -110,5 +123,6 @@ def _make(path: Path, make: Callable[[Path], None]) -> None:
     temporary = temporary_name(path)
     try:
         make(temporary)
+        publish(temporary, path)
     finally:
         remove(temporary)

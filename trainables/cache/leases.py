@@ -1,6 +1,6 @@
-"""Leases on files of the cache: what a living process reads is not evicted.
+"""Leases on files of the cache: no file that a living process reads is evicted.
 
-A lease is a shared lock on the file itself. The system drops it when the process ends, however
+A lease is a shared lock on the file itself. The system releases it when the process ends, however
 that happens.
 """
 
@@ -15,10 +15,10 @@ _held: dict[tuple[int, int], int] = {}
 
 
 def take_lease(path: Path) -> None:
-    """Keep a file from being evicted as long as this process lives.
+    """Keep a file from being evicted for as long as this process lives.
 
     Raises:
-        FileNotFoundError: If it is not there, or was evicted at this moment.
+        FileNotFoundError: If it does not exist, or was evicted at this moment.
     """
     descriptor = os.open(path, os.O_RDONLY)
     identity = _identity(os.fstat(descriptor))
@@ -37,7 +37,7 @@ def take_lease(path: Path) -> None:
 
 
 def end_leases() -> None:
-    """Give all leases of this process back."""
+    """Release all leases of this process."""
     while _held:
         os.close(_held.popitem()[1])
 
@@ -51,12 +51,20 @@ def is_leased(path: Path) -> bool:
 
 
 def claim(path: Path) -> int | None:
-    """A descriptor that keeps others from taking a lease until it is closed; None if one has one.
+    """A descriptor that keeps others from taking a lease until it is closed.
+
+    It is open for writing, without which NFS grants no exclusive lock.
+
+    Returns:
+        None if a process holds a lease, or if this one may not write the file.
 
     Raises:
         FileNotFoundError: If the file is not there.
     """
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except PermissionError:
+        return None  # another user's
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

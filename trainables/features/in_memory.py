@@ -1,11 +1,9 @@
-"""The feature store: activations at a cut, computed once and shared by all trials."""
+"""Examples of a network above a cut: features from the store, kept in memory between trials."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -13,15 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
-from trainables.cache.folder import cache_folder
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
 from trainables.features.plan.plan import PREFIX_NAMES
-from trainables.features.store import computed_once
+from trainables.features.store import FeatureStore
 from trainables.networks.cut import Cut
 from trainables.networks.forward import forward, rows_of
+from trainables.process.lru import LruCache
 from trainables.process.memory import share_of_memory
-from trainables.process.messages import take_notes
 
 
 @dataclass(frozen=True)
@@ -40,83 +37,45 @@ class Examples:
         return int(self.labels.shape[0])
 
 
-class Residents:
-    """Tensors by name.
-
-    Args:
-        most: Bytes of all together; the last one that was asked for stays whatever its size.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._tensors: OrderedDict[str, tf.Tensor] = OrderedDict()
-
-    def get(self, name: str, make: Callable[[], tf.Tensor]) -> tf.Tensor:
-        """The tensor of this name, made unless it is there."""
-        if name not in self._tensors:
-            self._tensors[name] = make()
-        self._tensors.move_to_end(name)
-        while len(self._tensors) > 1 and self._bytes() > self._most:
-            self._tensors.popitem(last=False)
-        return self._tensors[name]
-
-    def clear(self) -> None:
-        """Forget all of them."""
-        self._tensors.clear()
-
-    def _bytes(self) -> int:
-        return sum(
-            tensor.dtype.size * tensor.shape.num_elements() for tensor in self._tensors.values()
-        )
-
-
-__all__ = ["entry_folder", "examples_at", "forget", "stored", "take_notes"]
-
-_residents = Residents(share_of_memory())
+_tensors: LruCache[tf.Tensor] = LruCache(None, share_of_memory())
 
 
 def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) -> Examples:
-    """What the part above a cut takes for these images, read once a process.
+    """The inputs of the part above a cut, for these images; read once a process.
 
     Args:
-        cut: Where the network is cut; without anything below, the examples are the pixels.
+        cut: Where the network is cut. If nothing lies below it, the examples are the pixels.
         images: One set.
-        point: Told in the list of entries.
+        point: For the description of the entry.
     """
     labels = tf.constant(images.labels)
     below = cut.below
     if below is None:
-        pixels = _residents.get(images.fingerprint, lambda: tf.constant(images.pixels))
-        return Examples(pixels, labels)
-    folder = entry_folder(below, cut.name, images)
+        return Examples(_kept(images.fingerprint, lambda: images.pixels), labels)
 
-    def made() -> tf.Tensor:
+    def features() -> np.ndarray:
         found = stored(below, cut.name, images, point)
-        return tf.constant(forward(below, images.pixels) if found is None else found)
+        return forward(below, images.pixels) if found is None else found
 
-    return Examples(_residents.get(str(folder), made), labels)
+    key = feature_key(below, cut.name, images.fingerprint)
+    return Examples(_kept(key, features), labels)
 
 
 def forget() -> None:
-    """Give back the memory that examples hold from trial to trial."""
-    _residents.clear()
-
-
-def entry_folder(below: keras.Model, name: str, images: Images) -> Path:
-    """Where the activations at a cut are, or would be, stored."""
-    return cache_folder() / "features" / feature_key(below, name, images.fingerprint)
+    """Release the memory that examples hold from trial to trial."""
+    _tensors.clear()
 
 
 def stored(
     below: keras.Model, name: str, images: Images, point: Hyperparameters | None = None
 ) -> np.ndarray | None:
-    """The activations at a cut from the store, computed if it has them not, or not whole.
+    """The activations at a cut, from the store; computed if it does not hold them whole.
 
     Args:
         below: Pixels to activations.
         name: Of the cut.
         images: One set.
-        point: Told in the list of entries.
+        point: For the description of the entry.
 
     Returns:
         float32 (images, ...), mapped into memory; None if the store has no room for them.
@@ -124,8 +83,8 @@ def stored(
     Raises:
         DataError: If the store cannot be written.
     """
-    return computed_once(
-        entry_folder(below, name, images),
+    return FeatureStore().get(
+        feature_key(below, name, images.fingerprint),
         (len(images.labels), *below.output.shape[1:]),
         rows_of(below, images.pixels),
         description(name, images, point),
@@ -133,7 +92,7 @@ def stored(
 
 
 def description(name: str, images: Images, point: Hyperparameters | None) -> dict[str, Any]:
-    """What an entry says about itself, for people."""
+    """The description of an entry, for people."""
     values = {} if point is None else point.to_dict()
     return {
         **{key: values.get(key) for key in PREFIX_NAMES},
@@ -144,3 +103,11 @@ def description(name: str, images: Images, point: Hyperparameters | None) -> dic
         "dtype": "float32",
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
+
+
+def _kept(name: str, make: Callable[[], np.ndarray]) -> tf.Tensor:
+    tensor = _tensors.get(name)
+    if tensor is None:
+        tensor = tf.constant(make())
+        _tensors.put(name, tensor, tensor.dtype.size * tensor.shape.num_elements())
+    return tensor

@@ -1,169 +1,194 @@
-"""Entries computed once, whoever asks for them, and mended where they are damaged."""
+"""The feature store: activations of frozen layers, computed once and read by all trials."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from spaces.errors import DataError
 from trainables.cache.entry import (
+    ARRAY,
     DamagedEntryError,
     allocate,
     discard_damaged,
-    fill,
+    is_whole,
     open_entry,
     seal,
 )
 from trainables.cache.eviction import make_room
-from trainables.cache.folder import made_in_place, publish, writing
+from trainables.cache.folder import (
+    cache_folder,
+    explained,
+    publish,
+    remove,
+    temporary_name,
+    writing,
+)
+from trainables.cache.leases import take_lease
 from trainables.cache.remote_copies import fetch, give
+from trainables.features.joint_computation import Compute, fill_together, help_with
 from trainables.process.messages import note
-
-ROWS = 128
-"""Of a share."""
-
-Compute = Callable[[int, int], Iterable[np.ndarray]]
-"""Gives rows from the first to before the last, float32, block by block."""
-
-_READY = "shares"
-_POLL_SECONDS = 0.02
-
-
-def fill_together(folder: Path, shape: tuple[int, ...], compute: Compute) -> None:
-    """Begin an entry, and return when all its rows are computed, by whomever.
-
-    Args:
-        folder: Its temporary name.
-        shape: Of the rows together.
-        compute: For what no other process computes.
-    """
-    allocate(folder, shape)
-    (folder / _READY).mkdir()
-    for share in _shares(shape[0]):
-        _compute(folder, share, compute, wait=False)
-    for share in _shares(shape[0]):
-        _compute(folder, share, compute, wait=True)
-    for path in (folder / _READY).iterdir():
-        path.unlink()
-    (folder / _READY).rmdir()
-
-
-def help_with(folder: Path, rows: int, compute: Compute) -> None:
-    """Compute rows of an entry for as long as another process does, until no share is left.
-
-    Args:
-        folder: Of the entry that is to be.
-        rows: In all.
-        compute: As the other process computes them.
-    """
-    while not folder.exists() and _is_written(folder):
-        begun = [p for p in folder.parent.glob(f".{folder.name}.*") if (p / _READY).is_dir()]
-        with suppress(OSError):  # it is sealed by now, or its writer is gone with it
-            for temporary in begun:
-                for share in _shares(rows):
-                    _compute(temporary, share, compute, wait=False)
-        if begun:
-            return
-        time.sleep(_POLL_SECONDS)
-
-
-def _is_written(folder: Path) -> bool:
-    if not folder.parent.is_dir():
-        return False
-    try:
-        with writing(folder).acquire(blocking=False):
-            return False
-    except Timeout:
-        return True
-
-
-def _shares(rows: int) -> Iterator[tuple[int, int]]:
-    for first in range(0, rows, ROWS):
-        yield first, min(rows, first + ROWS)
-
-
-def _compute(folder: Path, share: tuple[int, int], compute: Compute, wait: bool) -> None:
-    first, last = share
-    done = folder / _READY / f"{first}.done"
-    if done.exists():
-        return
-    with suppress(Timeout), FileLock(folder / _READY / f"{first}.lock", blocking=wait):
-        if not done.exists():
-            fill(folder, first, compute(first, last))
-            done.touch()
-
 
 _ATTEMPTS = 3
 
-_asked: Counter[str] = Counter()
+_requests: Counter[str] = Counter()
 
 
-def computed_once(
-    folder: Path,
-    shape: tuple[int, ...],
-    compute: Compute,
-    about: Mapping[str, Any],
-) -> np.ndarray | None:
-    """An entry's rows, computed if the store has it not, or not whole.
+class FeatureStore:
+    """Entries by key, in the cache of this machine.
 
-    Processes that ask at the same time compute it together. What another machine has computed is
-    copied (see `shared_store`). A damaged entry is noted.
+    `get` does everything at once. What computes many entries in one pass takes `lock`, `fetch`,
+    `begin` and `seal`. Entries that another machine has computed are copied from the shared
+    storage, if there is one (see `remote_copies`).
 
     Args:
-        folder: Of the entry.
-        shape: Of the rows together.
-        compute: Gives some of the rows.
-        about: What the entry is to say about itself.
-
-    Returns:
-        float32, mapped into memory; None if the store has no room.
-
-    Raises:
-        DataError: If the store cannot be written.
+        cache: Folder of the cache; None: the one that this process uses.
     """
 
-    is_damaged = False
+    def __init__(self, cache: Path | None = None) -> None:
+        self._folder = (cache or cache_folder()) / "features"
 
-    def make(temporary: Path) -> None:
-        if not is_damaged and fetch(folder.name, temporary):
-            publish(temporary, folder)
-        else:
-            fill_together(temporary, shape, compute)
-            seal(temporary, folder, about)
-            give(folder)
+    def path(self, key: str) -> Path:
+        """Folder of an entry, whether it exists or not."""
+        return self._folder / key
 
-    _asked["hits" if folder.exists() else "misses"] += 1
-    for _ in range(_ATTEMPTS):
-        if not folder.exists() and not make_room(4 * math.prod(shape)):
-            note(f"The feature store has no room for {_title(folder, about)}: not stored.")
-            return None
-        help_with(folder, shape[0], compute)
-        made_in_place(folder, make)
+    def __contains__(self, key: str) -> bool:
+        """Whether an entry is stored here, as far as that shows without reading its rows."""
+        return is_whole(self.path(key))
+
+    def get(
+        self, key: str, shape: tuple[int, ...], compute: Compute, about: Mapping[str, Any]
+    ) -> np.ndarray | None:
+        """An entry's rows; computes them if the store does not hold them.
+
+        Processes that ask at the same time compute them together. Damaged entries are computed
+        again, with a note.
+
+        Args:
+            key: Of the entry.
+            shape: (rows, ...).
+            compute: Computes some of the rows.
+            about: Description of the entry.
+
+        Returns:
+            float32, mapped into memory; None if the store has no room.
+
+        Raises:
+            DataError: If the store cannot be written.
+        """
+        path, is_damaged = self.path(key), False
+        title = f"Entry {key} (features at {about.get('boundary')})"
+        _requests["hits" if path.exists() else "misses"] += 1
+        for _ in range(_ATTEMPTS):
+            help_with(path, shape[0], compute)
+            if not self._has_made(key, shape, compute, about, may_fetch=not is_damaged):
+                note(f"The feature store has no room for {title}: not stored.")
+                return None
+            try:
+                return open_entry(path)
+            except FileNotFoundError:
+                continue  # evicted at this moment
+            except DamagedEntryError:
+                problem, is_damaged = discard_damaged(path), True
+            if problem is not None:
+                note(f"{title} was damaged ({problem}): computed again.")
+        raise DataError(f"{path} is damaged each time it is written. Check the disk.")
+
+    def lock(self, key: str) -> FileLock:
+        """The lock to hold while an entry is fetched, begun, filled and sealed."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return writing(self.path(key))
+
+    def fetch(self, key: str, shape: tuple[int, ...]) -> bool:
+        """Copy an entry from the shared storage; takes the entry's lock for granted.
+
+        Returns:
+            Whether it was there, and there was room for it here.
+        """
+        path = self.path(key)
+        temporary = temporary_name(path)
         try:
-            return open_entry(folder)
-        except FileNotFoundError:
-            continue  # evicted at this moment
-        except DamagedEntryError:
-            problem, is_damaged = discard_damaged(folder), True
-        if problem is not None:
-            note(f"{_title(folder, about)} was damaged ({problem}): computed anew.")
-    raise DataError(f"{folder} is damaged each time it is written. Is the disk sound?")
+            if not make_room(_bytes(shape)) or not fetch(key, temporary):
+                return False
+            remove(path)
+            publish(temporary, path)
+        finally:
+            remove(temporary)
+        return True
+
+    def begin(self, key: str, shape: tuple[int, ...]) -> Path | None:
+        """Begin an entry under a temporary name; takes the entry's lock for granted.
+
+        Returns:
+            Folder for `cache.entry.fill`, then `seal`; None if the store has no room.
+        """
+        path = self.path(key)
+        remove(path)  # the rest of an entry that has lost a file
+        if not make_room(_bytes(shape)):
+            return None
+        temporary = temporary_name(path)
+        try:
+            allocate(temporary, shape)
+        except BaseException:
+            remove(temporary)
+            raise
+        return temporary
+
+    def seal(self, temporary: Path, key: str, about: Mapping[str, Any]) -> int:
+        """Publish an entry that was begun and filled, on this machine and in the shared storage.
+
+        Returns:
+            Bytes of its rows.
+        """
+        path = self.path(key)
+        seal(temporary, path, about)
+        give(path)
+        return (path / ARRAY).stat().st_size
+
+    def hold(self, key: str) -> None:
+        """Keep an entry, if it is stored here, from being evicted while this process lives."""
+        with suppress(FileNotFoundError):
+            take_lease(self.path(key) / ARRAY)
+
+    def _has_made(
+        self,
+        key: str,
+        shape: tuple[int, ...],
+        compute: Compute,
+        about: Mapping[str, Any],
+        may_fetch: bool,
+    ) -> bool:
+        """Fetch or compute an entry unless it exists; False if there is no room for it."""
+        path = self.path(key)
+        if path.exists():
+            return True
+        with explained(path), self.lock(key):
+            if path.exists() or (may_fetch and self.fetch(key, shape)):
+                return True
+            temporary = self.begin(key, shape)
+            if temporary is None:
+                return False
+            try:
+                fill_together(temporary, shape[0], compute)
+                self.seal(temporary, key, about)
+            finally:
+                remove(temporary)
+        return True
 
 
 def take_counts() -> dict[str, int]:
-    """Entries that were asked for since the last call: `hits` were there, `misses` were not."""
-    taken = {name: _asked[name] for name in ("hits", "misses")}
-    _asked.clear()
+    """What `get` found in this process since the last call: `hits` and `misses`."""
+    taken = {name: _requests[name] for name in ("hits", "misses")}
+    _requests.clear()
     return taken
 
 
-def _title(folder: Path, about: Mapping[str, Any]) -> str:
-    return f"Entry {folder.name} (features at {about.get('boundary')})"
+def _bytes(shape: tuple[int, ...]) -> int:
+    return 4 * math.prod(shape)

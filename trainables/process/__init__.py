@@ -1,1 +1,1 @@
-"""What a worker process may use of its machine: GPU memory, threads, RAM; and what it logs."""
+"""A worker process: its GPU memory, threads and RAM, its log, and reading pickles safely."""

@@ -1,4 +1,4 @@
-"""What is kept for the next time, the longest unused thrown away first."""
+"""A cache that evicts the least recently used values, within limits of number and size."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 
-class Bounded(Generic[V]):
-    """Values by key, within limits of number and size; the last one stays whatever its size.
+class LruCache(Generic[V]):
+    """Values by key; the last one used stays whatever its size.
 
     Args:
-        number: Values at the most.
-        size: Sum of the values' sizes at the most, in bytes.
-        dropped: Called with each value that is thrown away.
+        number: The most values; None: any number.
+        size: The most bytes of all values together.
+        dropped: Called with each value that is evicted or replaced.
     """
 
     def __init__(
-        self, number: int, size: int, dropped: Callable[[V], None] = lambda _: None
+        self, number: int | None, size: int, dropped: Callable[[V], None] = lambda _: None
     ) -> None:
         self._number, self._size, self._dropped = number, size, dropped
         self._entries: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
@@ -35,17 +35,25 @@ class Bounded(Generic[V]):
         return self._entries[key][0]
 
     def put(self, key: Hashable, value: V, size: int) -> None:
-        """Keep a value of `size` bytes in place of the one that the key had."""
+        """Add or replace the value of a key, and evict others if need be.
+
+        Args:
+            size: Bytes of the value.
+        """
         if key in self._entries:
             self._dropped(self._entries.pop(key)[0])
         self._entries[key] = value, size
-        while len(self) > 1 and (len(self) > self._number or self._total() > self._size):
-            self._dropped(self._entries.popitem(last=False)[1][0])
+        while len(self) > 1 and self._is_full():
+            self._evict()
 
     def clear(self) -> None:
-        """Throw everything away."""
+        """Evict all values."""
         while self._entries:
-            self._dropped(self._entries.popitem(last=False)[1][0])
+            self._evict()
 
-    def _total(self) -> int:
-        return sum(size for _, size in self._entries.values())
+    def _evict(self) -> None:
+        self._dropped(self._entries.popitem(last=False)[1][0])
+
+    def _is_full(self) -> bool:
+        total = sum(size for _, size in self._entries.values())
+        return total > self._size or (self._number is not None and len(self) > self._number)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.network import Network
-from trainables.process.lru import Bounded
+from trainables.process.lru import LruCache
 from trainables.training.backbone_instance import SHAPE, Trunk
 from trainables.training.prepared_network import Prepared, shape_of
 
@@ -26,7 +26,7 @@ class _Place:
 
     def __init__(self, point: Hyperparameters) -> None:
         self.trunk = Trunk(point)
-        self._prepared: Bounded[Prepared] = Bounded(16, 256 * MEBIBYTE, Prepared.close)
+        self._prepared: LruCache[Prepared] = LruCache(16, 256 * MEBIBYTE, Prepared.close)
         self._network: weakref.ref[Network] | None = None
 
     @property
@@ -46,7 +46,7 @@ class _Place:
         return prepared, network
 
 
-_places: Bounded[_Place] = Bounded(4, 512 * MEBIBYTE)
+_places: LruCache[_Place] = LruCache(4, 512 * MEBIBYTE)
 
 
 def prepare(point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, Network]:

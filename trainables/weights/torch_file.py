@@ -1,12 +1,12 @@
-"""Reads PyTorch state dicts into NumPy arrays, without PyTorch and without trusting the file.
+"""Reading state dicts from .pth, .pt and .safetensors files, without PyTorch or trust in the file.
 
-Three containers, told apart by their first bytes:
+There are three containers, told apart by their first bytes:
 
 - legacy (torch.save before 1.6): the pickles of a magic number, a protocol version, facts about
   the machine, the object and the list of its storages; then each storage with its length,
   little-endian always;
 - zip (since 1.6): `<name>/data.pkl`, `<name>/data/<key>` for each storage, `<name>/byteorder`;
-- safetensors.
+- safetensors, read by its own library.
 
 Source: torch/serialization.py of PyTorch 2.13.
 """
@@ -21,10 +21,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+import safetensors
 
 from spaces.errors import WeightsError
-from trainables.weights import safetensors_file, torch_pickle
-from trainables.weights.torch_pickle import FormatError, decode, width
+from trainables.process.restricted_pickle import RefusedError
+from trainables.weights import torch_pickle
+from trainables.weights.torch_pickle import KINDS, FormatError, decode, width
 
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
@@ -54,10 +56,10 @@ def read_state_dict(path: str | Path) -> dict[str, np.ndarray]:
             f"cannot read weights from {path}: {error.strerror or error}; "
             "give the path of a .pth, .pt or .safetensors file"
         ) from error
-    except FormatError as error:
+    except RefusedError as error:
         raise WeightsError(
             f"cannot use {path} as weights: {error}; expected a .safetensors file or what "
-            "torch.save(model.state_dict(), path) writes: copy it anew or save it so"
+            "torch.save(model.state_dict(), path) writes: copy it again or save it so"
         ) from error
 
 
@@ -65,12 +67,27 @@ def _read(file: BinaryIO, suffix: str) -> dict[str, np.ndarray]:
     start = file.read(9)
     file.seek(0)
     if suffix == ".safetensors" or start[8:] == b"{":
-        return safetensors_file.read(file)
+        return _read_safetensors(file)
     if start.startswith(b"PK"):
         return _read_zip(file)
     if start.startswith(b"\x80"):
         return _read_legacy(file)
     raise FormatError(f"it starts with {start!r}, which is neither a pickle nor a zip archive")
+
+
+def _read_safetensors(file: BinaryIO) -> dict[str, np.ndarray]:
+    tensors = {}
+    try:
+        for name, tensor in safetensors.deserialize(file.read()):  # type: ignore[no-untyped-call]
+            if tensor["dtype"] not in KINDS:
+                raise FormatError(
+                    f"tensor {name!r} has dtype {tensor['dtype']}, expected one of {sorted(KINDS)}"
+                )
+            tensors[name] = decode(tensor["data"], tensor["dtype"]).reshape(tensor["shape"])
+    except (safetensors.SafetensorError, ValueError) as error:
+        reason = str(error).removeprefix("Error while deserializing: ")
+        raise FormatError(f"its safetensors are damaged ({reason})") from error
+    return tensors
 
 
 def _read_legacy(file: BinaryIO) -> dict[str, np.ndarray]:

@@ -1,9 +1,6 @@
-"""The pickles inside PyTorch files, read by an unpickler that can build tensors and nothing else.
+"""The pickles inside PyTorch files: descriptions of tensors; runs no code of theirs.
 
-A pickle is a programme: it may name any importable object and call it. Here it can name only what
-a state dict needs, and what it gets for those names is inert: nothing it builds has attributes
-that it could set. It yields descriptions of tensors; the numbers lie elsewhere in the file and are
-looked up by the caller.
+The numbers lie elsewhere in the file; the caller looks them up.
 
 Source: torch/serialization.py and torch/_utils.py of PyTorch 2.13 (names and argument orders).
 """
@@ -11,19 +8,16 @@ Source: torch/serialization.py and torch/_utils.py of PyTorch 2.13 (names and ar
 from __future__ import annotations
 
 import math
-import pickle
-import pickletools
 import sys
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from trainables.process.restricted_pickle import Function, RefusedError, RestrictedUnpickler
 
-class FormatError(Exception):
-    """A file is not what it claims to be.
 
-    The message is the middle of a sentence about the file, which `read_state_dict` completes.
-    """
+class FormatError(RefusedError):
+    """A file is not what it claims to be; `read_state_dict` completes the sentence."""
 
 
 _NUMPY_CODES = {
@@ -93,7 +87,7 @@ class Storage(NamedTuple):
 
     Attributes:
         key: Its name in the file.
-        kind: One of `raw_tensors.KINDS`.
+        kind: One of `KINDS`.
         elements: How many numbers.
     """
 
@@ -128,77 +122,53 @@ class _StateDict(dict[Any, Any]):
     __slots__ = ()
 
     def __setstate__(self, state: object) -> None:
-        """Drops the attributes that the pickle wants to set: tensors do not need them."""
+        """Ignores the attributes that the pickle sets: tensors do not need them."""
 
 
-class _RebuildTensor:
-    """Stands for `torch._utils._rebuild_tensor_v2`. A function's attributes could be set."""
-
-    __slots__ = ()
-
-    def __call__(
-        self,
-        storage: object,
-        offset: object,
-        shape: object,
-        strides: object,
-        requires_grad: object = False,
-        hooks: object = None,
-        metadata: object = None,
-    ) -> Tensor:
-        if not isinstance(storage, Storage):
-            raise FormatError(f"a tensor in it lies in a {type(storage).__name__}, not a storage")
-        sizes, steps = _naturals(shape, "shape"), _naturals(strides, "strides")
-        (start,) = _naturals((offset,), "offset")
-        if len(sizes) != len(steps) or len(sizes) > _MOST_DIMENSIONS:
-            raise FormatError(f"a tensor in it has shape {sizes} and strides {steps}")
-        # PyTorch leaves any stride on axes of length one; it is never used and may be enormous.
-        steps = tuple(step if size > 1 else 0 for size, step in zip(sizes, steps, strict=True))
-        last = start + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
-        if math.prod(sizes) > _MOST_ELEMENTS or (0 not in sizes and last >= storage.elements):
-            raise FormatError(
-                f"a tensor in it (offset {start}, shape {sizes}, strides {steps}) "
-                f"reaches beyond its storage of {storage.elements} elements"
-            )
-        return Tensor(storage, start, sizes, steps)
+def _rebuild_tensor(
+    storage: object, offset: object, shape: object, strides: object, *_unused: object
+) -> Tensor:
+    """`torch._utils._rebuild_tensor_v2`, without its gradient, hooks and metadata."""
+    if not isinstance(storage, Storage):
+        raise FormatError(f"a tensor in it lies in a {type(storage).__name__}, not a storage")
+    sizes, steps = _naturals(shape, "shape"), _naturals(strides, "strides")
+    (start,) = _naturals((offset,), "offset")
+    if len(sizes) != len(steps) or len(sizes) > _MOST_DIMENSIONS:
+        raise FormatError(f"a tensor in it has shape {sizes} and strides {steps}")
+    # PyTorch leaves any stride on axes of length one; it is never used and may be enormous.
+    steps = tuple(step if size > 1 else 0 for size, step in zip(sizes, steps, strict=True))
+    last = start + sum((size - 1) * step for size, step in zip(sizes, steps, strict=True))
+    if math.prod(sizes) > _MOST_ELEMENTS or (0 not in sizes and last >= storage.elements):
+        raise FormatError(
+            f"a tensor in it (offset {start}, shape {sizes}, strides {steps}) "
+            f"reaches beyond its storage of {storage.elements} elements"
+        )
+    return Tensor(storage, start, sizes, steps)
 
 
-class _RebuildParameter:
-    """Stands for `torch._utils._rebuild_parameter`."""
-
-    __slots__ = ()
-
-    def __call__(self, data: object, requires_grad: object = True, hooks: object = None) -> Tensor:
-        if not isinstance(data, Tensor):
-            raise FormatError(f"a parameter in it wraps a {type(data).__name__}, not a tensor")
-        return data
+def _rebuild_parameter(data: object, *_unused: object) -> Tensor:
+    """`torch._utils._rebuild_parameter`, without its gradient and hooks."""
+    if not isinstance(data, Tensor):
+        raise FormatError(f"a parameter in it wraps a {type(data).__name__}, not a tensor")
+    return data
 
 
-_ADMITTED: dict[tuple[str, str], object] = {
-    ("collections", "OrderedDict"): _StateDict,
-    ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
-    ("torch._utils", "_rebuild_parameter"): _RebuildParameter(),
-    # A storage class is only ever handed on to `persistent_load`: its name will do.
-    **{("torch", name): name for name in _STORAGE_KINDS},
-}
+class _Unpickler(RestrictedUnpickler):
+    """Unpickles state dicts; `storages` has those that were mentioned, by key."""
 
-
-class _Unpickler(pickle.Unpickler):
-    """Unpickles state dicts; `storages` has, by key, those that were spoken of."""
+    content = "tensors"
+    admitted = {
+        ("collections", "OrderedDict"): _StateDict,
+        ("torch._utils", "_rebuild_tensor_v2"): Function(_rebuild_tensor),
+        ("torch._utils", "_rebuild_parameter"): Function(_rebuild_parameter),
+        # A storage class is only ever handed on to `persistent_load`: its name will do.
+        **{("torch", name): name for name in _STORAGE_KINDS},
+    }
 
     def __init__(self, file: BinaryIO) -> None:
         # As torch.load does it: files written by Python 2 hold their keys as byte strings.
         super().__init__(file, encoding="utf-8")
         self.storages: dict[str, Storage] = {}
-
-    def find_class(self, module: str, name: str, /) -> Any:
-        try:
-            return _ADMITTED[module, name]
-        except KeyError:
-            raise FormatError(
-                f"it asks for {module}.{name}, and nothing but tensors is admitted, "
-                "as whatever else a pickle names could run code"
-            ) from None
 
     def persistent_load(self, pid: Any, /) -> Storage:
         match pid:
@@ -228,27 +198,10 @@ def load(file: BinaryIO) -> tuple[object, dict[str, Storage]]:
         What was pickled, with a `Tensor` for each tensor, and the storages by key.
 
     Raises:
-        FormatError: The pickle is damaged or asks for something that is not admitted.
+        RefusedError: The pickle is damaged or asks for something that is not admitted.
     """
-    start = file.tell()
-    try:
-        _check_memo(file)
-        file.seek(start)
-        unpickler = _Unpickler(file)
-        return unpickler.load(), unpickler.storages
-    except FormatError:
-        raise
-    # The pickle module promises no set of exceptions for damaged input; nearly every type occurs.
-    except Exception as error:
-        raise FormatError(f"its pickle is damaged ({type(error).__name__}: {error})") from error
-
-
-def _check_memo(file: BinaryIO) -> None:
-    """Refuses memo numbers that no honest pickle reaches: six bytes could claim 64 GB."""
-    for opcode, argument, position in pickletools.genops(file):
-        is_put = opcode.name in ("PUT", "BINPUT", "LONG_BINPUT")
-        if is_put and (argument or 0) > (position or 0) + 1:
-            raise FormatError(f"its pickle is damaged (memo number {argument})")
+    unpickler = _Unpickler(file)
+    return unpickler.read(), unpickler.storages
 
 
 def _naturals(numbers: object, what: str) -> tuple[int, ...]:

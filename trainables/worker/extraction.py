@@ -1,8 +1,7 @@
-"""One process's share in computing planned features: some images, all cuts of a network at once."""
+"""Computing planned features: some images pass through a network, up to all its cuts at once."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -19,8 +18,10 @@ from trainables.cache.entry import fill
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.images import Images
 from trainables.datasets.rows.loading import TrialData, load_trial_data
-from trainables.features.in_memory import description, entry_folder
-from trainables.features.plan.work import SETS, Wanted, Work
+from trainables.datasets.sets.recorded import RecordedSets
+from trainables.features.in_memory import description
+from trainables.features.key import feature_key
+from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
 from trainables.process.gpu import limit_memory
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.training import build_pretrained
@@ -28,38 +29,41 @@ from trainables.training.training import build_pretrained
 _BATCH = 64
 
 
-def wanted(work: Work) -> list[Wanted]:
-    """The entries of a network, whether they are there or not."""
-    _set_up(work)
-    model, point = _network(json.dumps(work.point)), Hyperparameters.from_dict(work.point)
+def planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
+    """The entries of a task, whether they are stored or not."""
+    _set_up(task)
+    model = _network(task.point)
     found = []
-    for name in work.names:
+    for name in task.cuts:
         below = keras.Model(model.input, _operation(model, name).output)
         for part in SETS:
-            images = _images(work, part)
+            images = _images(task, part)
+            key = feature_key(below, name, images.fingerprint)
             shape = (len(images.labels), *below.output.shape[1:])
-            folder = entry_folder(below, name, images)
-            found.append(Wanted(name, part, folder, shape, description(name, images, point)))
+            about = description(name, images, task.point)
+            found.append(PlannedEntry(name, part, key, shape, about))
     return found
 
 
-def compute(work: Work, part: str, first: int, last: int, targets: Mapping[str, Path]) -> int:
+def compute(
+    task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
+) -> int:
     """Compute rows `first` to `last` of one set, at several cuts.
 
     Args:
-        work: The network.
+        task: The network.
         part: "train" or "validation".
         first: Position of the first image.
         last: Position after the last image.
-        targets: Folders of entries that were begun, by the name of the cut.
+        targets: Folders of the entries that were begun, by the name of the cut.
 
     Returns:
         The number of images.
     """
-    _set_up(work)
+    _set_up(task)
     names = tuple(targets)
-    step = _step(json.dumps(work.point), names)
-    pixels = _images(work, part).pixels[first:last]
+    step = _step(task.point, names)
+    pixels = _images(task, part).pixels[first:last]
     blocks = [
         step(tf.constant(pixels[start : start + _BATCH])) for start in range(0, len(pixels), _BATCH)
     ]
@@ -68,21 +72,21 @@ def compute(work: Work, part: str, first: int, last: int, targets: Mapping[str, 
     return len(pixels)
 
 
-def _set_up(work: Work) -> None:
-    os.environ[FOLDER_VARIABLE] = work.cache
-    limit_threads(work.threads)
-    limit_memory(work.gpu)
+def _set_up(task: ExtractionTask) -> None:
+    os.environ[FOLDER_VARIABLE] = task.cache
+    limit_threads(task.threads)
+    limit_memory(task.gpu)
 
 
 @lru_cache(maxsize=1)
-def _network(point: str) -> keras.Model:
-    network = build_pretrained(Hyperparameters.from_dict(json.loads(point)), classes=2)
+def _network(point: Hyperparameters) -> keras.Model:
+    network = build_pretrained(point, classes=2)
     network.freeze_backbone()
     return network.model
 
 
 @lru_cache(maxsize=1)
-def _step(point: str, names: tuple[str, ...]) -> Any:
+def _step(point: Hyperparameters, names: tuple[str, ...]) -> Any:
     model = _network(point)
     lower = keras.Model(model.input, [_operation(model, name).output for name in names])
     signature = tf.TensorSpec((None, *model.input.shape[1:]), tf.uint8)
@@ -98,12 +102,12 @@ def _operation(model: keras.Model, name: str) -> keras.Operation:
     return next(operation for operation in model.operations if operation.name == name)
 
 
-def _images(work: Work, part: str) -> Images:
-    size = Hyperparameters.from_dict(work.point).image_size
-    images: Images = getattr(_data(json.dumps(work.dataset), size), part)
+def _images(task: ExtractionTask, part: str) -> Images:
+    data = _data(task.dataset.model_dump_json(), task.point.image_size, task.sets)
+    images: Images = getattr(data, part)
     return images
 
 
 @lru_cache(maxsize=1)
-def _data(dataset: str, size: int) -> TrialData:
-    return load_trial_data(DatasetSection.model_validate(json.loads(dataset)), size)
+def _data(dataset: str, size: int, sets: RecordedSets | None) -> TrialData:
+    return load_trial_data(DatasetSection.model_validate_json(dataset), size, sets)

@@ -17,6 +17,7 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.loading import seal
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
 from trainables.process.gpu import limit_memory
 from trainables.process.memory import is_swollen
@@ -41,6 +42,7 @@ class Job:
 
     Attributes:
         study: As plain values.
+        sets: Of the run, without the test set.
         plan: As plain values: which features are stored; None: all that can be.
         cache: Folder of the feature store.
         threads: Threads of TensorFlow in a worker.
@@ -48,6 +50,7 @@ class Job:
     """
 
     study: dict[str, Any]
+    sets: RecordedSets
     plan: dict[str, Any] | None
     cache: str
     threads: int
@@ -138,7 +141,7 @@ class KerasTrainable(tune.Trainable):
         idle = time.perf_counter() - self._began
         size = point.image_size
         if size not in self._data:
-            self._data = {size: load_trial_data(self._study.dataset, size)}
+            self._data = {size: load_trial_data(self._study.dataset, size, self._job.sets)}
         data = self._data[size]
         loaded = time.perf_counter() - self._began - idle
         training = Training(

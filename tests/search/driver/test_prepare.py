@@ -10,7 +10,7 @@ from rich.console import Console
 from search.driver import prepare as preparing
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
-from spaces.errors import DataError, InputError, RunStateError
+from spaces.errors import ChangedDataError, DataError, InputError, RunStateError
 from spaces.study_file import load_study
 
 
@@ -132,20 +132,26 @@ def test_the_machine_may_change_and_the_place_of_the_data(tiny_study, study, tmp
     ]
 
 
-def test_other_images_are_refused(study, tmp_path):
+def test_a_run_without_its_sets_is_refused_if_the_images_are_others(study, tmp_path):
+    """Runs of older versions have no data.parquet."""
     run, _ = prepare(tmp_path / "run", study, None, resume=False)
+    run.sets.unlink()
+    prepare(tmp_path / "run", study, None, resume=True)
+    assert run.sets.is_file(), "the images are the same, and so are the sets"
+    run.sets.unlink()
     data = run.read_json(run.data)
     write_json(run.data, data | {"fingerprint": "0" * 64})
-    with pytest.raises(RunStateError, match="images or their labels have changed"):
+    with pytest.raises(ChangedDataError, match="images or their labels have changed"):
         prepare(tmp_path / "run", study, None, resume=True)
+    assert not run.sets.exists()
 
 
-@pytest.mark.parametrize("left", [[], ["study.yaml"], ["study.yaml", "data.json", "ledger.jsonl"]])
+@pytest.mark.parametrize("left", [0, 1, 3, 4])
 @pytest.mark.parametrize("resume", [True, False])
 def test_what_was_killed_before_it_began_is_begun(study, tmp_path, left, resume):
     folder = tmp_path / "run"
     folder.mkdir()
-    for name in left:
+    for name in ("study.yaml", "data.json", "data.parquet", "ledger.jsonl")[:left]:
         (folder / name).touch()
     run, _ = prepare(folder, study, None, resume=resume)
     assert len(read_ledger(run.ledger)) == 1

@@ -19,7 +19,9 @@ from search.live.live_run import opened
 from search.records.run import Run
 from trainables.cache import eviction
 from trainables.cache.leases import end_leases
+from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import load_trial_data
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import examples_at, forget
 from trainables.networks.cut import cut
 from trainables.networks.forward import forward
@@ -92,13 +94,13 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
 def test_what_cannot_be_computed_ahead_is_left_to_the_trials(ray, study, folder):
     plan = planned(study)
     rows = [
-        dataclasses.replace(row, point={**row.point, "weights": str(folder / "none.h5")})
+        dataclasses.replace(row, point=dataclasses.replace(row.point, weights=f"{folder}/none.h5"))
         for row in plan.rows
     ]
     found = extract(study, dataclasses.replace(plan, rows=tuple(rows)), folder, Console(quiet=True))
     assert found["misses"] == 0
     [line] = found["notes"]
-    assert "trials compute them: " in line
+    assert "the trials compute them: " in line
     assert "There are no weights at" in line
 
 
@@ -116,11 +118,15 @@ def test_without_room_it_says_so(ray, study, folder, monkeypatch):
     assert planned(study).kept == (), "another limit, another plan"
 
 
+def sets_of(current):
+    return RecordedSets.from_parquet(current.run.sets.read_bytes()).without_test()
+
+
 @pytest.fixture
 def current(study, folder, tmp_path):
     """A run that is open for writing, of 200 small images."""
     run = Run(tmp_path / "run")
-    create_run(run, study, {"train": [160], "validation": [40]})
+    create_run(run, study, preflight(study.dataset, study.name))
     with opened(run, study, Ending(None), Console(quiet=True)) as found:
         yield found
 
@@ -129,10 +135,10 @@ def test_small_data_are_left_to_the_trials_and_what_is_larger_is_told(
     ray, current, study, make_study, monkeypatch
 ):
     console = Console(quiet=True)
-    assert store_features(current, study, console).kept, "two depths are weighed"
+    assert store_features(current, study, sets_of(current), console).kept, "two depths are weighed"
     assert not current.history.features
     monkeypatch.setattr("search.features.precompute.SMALL", 0)
-    store_features(current, study, console)
+    store_features(current, study, sets_of(current), console)
     [event] = current.history.features
     assert (event["misses"], event["images"]) == (4, 160)
     assert event["cores"] >= 1
@@ -142,4 +148,4 @@ def test_with_one_boundary_there_is_nothing_to_plan(ray, current, make_study, mo
     space = {"dropout": {"low": 0.0, "high": 0.5}}
     head = make_study(dataset={"format": "digits"}, space=space, recipes={})
     monkeypatch.setattr("search.features.precompute.planned", pytest.fail)
-    assert store_features(current, head, Console(quiet=True)) is None
+    assert store_features(current, head, sets_of(current), Console(quiet=True)) is None

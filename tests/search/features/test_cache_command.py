@@ -16,7 +16,7 @@ from search import cli
 from spaces.errors import InputError
 from tests.reading import READER
 from trainables.cache.leases import end_leases
-from trainables.features.store import computed_once
+from trainables.features.store import FeatureStore
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +38,8 @@ def add(folder, name, days=0.0):
     about = {"boundary": f"pooling_{name}", "backbone": "VGG16", "weights": "imagenet"}
     about |= {"images": 250, "image_size": 96}
     path = folder / "features" / name
-    computed_once(
-        path, (250, 100), lambda first, last: [np.ones((last - first, 100), np.float32)], about
+    FeatureStore().get(
+        name, (250, 100), lambda first, last: [np.ones((last - first, 100), np.float32)], about
     )
     end_leases()
     used = time.time() - 86400 * days
@@ -87,7 +87,7 @@ def test_a_kind_can_be_chosen(folder):
     (folder / "images" / "b.arrow").write_bytes(bytes(2000))
     assert "removed 1 entry, 2.0 kB" in run("clear", "--yes", "--kind", "images")
     assert left(folder) == ["a"]
-    with pytest.raises(InputError, match="It has features, images"):
+    with pytest.raises(InputError, match="Give one of features, images"):
         run("clear", "--kind", "weights")
 
 
@@ -98,7 +98,7 @@ def test_what_a_search_reads_stays(folder):
     reader = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert reader.stdout.readline() == "reading\n"
     assert "yes" in run("list")
-    assert "removed 1 entry, 100.5 kB; 1 entry in use stayed" in run("clear", "--yes")
+    assert "removed 1 entry, 100.5 kB; kept 1 entry in use" in run("clear", "--yes")
     assert left(folder) == ["a"]
     reader.kill()
     reader.communicate()

@@ -148,8 +148,85 @@ def test_finalists_are_repeated_with_other_seeds_once_the_search_is_over(begin):
         search.end(assignment.number)
     of = [search.history.trials[a.number].finalist_of for a in repeats]
     assert of == [2, 1, 0, 2, 1, 0]
-    assert len({a.seed for a in repeats}) == 6
+    seeds = [a.seed for a in repeats]
+    assert seeds[:3] == seeds[:1] * 3, "all finalists have the same ones"
+    assert seeds[3:] == seeds[3:4] * 3
+    assert len({t.seed for t in search.history.trials.values()}) == 4 + 2
     assert all(a.is_never_stopped for a in repeats)
     assert [a.point for a in repeats[:3]] == [search.history.trials[n].point for n in (2, 1, 0)]
     assert search.dispatch.is_over
     assert search.history.incumbent(search.study.objective).number == 2
+
+
+def finish(search, accuracy=0.5, epochs=9):
+    """Train what is handed out until nothing is; returns what was."""
+    handed = []
+    while (assignment := search.dispatch.next()) is not None:
+        handed.append(assignment)
+        search.train(assignment.number, epochs, accuracy)
+        search.end(assignment.number)
+    return handed
+
+
+def test_a_grid_goes_on_after_its_finalists(make_study, make_measurement):
+    """Repeats of finalists take numbers too, which are no places in the grid."""
+    grid = {"unfrozen_depth": {"low": 0, "high": 15}}
+    sections = {"searcher": "grid", "space": grid, "recipes": {}}
+    sections["finalists"] = {"count": 2, "seeds": 2}
+    first = Search(make_study(**sections, budget={"trials": 8, "max_epochs": 9}), make_measurement)
+    finish(first)
+    assert len(first.history.trials) == 8 + 4
+    more = make_study(**sections, budget={"trials": 16, "max_epochs": 9})
+    second = Search(more, make_measurement, first.log)
+    finish(second)
+    depths = [trial.point.unfrozen_depth for trial in second.history.searched]
+    assert sorted(depths) == list(range(16))
+    assert second.dispatch.is_over
+
+
+def test_recipes_that_were_not_tried_before_the_finalists_are_tried_first(
+    make_study, make_measurement
+):
+    recipes = {
+        name: {"learning_rate": rate} for name, rate in (("r0", 1e-3), ("r1", 2e-3), ("r2", 3e-3))
+    }
+    sections = {"recipes": recipes, "finalists": {"count": 1, "seeds": 2}}
+    first = Search(make_study(**sections, budget={"trials": 2, "max_epochs": 9}), make_measurement)
+    finish(first)
+    second = Search(
+        make_study(**sections, budget={"trials": 10, "max_epochs": 9}), make_measurement, first.log
+    )
+    handed = finish(second)
+    assert handed[0].recipe == "r2"
+    assert {t.recipe for t in second.history.searched} == {"r0", "r1", "r2", None}
+
+
+def test_time_is_kept_for_the_finalists(make_study, make_measurement):
+    """Epochs of 0.75 s, nine of them: a repeat takes 6.75 s, three finalists' two seeds 40 s."""
+    study = make_study(
+        budget={"trials": 100, "max_epochs": 9}, recipes={}, finalists={"count": 3, "seeds": 2}
+    )
+    search = Search(study, make_measurement)
+    left = 120.0
+    search.dispatch = Dispatch(
+        study, search.history, search.rungs, search.searcher, search.take, lambda: left
+    )
+    handed = []
+    while (assignment := search.dispatch.next()) is not None:
+        handed.append(assignment)
+        search.train(assignment.number, 9, 0.5)
+        search.end(assignment.number)
+        left -= 9 * 0.75
+    searched, repeats = len(search.history.searched), len(handed) - len(search.history.searched)
+    assert repeats == 6, "all finalists had all their seeds"
+    assert 8 <= searched <= 12, "and no more time was kept than they need"
+    assert left > 0
+    assert search.dispatch.is_over
+    assert search.dispatch.is_closed
+
+
+def test_without_a_time_limit_nothing_is_kept(begin):
+    search = begin(finalists=1)
+    finish(search)
+    assert not search.dispatch.is_closed
+    assert len(search.history.searched) == 4

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from search.records import events
 from search.records.ledger import Ledger
-from search.records.run import Run, write_json
+from search.records.run import Run, write_json, write_whole
 from search.testset.evaluate import evaluate
-from spaces.errors import InputError, RunStateError
+from spaces.errors import ChangedDataError, InputError, RunStateError
 from tests.search.final_runs import SCRATCH, final_run, write_finetune
+from trainables.datasets.rows import loading
+from trainables.datasets.sets.recorded import RecordedSets
 from trainables.networks.network import kept_weights
 from trainables.training.checkpoints import Checkpoints
 from trainables.training.measurement import Measurement
@@ -24,10 +30,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def make_run(tmp_path, make_study):
     """A run with a final model and a checkpoint of each of its trials."""
 
-    def make(name, trials=1, seconds=1.5, fingerprint="these images", **sections) -> Run:
+    def make(name, trials=1, seconds=1.5, **sections) -> Run:
         given = {"space": {"dropout": {"low": 0.0, "high": 0.5}}, "recipes": {}}
         run = final_run(tmp_path / name, make_study(**given | sections))
-        write_json(run.data, run.read_json(run.data) | {"fingerprint": fingerprint})
         with Ledger(run.ledger) as ledger:
             for number in range(1, trials):
                 measured = Measurement(
@@ -57,6 +62,92 @@ def test_it_is_opened_once(make_run):
     assert opened
     assert [m["role"] for m in first["models"]] == ["final", "winner", "recipe"]
     assert evaluate(run) == (first, False)
+
+
+def test_the_opening_is_on_disk_before_a_test_image_is_read(make_run, monkeypatch):
+    run = make_run("run")
+    real = loading.open_sealed_test
+
+    def watched(*arguments):
+        opening = json.loads(run.opening.read_text())["openings"][-1]
+        assert [name for name, _, _ in opening["models"]] == ["final", "winner", "probe"]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loading, "open_sealed_test", watched)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(run)
+    assert not run.test.exists()
+    monkeypatch.setattr(loading, "open_sealed_test", real)
+    then = json.loads(run.opening.read_text())["openings"][0]["opened"]
+    record, opened = evaluate(run)
+    assert (opened, record["opened"]) == (True, then), "the same models finish what was begun"
+
+
+def test_an_opening_for_other_models_that_was_not_finished_counts(make_run, monkeypatch):
+    run = make_run("run")
+    write_json(run.opening, {"openings": [{"opened": 1.0, "sha256": "0" * 64, "models": []}]})
+    with pytest.raises(RunStateError, match="for other models, and that evaluation was not fin"):
+        evaluate(run)
+    evaluate(run, again=True)
+    assert len(json.loads(run.opening.read_text())["openings"]) == 2
+
+
+def test_a_model_without_weights_is_found_out_before_the_opening(make_run):
+    run = make_run("run")
+    shutil.rmtree(run.trial_checkpoints(0))
+    with pytest.raises(RunStateError, match="has no checkpoint to test as winner"):
+        evaluate(run)
+    assert not run.opening.exists()
+    assert not (run.folder / "gradcam").exists()
+
+
+def test_changed_test_images_leave_no_opening(make_run):
+    run = make_run("run")
+    sets = RecordedSets.from_parquet(run.sets.read_bytes())
+    chosen = sets.positions("test")[0]
+    contents = list(sets.contents)
+    contents[chosen] = "0" * 32
+    others = dataclasses.replace(sets, contents=tuple(contents), fingerprint="another")
+    write_whole(run.sets, others.to_parquet())
+    with pytest.raises(ChangedDataError, match=sets.keys[chosen]):
+        evaluate(run)
+    assert not run.opening.exists()
+
+
+def test_the_winner_is_the_one_that_was_fine_tuned(make_run):
+    """Trials that came after the fine-tuning may have beaten it: they are not what was shipped."""
+    run = make_run("run", trials=3, finalists={"count": 0})
+    heard = []
+    record, _ = evaluate(run, say=heard.append)
+    assert [m["trial"] for m in record["models"]] == [0, 0, 0]
+    assert "would now choose trial 0" not in "".join(heard)
+
+
+def test_another_winner_of_the_search_is_told(make_run):
+    run = make_run("run", trials=6, finalists={"count": 0})
+    heard = []
+    record, _ = evaluate(run, say=heard.append)
+    assert [m["trial"] for m in record["models"][:2]] == [0, 0]
+    assert "it would now choose trial 5" in heard[0]
+
+
+def test_repeats_stand_for_winner_and_recipes(make_run):
+    """All were trained equally long and with the same seed; a pruned trial was not."""
+    run = make_run("run")
+    with Ledger(run.ledger) as ledger:
+        for event in (
+            events.trial_proposed(1, "probe", SCRATCH, 7, 0),
+            events.trial_measured(1, Measurement(1, 0.5, 0.8, 0.6, 0.9, 1e-3, {"train": 1.0})),
+            events.trial_ended(1, events.COMPLETE, "max_epochs"),
+        ):
+            ledger.append(event)
+    save_weights(run, 1)
+    record, _ = evaluate(run)
+    assert [(m["role"], m["trial"], m["weights_of"]) for m in record["models"]] == [
+        ("final", 0, 0),
+        ("winner", 0, 1),
+        ("recipe", 0, 1),
+    ]
 
 
 def test_another_model_is_refused_unless_again_and_that_is_told(make_run):
@@ -94,7 +185,10 @@ def test_it_is_no_rival_if_it_is_not_the_same_or_cost_less(make_run):
     cases = [
         (make_run("tpe", trials=6), "was searched by tpe, not by random"),
         (make_run("short", trials=2, searcher="random"), "Go on with it by --trials"),
-        (make_run("images", 6, searcher="random", fingerprint="others"), "dataset differ"),
+        (
+            make_run("seed", 6, searcher="random", dataset={"format": "digits", "seed": 1}),
+            "the images of the three sets, dataset differ",
+        ),
         (
             make_run("space", 6, searcher="random", space={"dropout": {"low": 0.1, "high": 0.2}}),
             "space differ",

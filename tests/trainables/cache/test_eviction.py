@@ -17,21 +17,20 @@ from tests.reading import READER
 from trainables.cache import eviction
 from trainables.cache.entry import read_about
 from trainables.cache.leases import end_leases
-from trainables.features.store import computed_once
+from trainables.features.store import FeatureStore
 from trainables.process.messages import take_notes
 
 WRITER = """
 import sys, time
-from pathlib import Path
 import numpy as np
-from trainables.features.store import computed_once
+from trainables.features.store import FeatureStore
 
 def rows(first, last):
     print(f"computing {first}", flush=True)
     time.sleep(float(sys.argv[2]))
     yield np.full((last - first, 20), first, np.float32)
 
-found = computed_once(Path(sys.argv[1]), (500, 20), rows, {"boundary": "pooling"})
+found = FeatureStore().get(sys.argv[1], (500, 20), rows, {"boundary": "pooling"})
 print(int(found[:, 0].sum()), flush=True)
 """
 
@@ -58,7 +57,7 @@ def ones(first, last):
 
 def add(folder, name, count=20, used=None):
     """An entry of 400 bytes a row, used by no process."""
-    computed_once(folder / name, (count, 100), ones, {"boundary": name})
+    FeatureStore().get(name, (count, 100), ones, {"boundary": name})
     end_leases()
     if used is not None:
         os.utime(folder / name / "entry.json", (used, used))
@@ -69,7 +68,7 @@ def names():
 
 
 def test_processes_that_ask_at_once_compute_it_together(folder):
-    running = [start(WRITER, folder / "key", 0.5) for _ in range(3)]
+    running = [start(WRITER, "key", 0.5) for _ in range(3)]
     said = [process.communicate()[0].splitlines() for process in running]
     assert [lines[-1] for lines in said] == [SUM] * 3
     computed = [line for lines in said for line in lines[:-1]]
@@ -79,9 +78,9 @@ def test_processes_that_ask_at_once_compute_it_together(folder):
 
 
 def test_a_helper_that_is_killed_is_made_up_for(folder):
-    first = start(WRITER, folder / "key", 1)
+    first = start(WRITER, "key", 1)
     assert first.stdout.readline() == "computing 0\n"
-    killed = start(WRITER, folder / "key", 60)
+    killed = start(WRITER, "key", 60)
     assert killed.stdout.readline() == "computing 128\n"
     killed.kill()
     killed.communicate()
@@ -89,9 +88,9 @@ def test_a_helper_that_is_killed_is_made_up_for(folder):
 
 
 def test_a_writer_that_is_killed_leaves_no_half_entry_and_no_lock(folder):
-    killed = start(WRITER, folder / "key", 60)
+    killed = start(WRITER, "key", 60)
     assert killed.stdout.readline() == "computing 0\n"
-    waiting = start(WRITER, folder / "key", 0)
+    waiting = start(WRITER, "key", 0)
     assert len([p for p in folder.iterdir() if p.name.startswith(".key.")]) == 1
     killed.send_signal(signal.SIGKILL)
     killed.wait()
@@ -101,7 +100,7 @@ def test_a_writer_that_is_killed_leaves_no_half_entry_and_no_lock(folder):
 
 
 def test_what_a_killed_writer_left_goes_though_nobody_asks_again(folder):
-    killed = start(WRITER, folder / "key", 5)
+    killed = start(WRITER, "key", 5)
     killed.stdout.readline()
     eviction.sweep()
     assert len(list(folder.glob(".key.*"))) == 1, "it is still being written"
@@ -148,7 +147,7 @@ def test_what_is_being_written_stays(folder):
     add(folder, "key")
     [entry] = eviction.entries()
     (folder / "key").rename(folder / "other")
-    writer = start(WRITER, folder / "key", 0.2)
+    writer = start(WRITER, "key", 0.2)
     writer.stdout.readline()
     (folder / "other").rename(folder / "key")
     assert not eviction.delete(entry)
@@ -214,7 +213,7 @@ def machines(tmp_path, monkeypatch):
             computed.append(first)
             yield np.full((last - first, 20), first, np.float32)
 
-        found = computed_once(tmp_path / machine / "features" / "key", (500, 20), rows, {"a": 1})
+        found = FeatureStore().get("key", (500, 20), rows, {"a": 1})
         assert int(found[:, 0].sum()) == int(SUM)
         return computed
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from trainables.process.lru import Bounded
+from trainables.process.lru import LruCache
 
 
 def test_the_longest_unused_goes_first():
     dropped = []
-    kept = Bounded(2, 100, dropped.append)
+    kept = LruCache(2, 100, dropped.append)
     kept.put("a", 1, 1)
     kept.put("b", 2, 1)
     assert kept.get("a") == 1
@@ -17,7 +17,7 @@ def test_the_longest_unused_goes_first():
 
 def test_the_size_counts_and_the_last_one_stays():
     dropped = []
-    kept = Bounded(9, 100, dropped.append)
+    kept = LruCache(9, 100, dropped.append)
     kept.put("a", 1, 60)
     kept.put("b", 2, 60)
     assert dropped == [1]
@@ -27,7 +27,7 @@ def test_the_size_counts_and_the_last_one_stays():
 
 def test_a_key_has_one_value():
     dropped = []
-    kept = Bounded(9, 100, dropped.append)
+    kept = LruCache(9, 100, dropped.append)
     kept.put("a", 1, 60)
     kept.put("a", 2, 60)
     assert (dropped, kept.get("a"), len(kept)) == ([1], 2, 1)

@@ -1,4 +1,4 @@
-"""Groups of images that are the same, or nearly, and in which sets they are."""
+"""Duplicates: groups of images that are the same or look alike, with their sets and classes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from trainables.datasets.preflight.perceptual import SMALLEST
 
 @dataclass(frozen=True)
 class DuplicateGroup:
-    """Images that are the same, or nearly.
+    """Images that are the same or look alike.
 
     Attributes:
         names: Their keys.
-        sets: Set of each.
-        classes: Class of each.
+        sets: The set of each.
+        classes: The class of each.
     """
 
     names: tuple[str, ...]
@@ -53,7 +53,7 @@ def exact_duplicates(
     """Groups of images with the same decoded pixels, whatever their files are.
 
     Args:
-        sets: Set of each image; "" where it is not used, and is not compared.
+        sets: The set of each image; "" for images that are not used, which are not compared.
     """
     groups: dict[bytes, list[int]] = {}
     for position, content in enumerate(inspection.contents):
@@ -67,9 +67,9 @@ def near_duplicates(
 ) -> tuple[DuplicateGroup, ...]:
     """Groups of images that look alike, exact duplicates counted once.
 
-    Alike are two images whose perceptual hashes differ in at most 4 of 64 bits, by rows as well
-    as by columns; a group is what hangs together by such pairs. Images under 32 pixels a side are
-    not compared, see `perceptual.SMALLEST`.
+    Two images look alike if their perceptual hashes differ in at most 4 of 64 bits, by rows as well
+    as by columns; a group is connected by such pairs. Images with a side under 32 pixels are not
+    compared, see `perceptual.SMALLEST`.
     """
     first = {content: i for i, content in reversed(list(enumerate(inspection.contents)))}
     large = np.minimum(inspection.widths, inspection.heights) >= SMALLEST
@@ -82,26 +82,21 @@ def near_duplicates(
         np.int64,
     )
     pairs = near_pairs(inspection.rows[compared], inspection.columns[compared])
-    return _named(index, sets, _connected(compared[pairs]))
+    return _named(index, sets, connected_groups(compared[pairs]))
 
 
-def _connected(pairs: np.ndarray) -> list[list[int]]:
-    """Groups that hang together by these pairs, int64 (pairs, 2), each ascending."""
-    above: dict[int, int] = {}
+def connected_groups(pairs: np.ndarray) -> list[list[int]]:
+    """Connected components of a graph with these edges, int64 (pairs, 2), each ascending."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(position: int) -> int:
-        while above.setdefault(position, position) != position:
-            above[position] = above[above[position]]
-            position = above[position]
-        return position
-
-    for one, other in pairs.tolist():
-        low, high = sorted((root(one), root(other)))
-        above[high] = low
-    groups: dict[int, list[int]] = {}
-    for position in sorted(above):
-        groups.setdefault(root(position), []).append(position)
-    return list(groups.values())
+    positions, edges = np.unique(pairs, return_inverse=True)
+    ends = edges.reshape(pairs.shape).T
+    graph = coo_array((np.ones(len(pairs), bool), ends), shape=(len(positions), len(positions)))
+    _, component = connected_components(graph, directed=False)
+    order = np.argsort(component, kind="stable")
+    bounds = np.cumsum(np.bincount(component))[:-1]
+    return [group.tolist() for group in np.split(positions[order], bounds) if len(group)]
 
 
 def _named(

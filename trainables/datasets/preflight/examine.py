@@ -19,6 +19,7 @@ from trainables.datasets.preflight.inspection import Inspection, inspect
 from trainables.datasets.preflight.messages import errors, warnings
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.preflight.soundness import sound_part, unreadable
+from trainables.datasets.sets.recorded import record
 from trainables.datasets.sets.splits import SETS, Splits, split
 
 
@@ -63,9 +64,9 @@ def examine(
     """
     section = located(section, name, data)
     whole = read_index(section)
-    inspection = inspect(whole, section.max_pixels, progress)
-    bad = unreadable(whole, inspection)
-    index, inspection = sound_part(whole, inspection) if bad else (whole, inspection)
+    every = inspect(whole, section.max_pixels, progress)
+    bad, sound = unreadable(whole, every), every.sound
+    index, inspection = sound_part(whole, every) if bad else (whole, every)
     splits = split(index, section, inspection.contents)
     sets = _sets(index, splits)
     duplicates = exact_duplicates(index, sets, inspection)
@@ -92,6 +93,7 @@ def examine(
         near_duplicates=near,
         errors=errors(whole, bad, skipped, duplicates),
         warnings=warnings(whole, skipped, mislabelled, duplicates, near),
+        sets=record(whole, sound, splits, every.contents, every.widths, every.heights),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from trainables.datasets.files.scanning import Finding
 from trainables.datasets.preflight.duplicates import DuplicateGroup
 from trainables.datasets.preflight.image_sizes import Sizes
+from trainables.datasets.sets.recorded import RecordedSets
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Preflight:
         near_duplicates: Images that look alike.
         errors: Why the dataset cannot be used as it is, one text each.
         warnings: What a person should know before using it, one sentence each.
+        sets: Every image with its set and its content, as a run keeps them.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Preflight:
     near_duplicates: tuple[DuplicateGroup, ...]
     errors: tuple[str, ...]
     warnings: tuple[str, ...]
+    sets: RecordedSets
 
     @property
     def leaks(self) -> tuple[DuplicateGroup, ...]:

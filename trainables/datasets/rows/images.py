@@ -19,7 +19,7 @@ SMALL = 64 * 2**20
 
 _BLOCK = 16 * 2**20
 _VERSION = 1
-"""To be raised when images are decoded or resized in another way."""
+"""Raise it when images are decoded or resized in another way."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Images:
     Attributes:
         pixels: uint8 (images, size, size, 3), RGB; perhaps a read-only memory map.
         labels: int32 (images,).
-        fingerprint: Changes when the pixels do.
+        fingerprint: Changes when the files, their selection, the size or the decoder does.
     """
 
     pixels: np.ndarray
@@ -50,18 +50,22 @@ def load_images(index: Index, positions: np.ndarray, size: int) -> Images:
     Raises:
         DataError: If an image cannot be decoded or the cache cannot be written.
     """
-    name = f"{index.fingerprint}/{_digest(positions)}/{size}"
+    name = f"{index.fingerprint}/{_digest(positions)}/{size}/{decoder()}"
     shape = (len(positions), size, size, 3)
     if np.prod(shape, dtype=np.int64) < SMALL:
         blocks = list(_blocks(index, positions, size))
         pixels = np.concatenate(blocks) if blocks else np.empty(shape, np.uint8)
         return Images(pixels, index.labels[positions], name)
-    key = address(name, _VERSION, PIL.__version__)
     path = made_once(
-        cache_folder() / "images" / f"{key}.arrow",
+        cache_folder() / "images" / f"{address(name)}.arrow",
         lambda new: write_rows(new, shape, _blocks(index, positions, size)),
     )
     return Images(read_rows(path), index.labels[positions], name)
+
+
+def decoder() -> str:
+    """What decodes and resizes: another decoder may give other pixels for the same files."""
+    return f"{_VERSION}/{PIL.__version__}"
 
 
 def resize(image: np.ndarray, size: int) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""What is worth keeping: a cost model on measured rates.
+"""The cost model: which cuts are worth storing, from measured rates.
 
-A trial takes up its network from the highest kept cut below its boundary, and runs what lies
-between live, in every epoch. To keep a cut saves that for all trials above it, and costs a pass
-over the images, a file and the reading of it.
+A trial starts from the highest stored cut below its boundary, and computes the layers in between
+live, in every epoch. A stored cut saves that for all trials above it; it costs a pass over the
+images, a file, and reading the file.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from spaces.hyperparameters import Hyperparameters
 from trainables.features.plan.plan import Plan, Prefix, Row
 
 
@@ -21,34 +21,34 @@ class Site:
     """A place where a network can be cut.
 
     Attributes:
-        prefix: Of the networks that it is about.
-        name: Of the cut.
-        shape: Of one image's activations there, float32.
-        seconds: What one image takes from the pixels up to there.
-        point: A configuration that has this cut, as plain values.
+        prefix: The networks that have it.
+        name: Name of the cut.
+        shape: Shape of one image's activations there, float32.
+        seconds: Time to compute them from one image's pixels.
+        point: A configuration whose network has this cut.
     """
 
     prefix: Prefix
     name: str
     shape: tuple[int, ...]
     seconds: float
-    point: Mapping[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+    point: Hyperparameters = dataclasses.field(compare=False)
 
     @property
     def bytes(self) -> int:
-        """Of one image."""
+        """Bytes of one image's activations."""
         return 4 * math.prod(self.shape)
 
 
 @dataclass(frozen=True)
 class Demand:
-    """Trials, or phases of them, that have the same boundary.
+    """Trials, or phases of trials, with the same boundary.
 
     Attributes:
-        prefix: Of the networks that it is about.
+        prefix: Their networks.
         depth: What is thawed, in words.
-        cuts: Names of the cuts below the boundary, the highest one last.
-        epochs: Expected of all these trials together.
+        cuts: Names of the cuts below the boundary, the highest last.
+        epochs: Expected number of epochs of all these trials together.
     """
 
     prefix: Prefix
@@ -59,7 +59,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class Rates:
-    """What a byte costs, seconds: to write, and to read once in every worker."""
+    """Seconds to write a byte, and to read it once in every worker."""
 
     write: float
     read: float
@@ -67,7 +67,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes: of the store, and of what one worker may hold in memory."""
+    """Bytes that fit into the store, and into one worker's memory."""
 
     disk: int
     memory: int
@@ -81,15 +81,15 @@ def decide(
     room: Room,
     notes: Sequence[str] = (),
 ) -> Plan:
-    """Keep what saves more than it costs, what saves most first, as far as there is room.
+    """Keep the cuts that save more than they cost, the best first, while there is room.
 
     Args:
         sites: Every cut of every demand.
-        demands: What the trials would like to have.
-        images: Of training and validation; None if that is not known: then nothing is kept.
-        rates: What a byte costs.
-        room: How much can be kept.
-        notes: To go into the plan.
+        demands: What the trials need.
+        images: Number of training and validation images; None if unknown: nothing is kept.
+        rates: The cost of a byte.
+        room: How much fits.
+        notes: Sentences for the plan.
     """
     choice = _Choice({(s.prefix, s.name): s for s in sites}, demands, images or 0, rates)
     kept: list[_Place] = []
@@ -129,19 +129,19 @@ class _Choice:
         return self.saved(place, others) - self.cost(place, others)
 
     def saved(self, place: _Place, others: Sequence[_Place]) -> float:
-        """Seconds that trials run less, beside what the others save them."""
+        """Seconds that this place saves the trials on top of what the others save."""
         among = [demand for demand in self.demands if demand.prefix == place[0]]
         return sum(self._live(d, others) - self._live(d, [*others, place]) for d in among)
 
     def cost(self, place: _Place, others: Sequence[_Place]) -> float:
-        """Seconds to make it; one pass over the images gives all cuts of a network."""
+        """Seconds to compute and store it; one pass over the images gives all cuts of a network."""
         passed = [self.sites[p].seconds for p in others if p[0] == place[0]]
         further = max(0.0, self.sites[place].seconds - max(passed, default=0.0))
         each = self.rates.write + self.rates.read
         return self.images * further + self.bytes(place) * each
 
     def _live(self, demand: Demand, kept: Sequence[_Place]) -> float:
-        """Seconds that all these trials spend below their boundary."""
+        """Seconds that all these trials spend computing below their boundary."""
         if not demand.cuts:
             return 0.0
         begun = [

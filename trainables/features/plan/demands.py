@@ -1,4 +1,4 @@
-"""What the trials of a study would like to have kept, before any of them has run."""
+"""Which features the trials of a study will need, and for how many epochs: an estimate."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _DRAWN = 256
 
 @dataclass(frozen=True)
 class Stage:
-    """A phase of training with one boundary, as far as the network goes.
+    """A phase of training with one boundary, as far as the frozen network goes.
 
     Attributes:
-        point: Without all that has nothing to do with what lies below the boundary.
-        head_only: The backbone is frozen whole, whatever the point thaws later.
+        point: The configuration; what does not matter below the boundary has its default.
+        head_only: The whole backbone is frozen, whatever the point thaws later.
     """
 
     point: Hyperparameters
@@ -39,10 +39,10 @@ class Stage:
 
 
 def expected_epochs(study: Study) -> dict[Stage, float]:
-    """Epochs of all trials together that train each stage on images as they are.
+    """Expected epochs of all trials together, by stage, that train on unchanged images.
 
-    Points are drawn evenly from the space, as a searcher that knows nothing would; the scheduler
-    lets one trial in η pass a rung. Recipes are each one trial, and are not stopped.
+    Points are drawn uniformly from the space; the scheduler lets one trial in η pass each rung.
+    Each recipe is one trial, which is not stopped.
     """
     epochs: dict[Stage, float] = defaultdict(float)
     recipes = list(study.recipe_points.values())[: study.budget.trials]
@@ -59,7 +59,7 @@ def expected_epochs(study: Study) -> dict[Stage, float]:
 
 
 def share_left(study: Study, epoch: int) -> float:
-    """Share of the trials that the scheduler lets train this epoch, 1 for the first."""
+    """Share of the trials that reach this epoch under the scheduler, 1 for the first."""
     budget = study.budget
     if epoch <= budget.grace_period:
         return 1.0
@@ -68,7 +68,7 @@ def share_left(study: Study, epoch: int) -> float:
 
 
 def stages(point: Hyperparameters) -> Iterator[tuple[Stage, int, int]]:
-    """The phases of a configuration that can begin from features: stage, first and last epoch."""
+    """The phases of a configuration that can start from features: stage, first and last epoch."""
     if point.views or _why_live(point) is not None:
         return
     head_epochs = min(point.head_epochs or 0, point.epochs)
@@ -84,7 +84,7 @@ def stages(point: Hyperparameters) -> Iterator[tuple[Stage, int, int]]:
 
 
 def live_trials(study: Study) -> list[str]:
-    """A sentence for each reason that makes trials of this space train from the pixels."""
+    """A sentence for each reason why trials of this space train from the pixels."""
     points = _points(study)
     reasons = Counter(reason for point in points if (reason := _why_live(point)) is not None)
     return [
@@ -118,13 +118,13 @@ _BELOW = (
 
 
 def _network_of(point: Hyperparameters) -> Hyperparameters:
-    """The point without what does not matter below its boundary."""
+    """The point with the defaults of what does not matter below its boundary."""
     values: dict[str, Any] = {name: getattr(point, name) for name in _BELOW}
     return Hyperparameters(**values, convolutions=point.convolutions[:1])
 
 
 def without_depth(point: Hyperparameters) -> Hyperparameters:
-    """The same network, its backbone frozen whole."""
+    """The same network with its whole backbone frozen."""
     return dataclasses.replace(
         point,
         unfrozen_depth=0,
@@ -145,7 +145,7 @@ def _points(study: Study) -> list[Hyperparameters]:
         try:
             points.append(space.sample(lambda parameter: _drawn(parameter, chance)))
         except ValueError:
-            continue  # choices that exclude each other: the searcher draws anew too
+            continue  # choices that exclude each other: the searcher draws again too
     return points
 
 

@@ -1,4 +1,4 @@
-"""The plan of a study, from rates that are measured on this machine."""
+"""Making a study's feature plan, from rates that are measured on this machine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections import defaultdict
 import keras
 import numpy as np
 
-from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.digest import digest
@@ -25,24 +24,24 @@ from trainables.networks.network import Network, build_network
 from trainables.process.memory import share_of_memory
 
 _WORK_OF_AN_OUTPUT = 40
-"""Multiply-adds in whose time a processor moves one value of a layer's output."""
+"""Multiply-adds that take as long as moving one value of a layer's output."""
 
 _MEASURED_WORK = 3e9
 _WRITTEN = 16 * 2**20
 
 
-def plan_study(study: Study, workers: int | None = None) -> Plan:
-    """What is worth keeping for a study's trials.
+def plan_study(study: Study, images: int | None, workers: int | None = None) -> Plan:
+    """Which features of a study's trials are worth storing.
 
     Args:
-        study: Its data may be absent: then nothing is kept.
-        workers: Trials at once on a machine; None: as many as it has cores.
+        study: Whose trials.
+        images: Number that the trials see; None, unknown: then nothing is kept.
+        workers: Trials that run at the same time on a machine; None: one for each core.
 
     Raises:
         InputError: If a network cannot be built.
     """
     expected = expected_epochs(study)
-    images = _images(study)
     sites: dict[object, Site] = {}
     demands = []
     by_network: dict[Hyperparameters, dict[Stage, float]] = defaultdict(dict)
@@ -66,7 +65,7 @@ class _Sites:
 
     Args:
         point: Without a depth.
-        seconds: What an image takes through a backbone, as far as that was measured.
+        seconds: Seconds per unit of work, by backbone; filled in as they are measured.
     """
 
     def __init__(self, point: Hyperparameters, seconds: dict[object, float]) -> None:
@@ -80,7 +79,7 @@ class _Sites:
         self._seconds_of_work = seconds[same]
 
     def below(self, stage: Stage) -> list[Site]:
-        """Cuts below a stage's boundary that have weights below them, the highest one last."""
+        """Cuts below a stage's boundary with weights below them, the highest last."""
         network = Network(stage.point, self._model)
         network.freeze_backbone() if stage.head_only else network.thaw()
         return [
@@ -89,7 +88,7 @@ class _Sites:
                 operation.name,
                 tuple(operation.output.shape[1:]),
                 self._seconds_of_work * self._work[operation.name],
-                self._point.to_dict(),
+                self._point,
             )
             for operation in cuts(self._model)
             if self._work[operation.name]
@@ -97,11 +96,11 @@ class _Sites:
 
 
 def measured_seconds(model: keras.Model, work: float) -> float:
-    """What one image takes through a model on this machine, by a batch or two.
+    """Seconds that one image takes through a model on this machine, from one batch.
 
     Args:
         model: Takes pixels.
-        work: Multiply-adds of one image: says how many images are enough.
+        work: Multiply-adds of one image; decides how many images are measured.
     """
     count = int(np.clip(_MEASURED_WORK / max(work, 1), 2, 32))
     pixels = np.zeros((count, *model.input.shape[1:]), np.float32)
@@ -117,9 +116,9 @@ def _random_network(point: Hyperparameters) -> Network:
 
 
 def _work_up_to(model: keras.Model) -> dict[str, float]:
-    """Work of one image from the pixels up to each operation, itself included.
+    """Work of one image from the pixels up to and including each operation, by its name.
 
-    None below the first weights: cuts there are as good as the pixels.
+    It is 0 below the first weights: a cut there is no better than the pixels.
     """
     work, total, has_weights = {}, 0.0, False
     for operation in model.operations:
@@ -138,27 +137,15 @@ def _work(operation: keras.Operation) -> float:
 
 
 def _merged(demands: list[Demand]) -> list[Demand]:
-    """Demands for the same cut, as heads and modes of batch norm differ, in one."""
+    """Demands that differ only above the cut, such as in their heads, added up."""
     merged: dict[Demand, float] = defaultdict(float)
     for demand in demands:
         merged[dataclasses.replace(demand, epochs=0)] += demand.epochs
     return [dataclasses.replace(demand, epochs=total) for demand, total in merged.items()]
 
 
-def _images(study: Study) -> int | None:
-    """How many images the trials see, or None if the data are not here."""
-    from trainables.datasets.files.location import located
-    from trainables.datasets.rows.loading import read_splits
-
-    try:
-        _, splits = read_splits(located(study.dataset, study.name))
-    except DataError:
-        return None
-    return len(splits.train) + len(splits.validation)
-
-
 def _rates(workers: int) -> Rates:
-    """Seconds a byte takes, by one file."""
+    """Seconds to write and read a byte, measured with one file."""
     content = np.ones(_WRITTEN, np.uint8)
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)

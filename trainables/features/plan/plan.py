@@ -1,4 +1,4 @@
-"""Which activations a search keeps: what was decided, and why."""
+"""The feature plan: which activations a search stores, and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from spaces.hyperparameters import Hyperparameters
 
 @dataclass(frozen=True)
 class Prefix:
-    """All hyperparameters that decide what a frozen layer of a network gives."""
+    """The hyperparameters that the activations of a frozen network depend on."""
 
     backbone: str
     weights: str
@@ -22,7 +22,7 @@ class Prefix:
 
     @classmethod
     def of(cls, point: Hyperparameters) -> Prefix:
-        """Those of a configuration."""
+        """The prefix of a configuration."""
         return cls(**{name: getattr(point, name) for name in PREFIX_NAMES})
 
 
@@ -31,18 +31,19 @@ PREFIX_NAMES = tuple(field.name for field in dataclasses.fields(Prefix))
 
 @dataclass(frozen=True)
 class Row:
-    """What was decided about one cut.
+    """The decision about one cut.
 
     Attributes:
-        prefix: Of the networks that it is about.
+        prefix: The networks that have it.
         boundary: Name of the cut.
         depths: What is thawed where this is the highest cut, in words.
-        bytes: Of all images; None if their number is not known.
-        make_seconds: Of one core, to compute and to write it.
-        saved_seconds: Of one core, over all trials.
+        shape: Shape of one image's activations.
+        bytes: Bytes for all images; None if their number is unknown.
+        make_seconds: Core seconds to compute and write it.
+        saved_seconds: Core seconds that it saves over all trials.
         kept: Whether it is stored.
         reason: Why, or why not.
-        point: A configuration that has this cut, as plain values.
+        point: A configuration whose network has this cut.
     """
 
     prefix: Prefix
@@ -54,30 +55,31 @@ class Row:
     saved_seconds: float | None
     kept: bool
     reason: str
-    point: Mapping[str, Any]
+    point: Hyperparameters
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, those of the prefix among them."""
         values = dataclasses.asdict(self)
-        return values.pop("prefix") | values
+        return values.pop("prefix") | values | {"point": self.point.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Row:
         """Read what `to_dict` wrote."""
         prefix = Prefix(**{name: values[name] for name in PREFIX_NAMES})
         own = {name: value for name, value in values.items() if name not in PREFIX_NAMES}
-        lists = {name: tuple(own[name]) for name in ("depths", "shape")}
-        return cls(prefix, **{**own, **lists})
+        own |= {name: tuple(own[name]) for name in ("depths", "shape")}
+        own["point"] = Hyperparameters.from_dict(own["point"])
+        return cls(prefix, **own)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """All that was decided for a study.
+    """All decisions for a study.
 
     Attributes:
-        rows: The cuts that are kept, and those that trials would like to have.
-        images: Of training and validation; None if the data are not here.
-        notes: What is trained live whatever is kept, in sentences.
+        rows: The cuts that are kept, and the highest cut of each group of trials.
+        images: Number of training and validation images; None if the data are not here.
+        notes: Which trials run live whatever is kept, in sentences.
     """
 
     rows: tuple[Row, ...]
@@ -86,7 +88,7 @@ class Plan:
 
     @property
     def kept(self) -> tuple[Row, ...]:
-        """What is to be stored."""
+        """The cuts to store."""
         return tuple(row for row in self.rows if row.kept)
 
     def kept_for(self, point: Hyperparameters) -> tuple[str, ...]:

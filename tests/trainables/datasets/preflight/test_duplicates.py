@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from tests.trainables.datasets.pictures import encoded, picture
+from trainables.datasets.preflight.duplicates import connected_groups
 from trainables.datasets.preflight.near_duplicates import near_pairs
 from trainables.datasets.preflight.perceptual import perceptual_hash
 
@@ -28,6 +29,17 @@ def components(pairs, count):
     for a, b in pairs:
         above[root(a)] = root(b)
     return [root(i) for i in range(count)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
+def test_groups_are_connected_by_pairs(pairs):
+    """Compared with a union-find over all positions; single images are in no group."""
+    root = components(pairs, 31)
+    expected = {}
+    for position in sorted({position for pair in pairs for position in pair}):
+        expected.setdefault(root[position], []).append(position)
+    found = connected_groups(np.array(pairs, np.int64).reshape(-1, 2))
+    assert found == list(expected.values())
 
 
 @given(

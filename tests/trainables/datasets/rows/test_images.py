@@ -61,6 +61,22 @@ def test_other_positions_and_sizes_are_other_files(index, own_cache, monkeypatch
     assert len(names) == len(list(own_cache.rglob("*.arrow"))) == 4
 
 
+@pytest.mark.parametrize(
+    ("holder", "attribute", "other"), [(images.PIL, "__version__", "0.1"), (images, "_VERSION", 99)]
+)
+@pytest.mark.parametrize("small", [0, 2**30])
+def test_another_decoder_gives_another_fingerprint(
+    index, own_cache, monkeypatch, small, holder, attribute, other
+):
+    """Features are stored by fingerprint: without this, those of the old pixels would be reused."""
+    monkeypatch.setattr(images, "SMALL", small)
+    before = load_images(index, POSITIONS, 16).fingerprint
+    assert load_images(index, POSITIONS, 16).fingerprint == before
+    monkeypatch.setattr(holder, attribute, other)
+    assert load_images(index, POSITIONS, 16).fingerprint != before
+    assert len(list(own_cache.rglob("*.arrow"))) == (2 if small == 0 else 0)
+
+
 def test_nothing_is_left_of_what_could_not_be_decoded(index, own_cache, monkeypatch, tmp_path):
     monkeypatch.setattr(images, "SMALL", 0)
     write(tmp_path / "photos" / "class_1" / "7.jpg", b"")

@@ -6,10 +6,12 @@ import pytest
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows import loading
 from trainables.worker.keras_trainable import Job, KerasTrainable
 
 SECTION = DatasetSection(format="digits", subset=100)
+SETS = preflight(SECTION, "digits").sets
 
 
 @pytest.fixture
@@ -17,7 +19,7 @@ def trial(make_study, tmp_path, monkeypatch):
     """A trial's trainable, as Tune sets it up; afterwards this process is open again."""
     monkeypatch.setattr(loading, "_sealed", False)
     study = make_study(dataset={"format": "digits", "subset": 100})
-    job = Job(study.to_dict(), None, str(tmp_path), 1, ())
+    job = Job(study.to_dict(), SETS.without_test(), None, str(tmp_path), 1, ())
     monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
     made = KerasTrainable.__new__(KerasTrainable)
     made.setup({"checkpoints": str(tmp_path / "checkpoints")}, job)

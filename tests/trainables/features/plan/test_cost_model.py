@@ -19,7 +19,7 @@ PLENTY = Room(disk=10**12, memory=10**12)
 def sites(prefix=PREFIX, values=(100, 100, 100, 10)):
     """Four cuts, a second apart, each of so many values."""
     return [
-        Site(prefix, f"cut{i}", (count,), float(i + 1), {"image_size": 64})
+        Site(prefix, f"cut{i}", (count,), float(i + 1), Hyperparameters(image_size=64))
         for i, count in enumerate(values)
     ]
 

@@ -64,7 +64,7 @@ def test_what_trains_live_is_told(make_study):
 
 
 def test_the_plan_has_the_highest_cut_of_each_depth(study):
-    plan = plan_study(study)
+    plan = plan_study(study, 240)
     assert plan.images == 240
     base = study.search_space.point({})
     wanted = {}
@@ -91,7 +91,7 @@ def test_without_its_data_a_study_has_a_plan_of_unknown_size(make_study):
         space=SPACE,
         recipes={},
     )
-    plan = plan_study(absent)
+    plan = plan_study(absent, None)
     assert plan.images is None
     assert plan.rows
     assert {row.reason for row in plan.rows} == {"the number of images is not known"}

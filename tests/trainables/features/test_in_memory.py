@@ -11,10 +11,13 @@ import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.cache.leases import end_leases
-from trainables.features.in_memory import entry_folder, examples_at, forget, stored, take_notes
+from trainables.features.in_memory import examples_at, forget, stored
+from trainables.features.key import feature_key
+from trainables.features.store import FeatureStore
 from trainables.networks.cut import Cut, cut
 from trainables.networks.forward import forward
 from trainables.networks.network import build_network
+from trainables.process.messages import take_notes
 
 
 @pytest.fixture(autouse=True)
@@ -152,7 +155,7 @@ def test_what_was_deleted_is_computed_anew(make_images, store):
     np.testing.assert_array_equal(examples_at(split, images).inputs, first)
     assert len(files(store)) == 1
     [line] = take_notes()
-    assert "computed anew" in line
+    assert "computed again" in line
 
 
 def test_a_run_that_was_killed_while_it_computed_leaves_no_half_file(make_images, store):
@@ -202,7 +205,7 @@ def spoil_the_description(folder):
 def test_what_is_damaged_is_mended_and_said(make_images, store, damage):
     split, images = small_cut(seed=9), make_images(40)
     first = stored(split.below, split.name, images).copy()
-    folder = entry_folder(split.below, split.name, images)
+    folder = FeatureStore().path(feature_key(split.below, split.name, images.fingerprint))
     end_leases()
     damage(folder)
     np.testing.assert_array_equal(stored(split.below, split.name, images), first)

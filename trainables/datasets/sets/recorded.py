@@ -1,0 +1,274 @@
+"""The sets of a run as they were written when it began: every image, its set and its content.
+
+A run is split once. Whatever becomes of the folder afterwards, search, fine-tuning, evaluation and
+export read the sets from this record: an image that has changed or gone is an error that names it,
+and images that have come since are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from spaces.errors import ChangedDataError
+from trainables.datasets.manifest.index import Index
+from trainables.datasets.sets.splits import SETS, Splits
+
+UNREADABLE = "unreadable"
+"""Set of images that could not be decoded and were left out."""
+
+_NAMED = 10
+
+
+@dataclass(frozen=True, eq=False)
+class RecordedSets:
+    """One entry an image, in the order of the dataset. Equal by `digest`.
+
+    Attributes:
+        class_names: One for each label.
+        keys: Name of each image.
+        labels: int32 (images,); -1 where the image is unreadable.
+        sets: "train", "validation", "test", "unreadable", or "" beyond the study's subset.
+        groups: Number of the group of copies that each image belongs to: int64 (images,).
+        contents: Digest of each image's decoded pixels, hexadecimal; "" where there are none.
+        widths, heights: int32, in pixels, upright.
+        fingerprint: Of the dataset as it was read, unreadable images included.
+    """
+
+    class_names: tuple[str, ...]
+    keys: tuple[str, ...]
+    labels: np.ndarray
+    sets: tuple[str, ...]
+    groups: np.ndarray
+    contents: tuple[str, ...]
+    widths: np.ndarray
+    heights: np.ndarray
+    fingerprint: str
+
+    @cached_property
+    def digest(self) -> str:
+        """Changes when an image, its label or its set does."""
+        whole = hashlib.sha256(json.dumps(self.class_names).encode())
+        rows = zip(self.keys, self.labels.tolist(), self.sets, self.contents, strict=True)
+        for row in rows:
+            whole.update(json.dumps(row).encode())
+        return whole.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RecordedSets) and self.digest == other.digest
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    @property
+    def sound(self) -> np.ndarray:
+        """Positions of the images that can be decoded, int64 and ascending."""
+        return self.positions("train", "validation", "test", "")
+
+    @property
+    def sound_fingerprint(self) -> str:
+        """Of the dataset without the images that cannot be decoded, as `Index.take` makes it."""
+        if len(self.sound) == len(self.keys):
+            return self.fingerprint
+        digest = hashlib.sha256(self.sound.astype("<i8").tobytes()).hexdigest()
+        return f"{self.fingerprint}/{digest[:16]}"
+
+    def positions(self, *names: str) -> np.ndarray:
+        """Positions of the images of these sets, int64 and ascending."""
+        return np.flatnonzero(np.isin(np.array(self.sets, "U10"), names))
+
+    def without_test(self) -> RecordedSets:
+        """The record as processes that train have it: no image is known to be in the test set."""
+        sets = tuple("" if name == "test" else name for name in self.sets)
+        contents = tuple(
+            "" if name == "test" else content
+            for name, content in zip(self.sets, self.contents, strict=True)
+        )
+        return replace(self, sets=sets, contents=contents)
+
+    def to_parquet(self) -> bytes:
+        """Parquet with the columns key, label, set, group, content, width and height."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = pa.table(
+            {
+                "key": list(self.keys),
+                "label": self.labels,
+                "set": pa.array(self.sets).dictionary_encode(),
+                "group": self.groups,
+                "content": list(self.contents),
+                "width": self.widths,
+                "height": self.heights,
+            }
+        )
+        about = {"classes": json.dumps(self.class_names), "fingerprint": self.fingerprint}
+        buffer = io.BytesIO()
+        pq.write_table(table.replace_schema_metadata(about), buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_parquet(cls, content: bytes) -> RecordedSets:
+        """Read what `to_parquet` wrote.
+
+        Raises:
+            ValueError: If it is something else.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(pa.BufferReader(content))
+            about = table.schema.metadata
+            return cls(
+                tuple(json.loads(about[b"classes"])),
+                tuple(table["key"].to_pylist()),
+                table["label"].to_numpy().astype(np.int32),
+                tuple(table["set"].to_pylist()),
+                table["group"].to_numpy(),
+                tuple(table["content"].to_pylist()),
+                table["width"].to_numpy(),
+                table["height"].to_numpy(),
+                about[b"fingerprint"].decode(),
+            )
+        except (pa.ArrowException, KeyError, TypeError) as error:
+            raise ValueError(str(error)) from error
+
+
+def record(
+    index: Index,
+    sound: np.ndarray,
+    splits: Splits,
+    contents: Sequence[bytes],
+    widths: np.ndarray,
+    heights: np.ndarray,
+) -> RecordedSets:
+    """The record of a dataset that has just been split.
+
+    Args:
+        index: All images, those that cannot be decoded included.
+        sound: Positions of those that can, which `splits` counts.
+        splits: The sets.
+        contents: Digest of each image's decoded pixels; b"" where there are none.
+        widths, heights: int32 (images,).
+    """
+    sets = np.full(len(index.keys), UNREADABLE, "U10")
+    sets[sound] = ""
+    for name in SETS:
+        sets[sound[splits.of(name)]] = name
+    _, groups = np.unique(np.array([c.hex() for c in contents], "U64"), return_inverse=True)
+    return RecordedSets(
+        index.class_names,
+        index.keys,
+        np.where(sets == UNREADABLE, -1, index.labels).astype(np.int32),
+        tuple(sets.tolist()),
+        groups.astype(np.int64),
+        tuple(content.hex() for content in contents),
+        widths,
+        heights,
+        index.fingerprint,
+    )
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The dataset as it is now, in the order and with the sets of the record.
+
+    Attributes:
+        index: All recorded images but the unreadable ones, labelled as recorded.
+        splits: The sets.
+        added: Keys of images that have come since the record was made, and are left out.
+        is_unchanged: Whether the dataset is, image by image, the one that was recorded.
+    """
+
+    index: Index
+    splits: Splits
+    added: tuple[str, ...]
+    is_unchanged: bool
+
+
+def restore(recorded: RecordedSets, index: Index) -> Restored:
+    """Find the recorded images in a dataset as it is now.
+
+    Contents are not compared here: see `check_contents`.
+
+    Raises:
+        ChangedDataError: If an image of a set has gone, or has another label.
+    """
+    now = {key: position for position, key in enumerate(index.keys)}
+    used = recorded.positions("train", "validation", "test")
+    gone = [recorded.keys[p] for p in used if recorded.keys[p] not in now]
+    if gone:
+        raise ChangedDataError(_said(gone, "have gone since the run began"))
+    names = index.class_names
+    moved = [
+        recorded.keys[p]
+        for p in used
+        if names[index.labels[now[recorded.keys[p]]]] != recorded.class_names[recorded.labels[p]]
+    ]
+    if moved:
+        raise ChangedDataError(_said(moved, "have another class than when the run began"))
+    sound = recorded.sound
+    places = np.array([now.get(recorded.keys[p], -1) for p in sound], np.int64)
+    sets = [recorded.sets[p] for p in sound]
+    known = set(recorded.keys)
+    return Restored(
+        _reordered(recorded, index, sound, places),
+        Splits(*(_where(sets, name) for name in ("train", "validation", "test"))),
+        tuple(key for key in index.keys if key not in known),
+        index.fingerprint == recorded.fingerprint,
+    )
+
+
+def check_contents(
+    recorded: RecordedSets, keys: Sequence[str], contents: Sequence[bytes], problems: Sequence[str]
+) -> None:
+    """Refuse images whose pixels are no longer those that were recorded.
+
+    Args:
+        keys: Of the images that were looked at.
+        contents: Digests of their decoded pixels.
+        problems: Why one cannot be decoded; "" where it can.
+
+    Raises:
+        ChangedDataError: Naming them.
+    """
+    known = dict(zip(recorded.keys, recorded.contents, strict=True))
+    changed = [
+        key
+        for key, content, problem in zip(keys, contents, problems, strict=True)
+        if problem or content.hex() != known[key]
+    ]
+    if changed:
+        raise ChangedDataError(_said(changed, "have changed since the run began"))
+
+
+def _reordered(
+    recorded: RecordedSets, index: Index, sound: np.ndarray, places: np.ndarray
+) -> Index:
+    """An index of the recorded images in their old order, wherever they are now."""
+    return replace(
+        index.take(places),
+        class_names=recorded.class_names,
+        keys=tuple(recorded.keys[p] for p in sound),
+        labels=recorded.labels[sound],
+        fingerprint=recorded.sound_fingerprint,  # what was stored of these images still counts
+    )
+
+
+def _where(sets: Sequence[str], name: str) -> np.ndarray:
+    return np.flatnonzero(np.array(sets, "U10") == name)
+
+
+def _said(keys: Sequence[str], what: str) -> str:
+    listed = ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
+    return (
+        f"{len(keys):,} of the run's images {what}: {listed}. Put them back as they were, or begin "
+        "a new run: the sets of a run are fixed when it begins."
+    )

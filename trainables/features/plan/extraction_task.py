@@ -1,0 +1,58 @@
+"""Features that are computed ahead of the trials: the task for one network, and its entries.
+
+Both travel between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from spaces.dataset import DatasetSection
+from spaces.hyperparameters import Hyperparameters
+from trainables.datasets.sets.recorded import RecordedSets
+
+SETS = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class ExtractionTask:
+    """The features to compute with one network.
+
+    Attributes:
+        dataset: The study's dataset section.
+        sets: Of the run, without the test set; None splits the dataset as it is.
+        point: A configuration whose network has all the cuts.
+        cuts: Names of the cuts.
+        cache: Folder of the cache.
+        threads: TensorFlow's threads: as many as in a trial, which may get this process next.
+        gpu: Share of a GPU, that of a trial.
+    """
+
+    dataset: DatasetSection
+    sets: RecordedSets | None
+    point: Hyperparameters
+    cuts: tuple[str, ...]
+    cache: str
+    threads: int
+    gpu: float = 0
+
+
+@dataclass(frozen=True)
+class PlannedEntry:
+    """An entry of the feature store before it is computed.
+
+    Attributes:
+        cut: Name of the cut.
+        part: "train" or "validation".
+        key: Its key in the store.
+        shape: (images, ...), of all its rows.
+        about: Its description.
+    """
+
+    cut: str
+    part: str
+    key: str
+    shape: tuple[int, ...]
+    about: Mapping[str, Any]
