@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,17 @@ def test_every_link_leads_somewhere(page):
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 
-def test_the_map_names_every_folder():
+def paths_in_the_map() -> list[str]:
+    """The paths in the first column of the map's tables, in order."""
     text = text_of("CONTRIBUTING.md")
-    start = text.index("## The map")
-    named = set(re.findall(r"^\| `([^`]+)`", text[start : text.index("## Start here")], re.M))
+    lines = text[text.index("## The map") : text.index("## Start here")].splitlines()
+    return [
+        p for x in lines if x.startswith("| ") for p in re.findall(r"`([^`]+)`", x.split("|")[1])
+    ]
+
+
+def test_the_map_names_every_folder():
+    named = set(paths_in_the_map())
     folders = {
         file.parent.relative_to(ROOT).as_posix()
         for package in PACKAGES
@@ -70,6 +78,23 @@ def test_the_map_names_every_folder():
     }
     assert len(folders) >= 40
     assert sorted(folders - named) == []
+
+
+def test_the_map_has_the_order_of_the_contracts():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    paths = [path.removesuffix(".py") for path in paths_in_the_map()]
+    checked = 0
+    for contract in settings["tool"]["importlinter"]["contracts"]:
+        for container in contract.get("containers", ()):
+            ranks = {
+                f"{container}.{name}".replace(".", "/"): rank
+                for rank, layer in enumerate(reversed(contract["layers"]))
+                for name in re.split(r" [|:] ", layer)
+            }
+            found = [ranks[path] for path in paths if path in ranks]
+            checked += len(found)
+            assert found == sorted(found), container
+    assert checked >= 40
 
 
 def test_what_is_missing_is_found():

@@ -36,7 +36,7 @@ STUDY: dict[str, Any] = {
     "budget": {"trials": 8, "max_epochs": 9, "grace_period": 1, "reduction_factor": 3},
     "finalists": {"count": 0},
 }
-"""A network of two layers; an epoch takes a tenth of a second."""
+"""A network of two layers; an epoch takes about a hundredth of a second."""
 
 
 class Search:

@@ -31,7 +31,8 @@ def sabotaged(tmp_path, kinds, **sections):
 
 
 def test_a_killed_workers_trial_goes_on_from_its_checkpoint(tmp_path):
-    budget = {"trials": 3, "max_epochs": 60, "grace_period": 60}
+    # Enough epochs for several reports, a second apart: trial 0 still runs when it is killed.
+    budget = {"trials": 3, "max_epochs": 300, "grace_period": 300}
     search = Search(
         tmp_path,
         environment={"THAWTUNE_TEST_RUN": str(tmp_path / "run")},
