@@ -10,7 +10,6 @@ from reports.data.run_data import RunData
 from reports.text.table import Cell, Column, Table, row
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
 from search.records.history import Trial
-from spaces.study import Budget
 
 WENT_ON, STOPPED, FAILED, WAITS, ENDED = "went on", "stopped here", "failed", "under way", "ended"
 FATES = (WENT_ON, ENDED, STOPPED, FAILED, WAITS)
@@ -38,18 +37,11 @@ class Rung:
         return sum(self.fates.values())
 
 
-def rung_epochs(budget: Budget) -> tuple[int, ...]:
-    """Epochs of the rungs, grace_period · η^k below max_epochs (Li et al., MLSys 2020)."""
-    resources = (budget.grace_period * budget.reduction_factor**k for k in itertools.count())
-    below = itertools.takewhile(lambda epoch: epoch < budget.max_epochs, map(round, resources))
-    return tuple(dict.fromkeys(below))
-
-
 def rungs(data: RunData) -> list[Rung]:
     """The start, every rung, and the end; empty without a trial."""
     if not data.trials:
         return []
-    epochs = [0, *rung_epochs(data.study.budget), data.study.budget.max_epochs]
+    epochs = [0, *data.study.budget.rungs, data.study.budget.max_epochs]
     return [
         Rung(here, _fates(data.trials, here, above))
         for here, above in itertools.zip_longest(epochs, epochs[1:])

@@ -11,7 +11,6 @@ import optuna
 
 from search.records.history import History, Trial, value_of
 from search.strategy.distributions import distribution, encoded
-from search.strategy.successive_halving import milestones
 from spaces.space import SearchSpace
 from spaces.study import Objective, Study
 
@@ -36,18 +35,13 @@ def importance(study: Study, history: History) -> dict[str, Any] | None:
         name, mean and standard deviation over forests of different seeds. None if too few trials
         came far enough, or all came to the same.
     """
-    for epoch in reversed((*_rungs(study), study.budget.max_epochs)):
+    for epoch in reversed((*study.budget.rungs, study.budget.max_epochs)):
         trials = [t for t in history.searched if t.epochs >= epoch and t.recipe is None]
         values = [_best_until(trial, epoch, study.objective) for trial in trials]
         sound = [(t, v) for t, v in zip(trials, values, strict=True) if np.isfinite(v)]
         if len(sound) >= LEAST_TRIALS:
             return _at(study, epoch, sound)
     return None
-
-
-def _rungs(study: Study) -> tuple[int, ...]:
-    budget = study.budget
-    return milestones(budget.grace_period, budget.reduction_factor, budget.max_epochs)
 
 
 def _best_until(trial: Trial, epoch: int, objective: Objective) -> float:
