@@ -1,4 +1,4 @@
-"""All that is read of a run, once, before anything is counted or drawn."""
+"""RunData: everything that the report reads of a run, once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from reports.data.finalists import Finalists
+from reports.data.finalists import Finalists, Mean
 from reports.data.importance import Importance
 from reports.data.pictures import Explained, is_picture, read_explained
 from reports.data.predictions import Predictions, read_predictions
@@ -130,14 +130,28 @@ class RunData:
         return trials
 
     def best_recipe(self, among: set[int] | None = None) -> Trial | None:
-        """The recipe's trial with the best metric, of those that did not fail.
+        """The trial of the best recipe on validation, of those that did not fail.
+
+        Recipes with a mean over new seeds are compared by it; only if none has one, by the best
+        epoch of the search.
 
         Args:
-            among: Numbers of the trials to choose from; None is all.
+            among: Numbers of the trials to choose from; None means all.
         """
         tried = [trial for trial in self.recipe_trials().values() if trial is not None]
         chosen = [trial for trial in tried if among is None or trial.number in among]
-        return self.history.incumbent(self.objective, chosen)
+        means = [(mean.mean, t) for t in chosen if (mean := self.mean_of(t)) is not None]
+        if not means:
+            return self.history.incumbent(self.objective, chosen)
+        best = max if self.objective.mode == "max" else min
+        return best(means, key=lambda pair: pair[0])[1]
+
+    def mean_of(self, trial: Trial) -> Mean | None:
+        """Mean metric of a finalist's new trainings; None if there is none."""
+        found = self.finalists.of_trial(trial.number) if self.finalists else None
+        if found is None or found.mean is None or not found.seeds_done:
+            return None
+        return Mean(found.mean, found.seeds_done)
 
     def without_folders(self, text: str) -> str:
         """A text of this run, fit to be passed on."""
@@ -195,7 +209,8 @@ def _check_trials_are_known(
 ) -> None:
     named = [(run.finetune, finetuning.trial)] if finetuning else []
     named += [(run.finalists, one.trial) for one in finalists.finalists] if finalists else []
-    named += [(run.test, model.trial) for model in test.models] if test else []
+    own = [model for model in test.models if model.role != "random"] if test else []
+    named += [(run.test, model.trial) for model in own]
     for path, trial in named:
         if trial not in history.trials:
             raise RunStateError(

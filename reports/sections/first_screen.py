@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reports.analysis.agreement import disagreement_sentences
 from reports.analysis.answer import costs, results, status, winning_settings
 from reports.analysis.curves import incumbents, recipe_marks
 from reports.analysis.verdict import verdict
@@ -45,8 +46,8 @@ def incumbent_picture(data: RunData) -> Picture | None:
         f"{formats.plural(len(steps), 'step')}. Recipes: {recipes or 'none has a result'}."
     )
     caption = (
-        f"Best {name} of any trial by search time, pauses left out. The other marks are "
-        "the recipes, each where it had its own best epoch."
+        f"Best {name} of any trial by search time, without pauses. The other marks are the "
+        "recipes, each at its own best epoch."
     )
     return Picture(
         "incumbent",
@@ -73,12 +74,12 @@ def _winner(data: RunData) -> str | None:
 
 
 def _notes(data: RunData) -> list[str]:
-    notes = []
+    notes = disagreement_sentences(data)
     incumbent, winner = data.history.incumbent(data.objective), data.winner
     if incumbent and winner and incumbent.number != winner.number:
         notes.append(
-            f"Trial {winner.number} was carried on as the winner, though trial "
-            f"{incumbent.number} now has the better {formats.metric_name(data.objective)}."
+            f"Trial {winner.number} is the winner, though trial {incumbent.number} has the better "
+            f"single {formats.metric_name(data.objective)}."
         )
     tested = data.test if data.finetuning is not None else None
     if tested is not None and tested.in_role("final") is None:

@@ -20,7 +20,7 @@ from reports.text import formats
 def section(data: RunData) -> Section:
     """Curves, incumbents, rungs, what mattered, finalists and the table of trials."""
     if not data.trials:
-        return Section("search", "Search", (Text("No trial has been started yet."),))
+        return Section("search", "Search", (Text("No trial has started yet."),))
     blocks: list[Block] = [Text(_budget(data)), _curves(data)]
     blocks += [Heading("Rungs", "rungs"), *_rungs(data)]
     blocks += [Heading("Finalists", "finalists"), *finalists.blocks(data)]

@@ -28,7 +28,7 @@ def test_a_run_without_a_driver_has_none() -> None:
 
 
 def test_drivers_that_overlap_count_once() -> None:
-    """The second driver's clock is 20 seconds behind: it starts before the first one's last event."""
+    """The clock of the second driver is behind: it starts before the first one's last event."""
     ledger = [
         {"event": "driver_started", "time": 100.0},
         {"event": "trial_measured", "time": 130.0},
