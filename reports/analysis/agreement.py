@@ -23,7 +23,8 @@ class Agreement:
         validation_images: How many images that is of.
         tested: On the test set.
         test_images: How many images that is of.
-        choices: Results that the promised one was the best of.
+        choices: Results that the promised one was the best of: the trials of the search, or twice
+            the finalists, as they were chosen into these and among these.
     """
 
     promised: float
@@ -65,7 +66,7 @@ def agreement(data: RunData) -> Agreement | None:
         return None
     mean = data.mean_of(winner) if data.objective.metric == "val_accuracy" else None
     if mean is not None and data.finalists is not None:
-        promised, choices = mean.mean, len(data.finalists.finalists)
+        promised, choices = mean.mean, 2 * len(data.finalists.finalists)
     else:
         promised, choices = best.val_accuracy, sum(trial.epochs > 0 for trial in data.trials)
     return Agreement(promised, images, tested.accuracy, data.test.images, max(1, choices))
@@ -84,10 +85,9 @@ def disagreement_sentences(data: RunData) -> list[str]:
         f"{formats.percent(found.promised)} on {found.validation_images:,} validation images, "
         f"{formats.percent(found.tested)} on {found.test_images:,} test images"
     )
-    of = formats.plural(found.choices, "result")
     text = (
-        f"Validation and test disagree: {values}. Chance and the choice of the best of {of} do not "
-        f"explain that (p {formats.p_value(found.p, equals=True)}). "
+        f"Validation and test disagree: {values}. Chance, and that the validation figure is the "
+        f"best of several, do not explain it (p {formats.p_value(found.p, equals=True)}). "
     )
     if found.promised > found.tested:
         return [

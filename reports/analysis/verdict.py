@@ -132,8 +132,8 @@ def _uncertainty(comparison: Comparison) -> str:
     text = f"The difference is {difference} percentage points, 95 % interval {low} to {high}"
     if comparison.rivalry is None:
         return (
-            f"{text} (Newcombe, taken as independent, since there are no predictions of both for "
-            f"each image). {_words()}"
+            f"{text} or more (Newcombe, as if the two were of different images, since there are no "
+            f"predictions of both for each image). {_words()}"
         )
     result = comparison.rivalry.result
     return (

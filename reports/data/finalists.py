@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from scipy.stats import t
+
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
 from search.records.events import COMPLETE
@@ -184,8 +186,7 @@ def bias_sentence(found: Finalists, objective: Objective) -> str:
     text += f"The difference is {size}"
     if error is not None:
         spread = f"{100 * error:.1f}" if is_share else f"{error:.2g}"
-        text += f", with a standard error of {spread}"
-        text += ": " + _reading(bias, error)
+        text += f", with a standard error of {spread}: {luck(bias, error, winner.seeds_done)}"
     return (
         f"{text}. This measures one part of the selection bias, the luck of the seed, and nothing "
         "else. The new trainings were judged on the validation images that chose the configuration "
@@ -194,9 +195,15 @@ def bias_sentence(found: Finalists, objective: Objective) -> str:
     )
 
 
-def _reading(bias: float, error: float) -> str:
-    if bias > 2 * error:
-        return "the search's value was a lucky one"
-    if bias < -2 * error:
-        return "the search's value was an unlucky one"
-    return "no more than the seeds differ among themselves"
+def luck(bias: float, error: float, seeds: int) -> str:
+    """What the selection bias says, by a t test: few seeds say little of their own spread.
+
+    Args:
+        bias: The value in the search − the mean over new seeds.
+        error: The standard error of that mean.
+        seeds: Of the mean, 2 or more.
+    """
+    reach = float(t.ppf(0.975, seeds - 1)) * error
+    if abs(bias) <= reach:
+        return "no more than the seeds differ among themselves"
+    return f"the search's value was {'a lucky' if bias > 0 else 'an unlucky'} one"

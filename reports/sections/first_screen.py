@@ -1,4 +1,4 @@
-"""The first screen: the answer, and the incumbent over time."""
+"""The first screen: the answer, its warnings, and the incumbent over time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def document(data: RunData, sections: tuple[Section, ...]) -> Document:
         title=f"{data.study.name}: what the search found",
         status=status(data),
         verdict=verdict(data),
+        warnings=tuple(disagreement_sentences(data)),
         results=tuple(results(data)),
         costs=tuple(costs(data)),
         settings=tuple(winning_settings(data)),
@@ -74,7 +75,7 @@ def _winner(data: RunData) -> str | None:
 
 
 def _notes(data: RunData) -> list[str]:
-    notes = disagreement_sentences(data)
+    notes = []
     incumbent, winner = data.history.incumbent(data.objective), data.winner
     if incumbent and winner and incumbent.number != winner.number:
         notes.append(
@@ -83,7 +84,7 @@ def _notes(data: RunData) -> list[str]:
         )
     tested = data.test if data.finetuning is not None else None
     if tested is not None and tested.in_role("final") is None:
-        notes.append("The fine-tuned model was not among those tested.")
+        notes.append("The fine-tuned model was not tested.")
     if winner is not None and not data.is_under_way:
         left = ["fine-tune the winner (thawtune finetune)"] if data.finetuning is None else []
         left += ["open the test set (thawtune evaluate)"] if data.test is None else []

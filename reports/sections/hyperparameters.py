@@ -98,8 +98,8 @@ def _how_to_read(data: RunData) -> str:
     return (
         f"The best {formats.metric_name(data.objective)} of each trial by one searched "
         "hyperparameter at a time; all others differ too. Pruned trials had fewer epochs. Failed "
-        "trials are crosses on the bad edge, whatever they reported before. Choices are spread "
-        "sideways only to be told apart."
+        "trials are crosses on the bad edge, whatever they reported before. Points of a choice are "
+        "spread sideways only to keep them apart."
     )
 
 

@@ -57,7 +57,8 @@ def importance(study: Study, history: History) -> dict[str, Any] | None:
     found = [(trial, value) for trial, value in values if np.isfinite(value)]
     if len(found) < LEAST_TRIALS or np.ptp([value for _, value in found]) == 0:
         return None
-    parameters = _parameters(study, found)
+    frozen = [_frozen(study.search_space, trial, value) for trial, value in found]
+    parameters = resampled(frozen, study.objective.mode, study.seed)
     if not parameters:
         return None
     return {
@@ -79,11 +80,20 @@ def _best_until(trial: Trial, epoch: int, objective: Objective) -> float:
     return best(finite, default=np.nan)
 
 
-def _parameters(study: Study, found: Sequence[tuple[Trial, float]]) -> list[dict[str, Any]]:
-    trials = [_frozen(study.search_space, trial, value) for trial, value in found]
-    values = relative_importance(trials, study.objective.mode)
-    places = np.random.default_rng(study.seed).integers(0, len(trials), (RESAMPLES, len(trials)))
-    drawn = [relative_importance([trials[i] for i in row], study.objective.mode) for row in places]
+def resampled(trials: Sequence[FrozenTrial], mode: str, seed: int) -> list[dict[str, Any]]:
+    """Relative importance with its bootstrap over trials, the most important first.
+
+    Args:
+        trials: With a value each.
+        mode: "max" or "min".
+        seed: Of the resamples.
+
+    Returns:
+        `parameters`, as in `importance`.
+    """
+    values = relative_importance(trials, mode)
+    places = np.random.default_rng(seed).integers(0, len(trials), (RESAMPLES, len(trials)))
+    drawn = [relative_importance([trials[i] for i in row], mode) for row in places]
     parameters = []
     for name in sorted(values, key=lambda name: -values[name]):
         again = [one.get(name, 0.0) for one in drawn]

@@ -53,7 +53,7 @@ def test_each_trial_is_counted_once_where_it_ended(make_run) -> None:
 
 def test_the_table_leaves_out_what_never_happened(read) -> None:
     table = rungs_table(rungs(read("one_trial")))
-    assert [c.name for c in table.columns] == ["epoch", "reached", "went_on", "ended", "share"]
+    assert [c.name for c in table.columns] == ["epoch", "reached", "continued", "ended", "share"]
     assert [row.cells[0].text for row in table.rows] == ["start", "1", "3", "end (9)"]
     assert table.rows[-1].cells[-1].value is None
 

@@ -35,7 +35,10 @@ def test_the_bias_stands_beside_its_standard_error() -> None:
     assert "Trial 12 had 98.1 % in the search and has 97.6 % as the mean of 2 new seeds." in text
     assert "The difference is +0.5 points, with a standard error of 0.7" in text
     assert "no more than the seeds differ among themselves" in text
-    assert "a lucky one" in bias_sentence(made(0.996, 0.976), Objective())
+    assert "no more than" in bias_sentence(made(1.0, 0.976), Objective()), "t of 2 seeds is 12.7"
+    three = ("COMPLETE",) * 3
+    assert "was a lucky one" in bias_sentence(made(1.0, 0.97, three), Objective())
+    assert "was an unlucky one" in bias_sentence(made(0.94, 0.97, three), Objective())
     loss = Objective(metric="val_loss", mode="min")
     assert "The difference is +0.05, with a standard error of 0.0071" in bias_sentence(
         made(0.15, 0.10), loss

@@ -153,7 +153,7 @@ def test_a_missing_value_is_never_nan(page, shape) -> None:
                 "epoch 3",
                 "1 group of equal images",
                 "One image is in two sets.",
-                "Noted by the search: Features are recomputed: …/cache",
+                "Note from the search: Features are recomputed: …/cache",
                 "Right cases:",
                 "expected calibration error",
             ],
