@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes faults cluster-test check lock bench bench-quick clean
+.PHONY: setup demo test test-recipes faults cluster-test simulations check lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -30,6 +30,9 @@ faults: $(READY) ## Kill, starve and damage real searches
 
 cluster-test: $(READY) ## Run clusters on this machine (jobs, lost hosts, tokens); as root
 	$(BIN)/python -m pytest -m cluster
+
+simulations: $(READY) ## Error rates of the report's verdicts, into docs/statistics.md: some minutes
+	$(BIN)/python -m tests.reports.statistics.simulations
 
 check: $(READY) ## Check style, types and the order of imports
 	$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""Building the report of a run, once or again whenever the run has gone on."""
+"""Builds the report of a run, once or whenever its files change."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _OURS = (".png", ".svg", ".jpg", ".csv")
 
 
 def write_report(run: Run, refresh: int | None = None) -> Path:
-    """Write the report of a run anew, finished or not, and return the path of its page.
+    """Write the report of a run, finished or not, and return the path of its page.
 
     Args:
         run: The run.
-        refresh: Seconds after which the page loads itself anew while the run is under way.
+        refresh: Seconds after which the page reloads itself while the run is under way.
 
     Raises:
-        RunStateError: If there is no run in the folder, or a file of it cannot be used.
+        RunStateError: If there is no run in the folder, or one of its files is unusable.
     """
     data = read_run(run)
     document = document_of(data)
@@ -58,7 +58,7 @@ def write_report(run: Run, refresh: int | None = None) -> Path:
 
 
 def document_of(data: RunData) -> Document:
-    """What the report of a run says."""
+    """The report of a run as a document."""
     sections = (
         data_sets.section(data),
         trials.section(data),
@@ -81,7 +81,7 @@ def _write_tables(document: Document, folder: Path) -> None:
 
 
 def _delete_all_but(folder: Path, names: Iterable[str]) -> None:
-    """Files of an earlier report that this one does not have."""
+    """Delete files of an earlier report that this one does not have."""
     kept = set(names)
     for path in folder.iterdir():
         if path.suffix in _OURS and path.name not in kept:
@@ -94,24 +94,23 @@ State = tuple[tuple[str, int, int], ...]
 
 
 def build_report(run: Run) -> Path:
-    """Write the report of a run anew, finished or not, and return the path of its page.
+    """Write the report of a run, finished or not, and return the path of its page.
 
     Raises:
-        RunStateError: If there is no run in the folder, or a file of it cannot be used.
+        RunStateError: If there is no run in the folder, or one of its files is unusable.
     """
     return write_report(run)
 
 
 def watch_report(run: Run, seconds: float, say: Callable[[str], None]) -> None:
-    """Build the report, and again whenever a file of the run has changed, until Ctrl-C.
+    """Build the report, and rebuild it whenever a file of the run changes, until Ctrl-C.
 
-    While it goes on, the page of a run under way loads itself anew; the page that is left behind
-    does not.
+    Meanwhile the page of a run under way reloads itself; the page that is left in the end does not.
 
     Args:
         run: The run.
-        seconds: From one look at its files to the next.
-        say: Told of each report, and of what was wrong with a file.
+        seconds: Between two looks at its files.
+        say: Receives a line for each report, and for each file that is unusable.
 
     Raises:
         RunStateError: If there is no run in the folder, or the first report cannot be built.
@@ -131,21 +130,21 @@ def watch_report(run: Run, seconds: float, say: Callable[[str], None]) -> None:
 
 
 def state(run: Run) -> State:
-    """What the report depends on: the run's own files and index files, by time and size."""
+    """The files that the report depends on, with their modification times and sizes."""
     files = [path for path in run.folder.iterdir() if path.is_file() and path.name[0] != "."]
     files += run.folder.glob("*/index.json")
     found = []
     for path in files:
         try:
             stat = path.stat()
-        except FileNotFoundError:  # replaced by a newer one since the folder was listed
+        except FileNotFoundError:  # replaced since the folder was listed
             continue
         found.append((str(path), stat.st_mtime_ns, stat.st_size))
     return tuple(sorted(found))
 
 
 def _built(run: Run, refresh: int) -> str:
-    """A file may be half of what it will be: that is said, and the next change tried."""
+    """Rebuild; a file that is only half written is reported, and the next change tried."""
     try:
         return f"report: {write_report(run, refresh)}, {time.strftime('%H:%M:%S')}"
     except RunStateError as error:

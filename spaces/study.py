@@ -67,6 +67,17 @@ class Budget(Section):
             )
         return self
 
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Epochs at which trials are judged: grace_period · η^k below max_epochs, rounded."""
+        found: list[int] = []
+        resource = float(self.grace_period)
+        while round(resource) < self.max_epochs:
+            if round(resource) not in found:
+                found.append(round(resource))
+            resource *= self.reduction_factor
+        return tuple(found)
+
 
 class Resources(Section):
     """What one trial occupies, how many run at once, and how often a failed one is retried.

@@ -1,16 +1,15 @@
-"""The first screen: who won, by how much, and what it cost."""
+"""Figures of the first screen: how good the models are, and what the search cost."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from reports.analysis.comparison import compare
 from reports.analysis.costs import stages, total_cost
+from reports.analysis.rivals import IN_A_WORD
 from reports.analysis.scoring import accuracy_interval
 from reports.data.result_files import Evaluation
 from reports.data.run_data import RunData
-from reports.statistics.proportions import wilson
 from reports.text import formats
 from search.records.events import STATES
 from search.records.history import Trial, value_of
@@ -28,7 +27,7 @@ class Fact:
 
 
 def results(data: RunData) -> list[Fact]:
-    """How well winner and best recipe did, on the test set if it was opened."""
+    """How good the winner and the best recipe are, on the test set if it was opened."""
     return _test_results(data, data.test) if data.test else _validation_results(data)
 
 
@@ -43,13 +42,13 @@ def costs(data: RunData) -> list[Fact]:
         Fact(
             "Search time",
             formats.duration(data.working_time.total),
-            "by the clock, pauses left out",
+            "wall time, without pauses",
         ),
     ]
 
 
 def winning_settings(data: RunData) -> list[tuple[str, str]]:
-    """The searched hyperparameters of the winner, those left out that do not exist at its point."""
+    """The winner's searched hyperparameters, without those that do not exist at its point."""
     winner = data.winner
     if winner is None:
         return []
@@ -65,10 +64,10 @@ def trial_states(trials: list[Trial]) -> str:
 
 
 def status(data: RunData) -> str:
-    """Whether the search is over, and as of when this was read."""
+    """Whether the search has ended, and when the ledger was last written."""
     as_of = formats.moment(data.history.last_time)
     if data.is_under_way:
-        return f"The search is under way, or was cut off; its last event is of {as_of}."
+        return f"The search is running, or was cut off; its last event is from {as_of}."
     reason = data.without_folders(str((data.history.stopped or {}).get("reason")))
     return f"The search ended on {as_of} ({reason})."
 
@@ -82,7 +81,7 @@ def _test_results(data: RunData, test: Evaluation) -> list[Fact]:
         (
             "Test accuracy of the final model",
             test.in_role("final"),
-            "the winner fine-tuned on training and validation images",
+            "the winner, fine-tuned on training and validation images",
         ),
         (
             "Test accuracy of the winner as searched",
@@ -111,14 +110,13 @@ def _against_the_recipe(data: RunData) -> list[Fact]:
     comparison = compare(data)
     if comparison is None or comparison.rivalry is None:
         return []
-    rivalry = comparison.rivalry
-    low, high = map(formats.points, (rivalry.interval.low, rivalry.interval.high))
-    words = {"beat": "better", "equalled": "equal", "worse": "worse"}
+    result, outcome = comparison.rivalry.result, comparison.rivalry.outcome
+    low, high = map(formats.points, (result.interval.low, result.interval.high))
     note = (
-        f"winner as searched less recipe, in percentage points; 95 % interval {low} to {high}; "
-        f"McNemar's test, corrected: p {formats.p_value(rivalry.corrected, equals=True)}"
+        f"winner as searched − recipe, in percentage points; 95 % interval {low} to {high} "
+        f"(Tango); McNemar's mid-p test: p {formats.p_value(result.p, equals=True)}"
     )
-    value = f"{formats.points(rivalry.difference)} ({words[rivalry.outcome]})"
+    value = f"{formats.points(result.difference)} ({IN_A_WORD[outcome]})"
     return [Fact(f"Against the recipe {comparison.recipe.recipe}", value, note)]
 
 
@@ -136,19 +134,16 @@ def _validation_results(data: RunData) -> list[Fact]:
 
 
 def _validation_fact(data: RunData, trial: Trial, label: str, note: str) -> Fact:
+    """A value that was chosen on the validation set is a maximum, so it gets no interval."""
+    mean = data.mean_of(trial)
+    if mean is not None:
+        seeds = formats.plural(mean.seeds, "new seed")
+        note = f"mean of {seeds}, judged on the images that chose it; {note}"
+        return Fact(label, formats.metric(mean.mean, data.objective), note)
     best = trial.best(data.objective)
-    value = value_of(best, data.objective) if best else math.nan
-    images = sum(data.sets.validation) if data.sets else 0
-    if images and data.objective.metric == "val_accuracy":
-        return _accuracy(label, value, images, note)
+    value = value_of(best, data.objective) if best else None
+    note = f"best epoch of one training, flattered by the choice; {note}"
     return Fact(label, formats.metric(value, data.objective), note)
-
-
-def _accuracy(label: str, accuracy: float, images: int, note: str) -> Fact:
-    interval = wilson(accuracy, images)
-    low, high = formats.percent(interval.low), formats.percent(interval.high)
-    note = f"{note}; 95 % interval {low} to {high} (Wilson, {images:,} images)"
-    return Fact(label, formats.percent(accuracy), note)
 
 
 def _what_is_in_it(data: RunData) -> str:

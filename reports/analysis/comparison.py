@@ -1,4 +1,4 @@
-"""Winner against recipe: on which images, by how much, and whether that is more than chance."""
+"""Winner against recipe: the planned comparison on the test set, or where they stand before it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Literal
 
 from reports.analysis.rivals import Rivalry, rivalries
 from reports.data.run_data import RunData
+from reports.statistics.paired import MARGIN
 from reports.statistics.proportions import Interval, newcombe
 from search.records.history import Trial, value_of
 
-Outcome = Literal["beat", "equalled", "worse", "unknown"]
+Outcome = Literal["better", "worse", "equal", "open", "untested"]
 
 
 @dataclass(frozen=True)
@@ -21,9 +22,11 @@ class Comparison:
         winner, recipe: The two trials.
         on: The set they are compared on.
         winner_value, recipe_value: Accuracy on the test set, or the metric on the validation set.
-        images: How many images the set has; None if it is not known.
-        difference: 95 % interval of winner − recipe; None where none can be given.
-        rivalry: McNemar's test of both on the same images; None without their predictions.
+        images: How many images the set has; None if that is unknown.
+        seeds: New trainings that each validation value is the mean of; None if it is the best
+            epoch of the search's single training.
+        difference: 95 % interval of winner − recipe on the test set; None on validation.
+        rivalry: The test on the same images; None without the predictions of both.
     """
 
     winner: Trial
@@ -32,13 +35,9 @@ class Comparison:
     winner_value: float
     recipe_value: float
     images: int | None = None
+    seeds: int | None = None
     difference: Interval | None = None
     rivalry: Rivalry | None = None
-
-    @property
-    def paired(self) -> bool:
-        """Whether it rests on the predictions for each image."""
-        return self.rivalry is not None
 
     @property
     def is_of_one_trial(self) -> bool:
@@ -47,26 +46,27 @@ class Comparison:
 
     @property
     def outcome(self) -> Outcome:
-        """What the search did to the recipe; a difference that may be chance is none.
+        """What can be said of the winner.
 
-        McNemar's test decides, corrected for several comparisons, or without predictions the
-        interval.
+        On validation nothing can: the winner was chosen on these images. On the test set the
+        paired test decides, or without predictions the interval of independent samples.
         """
-        if self.is_of_one_trial or self.winner_value == self.recipe_value:
-            return "equalled"
+        if self.is_of_one_trial:
+            return "equal"
         if self.rivalry is not None:
             return self.rivalry.outcome
         if self.difference is None:
-            return "unknown"
-        if self.difference.low > 0:
-            return "beat"
-        return "worse" if self.difference.high < 0 else "equalled"
+            return "untested"
+        low, high = self.difference.low, self.difference.high
+        if low > 0 or high < 0:
+            return "better" if low > 0 else "worse"
+        return "equal" if low >= -MARGIN and high <= MARGIN else "open"
 
 
 def compare(data: RunData) -> Comparison | None:
     """The winner against the best recipe, chosen on validation; on the test set if it was opened.
 
-    None where there is no winner, or no recipe with a result.
+    None if there is no winner, or no recipe with a result.
     """
     winner = data.winner
     if winner is None:
@@ -82,30 +82,26 @@ def _compare_on_test(data: RunData, winner: Trial) -> Comparison | None:
     second = data.test.of_trial(recipe.number) if recipe else None
     if recipe is None or first is None or second is None:
         return None
-    images = data.test.images
-    found = [r for r in rivalries(data) if (r.first, r.second) == (first, second)]
-    rivalry = found[0] if found else None
-    difference = newcombe(first.accuracy, second.accuracy, images)
-    return Comparison(
-        winner,
-        recipe,
-        "test",
-        first.accuracy,
-        second.accuracy,
-        images,
-        rivalry.interval if rivalry else difference,
-        rivalry,
-    )
+    n = data.test.images
+    values = first.accuracy, second.accuracy
+    found = [r for r in rivalries(data) if r.of == 1 and (r.first, r.second) == (first, second)]
+    if not found:
+        difference = newcombe(values[0], n, values[1], n)
+        return Comparison(winner, recipe, "test", *values, n, None, difference)
+    return Comparison(winner, recipe, "test", *values, n, None, found[0].result.interval, found[0])
 
 
 def _compare_on_validation(data: RunData, winner: Trial) -> Comparison | None:
     recipe = data.best_recipe()
-    first = winner.best(data.objective)
-    second = recipe.best(data.objective) if recipe else None
-    if recipe is None or first is None or second is None:
+    if recipe is None:
         return None
     images = sum(data.sets.validation) if data.sets else None
-    values = value_of(first, data.objective), value_of(second, data.objective)
-    is_share = data.objective.metric == "val_accuracy"
-    difference = newcombe(*values, images) if images and is_share else None
-    return Comparison(winner, recipe, "validation", *values, images, difference)
+    means = data.mean_of(winner), data.mean_of(recipe)
+    if means[0] is not None and means[1] is not None:
+        values, seeds = (means[0].mean, means[1].mean), min(means[0].seeds, means[1].seeds)
+        return Comparison(winner, recipe, "validation", *values, images, seeds)
+    best = winner.best(data.objective), recipe.best(data.objective)
+    if best[0] is None or best[1] is None:
+        return None
+    values = value_of(best[0], data.objective), value_of(best[1], data.objective)
+    return Comparison(winner, recipe, "validation", *values, images)

@@ -1,4 +1,4 @@
-"""What the seconds of the trials were spent on."""
+"""Costs: the seconds of the trials by kind and state, and of the stages of a run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Cost:
 
     @property
     def total(self) -> float:
-        """Seconds in all."""
+        """All seconds."""
         return math.fsum(self.of_state(state) for state in self.seconds)
 
     def of_state(self, state: str) -> float:
@@ -50,7 +50,7 @@ class Cost:
         return math.fsum(by_kind[kind] for by_kind in self.seconds.values())
 
     def share(self, state: str) -> float | None:
-        """Share of all seconds that trials in a state took; None where there are none yet."""
+        """Share of all seconds that trials in a state used; None if there are none yet."""
         return self.of_state(state) / self.total if self.total else None
 
 
@@ -65,7 +65,7 @@ def cost(data: RunData) -> Cost:
 
 
 def cost_table(spent: Cost) -> Table:
-    """Seconds by kind, in all and by the state of the trial."""
+    """Seconds by kind, in total and by the state of the trial."""
     columns = (
         Column("kind", "seconds for", is_number=False),
         Column("all", "all trials"),
@@ -86,7 +86,7 @@ def cost_table(spent: Cost) -> Table:
     rows.append(
         row(
             [
-                Cell.of("in all"),
+                Cell.of("total"),
                 _seconds(spent.total),
                 _share(1.0 if spent.total else None),
                 *(_seconds(spent.of_state(state)) for state in spent.states),
@@ -94,12 +94,14 @@ def cost_table(spent: Cost) -> Table:
             "total",
         )
     )
-    caption = "Seconds of the trials by what they were spent on, in all and by the trial's state."
+    caption = (
+        "Seconds of the trials by what they were spent on, in total and by the state of the trial."
+    )
     return Table("cost", caption, columns, tuple(rows))
 
 
 def cost_sentence(spent: Cost) -> str:
-    """The share that went into trials which were not carried to their end."""
+    """The share that went into trials that did not run to their end."""
     if not spent.total:
         return "No trial has reported any seconds yet."
     pruned, failed = spent.share(PRUNED), spent.share(FAIL)
@@ -121,12 +123,12 @@ def _share(value: float | None) -> Cell:
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the way from the study to the final model.
+    """A stage between the study and the final model.
 
     Attributes:
-        name: What it is called.
-        seconds: Device-seconds: wall time of each worker, added up.
-        what: How many trials or workers that were.
+        name: Of the stage.
+        seconds: Device-seconds: the wall time of its workers, added up.
+        what: The number of trials or workers, with the noun.
     """
 
     name: str
@@ -135,7 +137,7 @@ class Stage:
 
 
 def stages(data: RunData) -> list[Stage]:
-    """Those that have taken any time."""
+    """The stages that took any time."""
     stored = data.history.features
     found = [
         Stage(
@@ -178,9 +180,9 @@ def stages_table(data: RunData) -> Table:
     found = stages(data)
     rows = [_row(s.name, s.what, s.seconds, s.seconds / total) for s in found]
     if len(found) > 1:
-        rows.append(_row("in all", None, total, 1.0, "total"))
-    caption = "Device-seconds of everything; opening the test set is not counted."
-    return Table("stages", caption, columns, tuple(rows), empty="Nothing has taken any time yet.")
+        rows.append(_row("total", None, total, 1.0, "total"))
+    caption = "Device-seconds of all stages, without the evaluation on the test set."
+    return Table("stages", caption, columns, tuple(rows), empty="No stage has taken any time yet.")
 
 
 def _row(name: str, what: str | None, seconds: float, share: float, mark: str | None = None) -> Row:

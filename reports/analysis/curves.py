@@ -1,4 +1,4 @@
-"""Learning curves and the incumbent over time, as numbers."""
+"""Learning curves and incumbents, as numbers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LEARNING = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
 
 @dataclass(frozen=True)
 class Curve:
-    """One quantity of one trial by epoch; a value that is not finite is a gap."""
+    """One quantity of one trial by epoch; non-finite values are gaps."""
 
     trial: int
     label: str
@@ -28,9 +28,9 @@ class Curve:
 
 @dataclass(frozen=True)
 class Step:
-    """A new incumbent: after so many seconds, an epoch was better than all before.
+    """A new incumbent: an epoch better than all before it.
 
-    The seconds are those at work by the clock, or device-seconds; so are a mark's.
+    `seconds` is working time or device-seconds, as it is in `RecipeMark`.
     """
 
     seconds: float
@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class RecipeMark:
-    """Where a recipe's best epoch lies in time and metric."""
+    """The time and the metric of a recipe's best epoch."""
 
     recipe: str
     seconds: float
@@ -49,7 +49,7 @@ class RecipeMark:
 
 
 def curve(trial: Trial, quantity: str, label: str | None = None) -> Curve:
-    """A quantity of a trial by epoch; of an epoch trained twice the later one counts."""
+    """A quantity of a trial by epoch; of an epoch trained twice, the later result."""
     by_epoch = {m.epoch: float(getattr(m, quantity)) for m in trial.measurements}
     by_epoch = dict(sorted(by_epoch.items()))
     name = label or trial.recipe or f"trial {trial.number}"
@@ -63,7 +63,7 @@ def validation_curves(history: History, objective: Objective) -> list[Curve]:
 
 
 def incumbents(history: History, objective: Objective, time: WorkingTime) -> list[Step]:
-    """Each new best value in the order of time; trials that failed are left out."""
+    """Each new best value in chronological order, without failed trials."""
     reported = sorted(
         (when, trial.number, m.epoch, value_of(m, objective))
         for trial in history.searched
@@ -79,9 +79,9 @@ def incumbents(history: History, objective: Objective, time: WorkingTime) -> lis
 
 
 def incumbents_by_cost(history: History, objective: Objective) -> list[Step]:
-    """Each new best value by the device-seconds that all trials had taken by then.
+    """Each new best value by the device-seconds that all trials had used by then.
 
-    What failed trials took is counted too, though none of them is ever the best.
+    The seconds of failed trials count too, though a failed trial is never the best.
     """
     measured = sorted(
         (
@@ -105,7 +105,7 @@ def incumbents_by_cost(history: History, objective: Objective) -> list[Step]:
 
 
 def recipe_costs(data: RunData) -> list[RecipeMark]:
-    """The best epoch of every recipe by the device-seconds of its own trial up to then."""
+    """The best epoch of every recipe by the device-seconds of its own trial."""
     trials = data.recipe_trials()
     marks = []
     for mark in recipe_marks(data):
@@ -131,7 +131,7 @@ def recipe_marks(data: RunData) -> list[RecipeMark]:
 
 
 def learning_curves(data: RunData, quantity: str, most: int = 8) -> list[Curve]:
-    """A quantity of the winner and of the recipes with the best metric, at most so many in all."""
+    """A quantity of the winner and of the best recipes, at most `most` curves in all."""
     winner = data.winner
     marks = sorted(recipe_marks(data), key=lambda m: m.value, reverse=data.objective.mode == "max")
     trials = data.recipe_trials()
@@ -144,11 +144,10 @@ def learning_curves(data: RunData, quantity: str, most: int = 8) -> list[Curve]:
 
 
 def sensible_limits(values: Iterable[float], always: Sequence[float] = ()) -> tuple[float, float]:
-    """An axis on which a few wild values do not flatten all others.
+    """Limits of an axis on which a few outliers do not flatten everything else.
 
-    The limits are those of the data, but at most six interquartile ranges away from the middle
-    half of it; the values of `always` are inside in any case. Without any finite value they are 0
-    and 1.
+    They are those of the data, but at most six interquartile ranges away from its middle half;
+    values of `always` are inside in any case. Without a finite value they are 0 and 1.
     """
     finite = sorted(value for value in (*values, *always) if math.isfinite(value))
     if not finite:

@@ -1,9 +1,9 @@
-"""Where a model errs: confusion matrix, scores by class, the most confused pairs."""
+"""Errors of a model: confusion matrix, scores by class, the pairs confused most often."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,9 @@ def confusion(predictions: Predictions, classes: Sequence[str]) -> Confusion:
 def class_scores(predictions: Predictions, classes: Sequence[str]) -> list[ClassScores]:
     """Scores of every class, then their mean and their mean weighted by support.
 
-    The means are over the classes that the set has; a class that is never predicted has no
-    precision, and counts as 0 in them.
+    The means are over the classes that have an image; a class that is never predicted has no
+    precision and counts as 0. The mean F1 is the report's one macro F1, in which a class that was
+    predicted without having an image counts too, as in scikit-learn.
     """
     found = precision_recall_fscore_support(
         predictions.label,
@@ -77,8 +78,8 @@ def class_scores(predictions: Predictions, classes: Sequence[str]) -> list[Class
     means = [
         _class_scores(name, np.average(known, axis=1, weights=weights), total)
         for name, weights in (("mean over classes", None), ("weighted mean", support[present]))
-        if total
     ]
+    means[0] = replace(means[0], f1=predictions.scores.macro_f1)
     return by_class + means
 
 
@@ -115,7 +116,7 @@ def class_scores_table(predictions: Predictions, classes: Sequence[str]) -> Tabl
 
 
 def confused_pairs_table(matrix: Confusion, most: int = 10) -> Table:
-    """The pairs of classes that are taken for each other most often."""
+    """The pairs of classes that are confused most often."""
     columns = (
         Column("true", "true class", is_number=False),
         Column("predicted", "taken for", is_number=False),
@@ -127,7 +128,7 @@ def confused_pairs_table(matrix: Confusion, most: int = 10) -> Table:
     pairs = [divmod(int(flat), len(matrix.classes)) for flat in order if wrong.flat[flat] > 0]
     rows = [_pair_row(matrix, true, predicted) for true, predicted in pairs]
     caption = f"The pairs confused most often, at most {most}."
-    empty = "Every test image was classified rightly."
+    empty = "Every test image was classified correctly."
     return Table("confused_pairs", caption, columns, tuple(rows), empty=empty)
 
 
@@ -147,13 +148,13 @@ _MOST = 20
 
 
 def worst_images_table(predictions: Predictions, classes: Sequence[str]) -> Table:
-    """Wrong images by the probability that the true class got, the smallest first."""
+    """Errors by the probability of the true class, the smallest first."""
     columns = (
         Column("image", "image", is_number=False),
         Column("label", "true class", is_number=False),
         Column("predicted", "taken for", is_number=False),
-        Column("sure", "so sure of it was the model"),
-        Column("own", "and of the true class"),
+        Column("sure", "confidence"),
+        Column("own", "probability of the true class"),
     )
     wrong = np.flatnonzero(~predictions.is_right)
     own, sure = (predictions.probability_of(c) for c in (predictions.label, predictions.predicted))
@@ -173,8 +174,10 @@ def worst_images_table(predictions: Predictions, classes: Sequence[str]) -> Tabl
         )
         for index in wrong[:_MOST]
     ]
-    caption = f"The worst images, at most {_MOST}: wrong, and the true class least expected."
-    empty = "Every test image was classified rightly."
+    caption = (
+        f"The worst errors, at most {_MOST}: those whose true class got the least probability."
+    )
+    empty = "Every test image was classified correctly."
     return Table("worst_images", caption, columns, tuple(rows), empty=empty)
 
 

@@ -1,4 +1,4 @@
-"""What in a run is not exact, in words, so that nobody reads more into it than is there."""
+"""What is approximate in a run, and its hardware, in words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from search.records.events import PRUNED
 
 
 def approximations(data: RunData) -> list[str]:
-    """A sentence or two for each."""
+    """A sentence or two about each approximation."""
     texts = [_selection(data), _fidelity(data), _augmentation(data), _resumed(data)]
     texts.append(
-        "Numbers are 32-bit floats, and sums on several cores have no fixed order: a run again "
-        "with the same seeds agrees to the last digits, not bit for bit."
+        "Numbers are 32-bit floats, and sums on several cores have no fixed order: a second run "
+        "with the same seeds agrees except for the last digits."
     )
     return [text for text in texts if text]
 
@@ -21,8 +21,8 @@ def _selection(data: RunData) -> str:
     if data.finalists is not None:
         return ""
     return (
-        "Every configuration was trained once, with one seed. The best of many single results is "
-        "flattered by chance; no finalists have been trained again to say by how much."
+        "Every configuration was trained once, with one seed. Chance flatters the best of many "
+        "single results; no finalists were trained again to say by how much."
     )
 
 
@@ -32,28 +32,28 @@ def _fidelity(data: RunData) -> str:
         return ""
     were = "was" if stopped == 1 else "were"
     return (
-        f"{formats.sentence(formats.plural(stopped, 'trial'))} {were} stopped before the end: what "
-        "they show is their best epoch until then, not what they would have come to. Slices, "
-        "grids and parallel coordinates mix them with trials of full length."
+        f"{formats.sentence(formats.plural(stopped, 'trial'))} {were} stopped early: they show "
+        "their best epoch until then, not what they would have reached. Slices, grids and parallel "
+        "coordinates mix them with trials of full length."
     )
 
 
 def _augmentation(data: RunData) -> str:
     numbers = [t.point.views for t in data.trials if t.point.views is not None]
     if not numbers:
-        return "No trial had augmentation, so that cached features are exact."
+        return "No trial used augmentation, so cached features are exact."
     live, stored = numbers.count(0), [number for number in numbers if number]
     texts = []
     if live:
         texts.append(
-            f"{formats.sentence(formats.plural(live, 'trial'))} had augmentation that was drawn "
-            "anew in every epoch, and used no cached features of training images."
+            f"{formats.sentence(formats.plural(live, 'trial'))} drew augmentation anew in "
+            "every epoch, and used no cached features of training images."
         )
     if stored:
         most = formats.plural(max(stored), "stored view")
         texts.append(
-            f"{formats.sentence(formats.plural(len(stored), 'trial'))} had augmentation from at "
-            f"the most {most} of each image, the same in every trial: less variety than live."
+            f"{formats.sentence(formats.plural(len(stored), 'trial'))} used at most {most} "
+            "of each image as augmentation, the same in every trial: less variety than live."
         )
     return " ".join(texts)
 
@@ -63,13 +63,13 @@ def _resumed(data: RunData) -> str:
     if not count:
         return ""
     return (
-        f"{formats.sentence(formats.plural(count, 'trial'))} went on from a checkpoint after a "
-        "break; epochs that were trained twice count once, by their later result."
+        f"{formats.sentence(formats.plural(count, 'trial'))} resumed from a checkpoint; "
+        "epochs that were trained twice count once, by their later result."
     )
 
 
 def hardware(data: RunData) -> str:
-    """Machines, what a trial had of them, and what the search noted about them."""
+    """Machines, the share of each trial, and what the search noted about them."""
     nodes = {trial.node for trial in data.history.trials.values() if trial.node}
     resources = data.study.resources
     share = f"{resources.cpu:g} CPU"
@@ -79,7 +79,7 @@ def hardware(data: RunData) -> str:
     if nodes:
         text = f"The trials ran on {formats.plural(len(nodes), 'machine')}; each had {share}"
     if resources.concurrent:
-        text += f", {resources.concurrent} at once at the most"
+        text += f", at most {resources.concurrent} at a time"
     text += "."
     if data.finetuning is not None:
         workers = formats.plural(data.finetuning.workers, "worker")

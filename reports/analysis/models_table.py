@@ -1,4 +1,4 @@
-"""Winner and recipes side by side: result, size, speed, and what went wrong on the way."""
+"""The table of winner and recipes: result, size, speed, and failed attempts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from search.records.events import FAIL
 from search.records.history import Trial, value_of
 
 _EPOCH = ("train", "evaluate")
-"""What the seconds of an epoch are spent on; features, data and checkpoints are left out."""
+"""Kinds of seconds that count for an epoch: not features, data and checkpoints."""
 
 
 def models_table(data: RunData) -> Table:
@@ -24,23 +24,23 @@ def models_table(data: RunData) -> Table:
         Column("trainable_params", "trained"),
         Column("trainable_share", "share"),
         Column("epochs", "epochs"),
-        Column("seconds_per_epoch", "seconds an epoch"),
+        Column("seconds_per_epoch", "seconds per epoch"),
         Column("seconds", "seconds"),
-        Column("broken_off", "attempts broken off"),
+        Column("broken_off", "failed attempts"),
     )
     winner = data.winner
     rows = [_row(data, "winner", winner, "winner")] if winner else []
     rows += [_row(data, name, trial) for name, trial in data.recipe_trials().items()]
     caption = (
-        "Winner and recipes as searched, all trained on the training images alone. Seconds an "
-        "epoch are for training and validation; what lies below the boundary is computed once for "
-        "all trials and is not in them."
+        "Winner and recipes as searched, all trained on the training images alone. Seconds per "
+        "epoch cover training and validation, not the features below the boundary, which are "
+        "computed once for all trials."
     )
     return Table("models", caption, columns, tuple(rows))
 
 
 def seconds_per_epoch(trial: Trial) -> float | None:
-    """Device-seconds of training and validation an epoch; None before the first is done."""
+    """Device-seconds of training and validation per epoch; None before the first is done."""
     if not trial.epochs:
         return None
     return sum(trial.seconds(kind) for kind in _EPOCH) / trial.epochs

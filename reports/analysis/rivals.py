@@ -1,19 +1,24 @@
-"""Models against each other on the same test images, by McNemar's test."""
+"""Models compared on the same test images: one planned comparison, the others corrected."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from reports.data.result_files import EvaluatedModel
 from reports.data.run_data import RunData
-from reports.statistics.mcnemar import LEVEL, McNemar, holm, mcnemar
-from reports.statistics.proportions import Interval, agresti_min
+from reports.statistics.paired import MARGIN, Outcome, Paired, holm
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
 
-Outcome = Literal["beat", "equalled", "worse"]
-WORDS = {"beat": "beat", "equalled": "equalled", "worse": "did worse than"}
+IN_A_WORD: dict[str, str] = {
+    "better": "better",
+    "worse": "worse",
+    "equal": "equal",
+    "open": "could not be told apart",
+}
+"""What is said of the first of two models, by outcome."""
+
+MARGIN_TEXT = f"±{100 * MARGIN:g} point"
 
 
 @dataclass(frozen=True)
@@ -22,68 +27,84 @@ class Rivalry:
 
     Attributes:
         first, second: The models.
-        result: How often one alone was right, and the uncorrected p.
-        corrected: p after Holm's correction over all rivalries of the run.
-        of: How many these are.
-        images: How many there are.
+        result: Which of them is right where the other is not.
+        p: The p value that decides: corrected by Holm's method over all comparisons that were not
+            planned, or that of the test itself.
+        of: How many comparisons it was corrected for; 1 for the planned one.
     """
 
     first: EvaluatedModel
     second: EvaluatedModel
-    result: McNemar
-    corrected: float
+    result: Paired
+    p: float
     of: int
-    images: int
-
-    @property
-    def difference(self) -> float:
-        """Accuracy of the first − that of the second."""
-        return (self.result.only_first - self.result.only_second) / self.images
-
-    @property
-    def interval(self) -> Interval:
-        """95 % interval of the difference."""
-        return agresti_min(self.result.only_first, self.result.only_second, self.images)
 
     @property
     def outcome(self) -> Outcome:
-        """What the first did to the second; what may be chance is called equal."""
-        if self.corrected >= LEVEL:
-            return "equalled"
-        return "beat" if self.difference > 0 else "worse"
+        """What can be said of the first model."""
+        return self.result.outcome(self.p)
+
+    @property
+    def is_only_corrected_away(self) -> bool:
+        """Whether the interval leaves out zero, but not after the correction."""
+        return self.outcome not in ("better", "worse") and not self.result.interval.contains(0)
 
 
 def rivalries(data: RunData) -> list[Rivalry]:
-    """The winner against all others as searched, and the final model against the best recipe.
+    """The planned comparison of the winner with the best recipe first, then all others.
 
-    The first ones are like for like: both were trained on the training images alone.
+    The winner meets every other model as searched, which is like for like: all were trained on the
+    training images alone. The final model meets the best recipe. The planned comparison was fixed
+    before the test set was opened, so it is tested by itself; Holm's correction covers the others.
     """
-    pairs = _pairs(data)
-    found = [
-        mcnemar(data.predictions[a.name].is_right, data.predictions[b.name].is_right)
-        for a, b in pairs
-    ]
-    corrected = holm([one.p for one in found])
-    return [
-        Rivalry(a, b, one, p, len(pairs), len(data.predictions[a.name].images))
-        for (a, b), one, p in zip(pairs, found, corrected, strict=True)
+    recipe = _best_recipe(data)
+    pairs = _pairs(data, recipe)
+    planned = [pair for pair in pairs if pair[0].role == "winner" and pair[1] is recipe]
+    others = [pair for pair in pairs if pair not in planned]
+    corrected = holm([_paired(data, *pair).p for pair in others])
+    found = [_rivalry(data, pair, None, 1) for pair in planned]
+    return found + [
+        _rivalry(data, pair, p, len(others)) for pair, p in zip(others, corrected, strict=True)
     ]
 
 
-def _pairs(data: RunData) -> list[tuple[EvaluatedModel, EvaluatedModel]]:
+def _rivalry(
+    data: RunData, pair: tuple[EvaluatedModel, EvaluatedModel], p: float | None, of: int
+) -> Rivalry:
+    result = _paired(data, *pair)
+    return Rivalry(*pair, result, result.p if p is None else p, of)
+
+
+def _paired(data: RunData, a: EvaluatedModel, b: EvaluatedModel) -> Paired:
+    return Paired.of(data.predictions[a.name].is_right, data.predictions[b.name].is_right)
+
+
+def _best_recipe(data: RunData) -> EvaluatedModel | None:
+    if data.test is None:
+        return None
+    recipe = data.best_recipe(among={model.trial for model in data.test.models})
+    return data.test.of_trial(recipe.number) if recipe else None
+
+
+def _pairs(
+    data: RunData, recipe: EvaluatedModel | None
+) -> list[tuple[EvaluatedModel, EvaluatedModel]]:
     if data.test is None:
         return []
     winner, final = data.test.in_role("winner"), data.test.in_role("final")
     others = [m for m in data.test.models if m.role not in ("winner", "final")]
-    pairs = [(winner, m) for m in others if winner is not None and m.trial != winner.trial]
-    recipe = data.best_recipe(among={m.trial for m in others if m.role == "recipe"})
-    second = data.test.of_trial(recipe.number) if recipe else None
-    if final is not None and second is not None:
-        pairs.append((final, second))
-    return [(a, b) for a, b in pairs if a and _are_of_the_same_images(data, a, b)]
+    pairs = [(winner, other) for other in others if winner and not _is_same(winner, other)]
+    if final is not None and recipe is not None and recipe.role == "recipe":
+        pairs.append((final, recipe))
+    return [(a, b) for a, b in pairs if a and _have_the_same_images(data, a, b)]
 
 
-def _are_of_the_same_images(data: RunData, a: EvaluatedModel, b: EvaluatedModel) -> bool:
+def _is_same(winner: EvaluatedModel, other: EvaluatedModel) -> bool:
+    """Whether a recipe is the winner itself; a random search's trial is one of another run."""
+    return other.role == "recipe" and other.trial == winner.trial
+
+
+def _have_the_same_images(data: RunData, a: EvaluatedModel, b: EvaluatedModel) -> bool:
     first, second = data.predictions.get(a.name), data.predictions.get(b.name)
     return first is not None and second is not None and first.images == second.images
 
@@ -102,18 +123,20 @@ def rivals_table(found: list[Rivalry]) -> Table:
         Column("corrected", "p, corrected"),
         Column("outcome", "in a word", is_number=False),
     )
+    others = sum(one.of > 1 for one in found)
     caption = (
-        "McNemar's exact test on the same test images, corrected for "
-        f"{formats.plural(len(found), 'comparison')} by Holm's method; the differences' 95 % "
-        "intervals are Agresti and Min's."
+        "McNemar's mid-p test on the same test images, with Tango's 95 % interval of the "
+        "difference. The first row with an uncorrected p was planned before the test set was "
+        f"opened; Holm's correction covers the {formats.plural(others, 'other comparison')}, their "
+        f"intervals hold each by itself. Equal: the interval lies within {MARGIN_TEXT}."
     )
     empty = "There are no two models whose predictions of the same images are on file."
     return Table("comparisons", caption, columns, tuple(map(_row, found)), empty=empty)
 
 
 def _row(one: Rivalry) -> Row:
-    interval = one.interval
-    differences = (one.difference, interval.low, interval.high)
+    interval = one.result.interval
+    differences = (one.result.difference, interval.low, interval.high)
     return row(
         [
             Cell.of(one.first.name),
@@ -121,8 +144,8 @@ def _row(one: Rivalry) -> Row:
             Cell.of(one.result.only_first),
             Cell.of(one.result.only_second),
             *(Cell.of(value, formats.points(value)) for value in differences),
-            *(Cell.of(p, formats.p_value(p)) for p in (one.result.p, one.corrected)),
-            Cell.of({"beat": "better", "equalled": "equal", "worse": "worse"}[one.outcome]),
+            *(Cell.of(p, formats.p_value(p)) for p in (one.result.p, one.p)),
+            Cell.of(IN_A_WORD[one.outcome]),
         ]
     )
 
@@ -130,17 +153,30 @@ def _row(one: Rivalry) -> Row:
 def sentence(one: Rivalry) -> str:
     """A comparison in plain words."""
     values = f"{formats.percent(one.first.accuracy)} against {formats.percent(one.second.accuracy)}"
+    p = formats.p_value(one.p, equals=True)
     text = (
-        f"{formats.sentence(_name(one.first))} {WORDS[one.outcome]} {_name(one.second)}: {values} "
-        f"on the same {one.images:,} test images"
+        f"{formats.sentence(did(_name(one.first), _name(one.second), one.outcome))}: {values} on "
+        f"the same {one.result.images:,} test images (McNemar's mid-p test, "
+        f"{one.result.only_first:,} images to {one.result.only_second:,}, p {p}"
     )
-    if one.outcome == "equalled" and one.difference:
-        text += ", a difference that may be chance"
-    return (
-        f"{text} (McNemar's exact test, {one.result.only_first:,} images to "
-        f"{one.result.only_second:,}, p {formats.p_value(one.corrected, equals=True)} after "
-        f"correction for {formats.plural(one.of, 'comparison')})."
-    )
+    if one.of > 1:
+        text += f" after Holm's correction for {formats.plural(one.of, 'comparison')}"
+    if one.is_only_corrected_away:
+        text += (
+            "; by itself it would count as a difference, but among so many comparisons one such is "
+            "to be expected"
+        )
+    return f"{text})."
+
+
+def did(first: str, second: str, outcome: Outcome) -> str:
+    """What one model did to another, without a full stop."""
+    return {
+        "better": f"{first} beat {second}",
+        "worse": f"{first} did worse than {second}",
+        "equal": f"{first} and {second} are equal within {MARGIN_TEXT}",
+        "open": f"{first} and {second} could not be told apart",
+    }[outcome]
 
 
 def _name(model: EvaluatedModel) -> str:
@@ -148,6 +184,6 @@ def _name(model: EvaluatedModel) -> str:
         "final": "the final model, which has also seen the validation images,",
         "winner": "the winner as searched",
         "recipe": f"the recipe {model.name}",
-        "random": "random search",
+        "random": "the best model of a random search",
     }
     return names[model.role]

@@ -1,4 +1,4 @@
-"""How many trials reached each rung, and what became of them there."""
+"""Rungs: how many trials reached each, and what happened to them there."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from reports.data.run_data import RunData
 from reports.text.table import Cell, Column, Table, row
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
 from search.records.history import Trial
-from spaces.study import Budget
 
-WENT_ON, STOPPED, FAILED, WAITS, ENDED = "went on", "stopped here", "failed", "under way", "ended"
+WENT_ON, STOPPED, FAILED, WAITS, ENDED = "continued", "stopped here", "failed", "under way", "ended"
 FATES = (WENT_ON, ENDED, STOPPED, FAILED, WAITS)
-"""Of a trial that reached a rung: it reached the next one, came to its own end before that (at the
-last rung: its whole length), was stopped by the scheduler, failed, or is still at it."""
+"""What happens to a trial that reached a rung: it reaches the next one, ends by itself before that
+(at the last rung: after its full length), is stopped by the scheduler, fails, or is still running.
+"""
 
 _OF_STATE = {COMPLETE: ENDED, PRUNED: STOPPED, FAIL: FAILED, RUNNING: WAITS}
 
@@ -25,8 +25,8 @@ class Rung:
     """One rung.
 
     Attributes:
-        epoch: At which trials are judged; 0 is the start, the last one the end of training.
-        fates: Trials by what became of them, with every one of `FATES`.
+        epoch: The epoch at which trials are judged; 0 is the start, the last one the end.
+        fates: Number of trials by fate, with every one of `FATES`.
     """
 
     epoch: int
@@ -34,22 +34,15 @@ class Rung:
 
     @property
     def reached(self) -> int:
-        """How many trials came here."""
+        """How many trials reached it."""
         return sum(self.fates.values())
-
-
-def rung_epochs(budget: Budget) -> tuple[int, ...]:
-    """Epochs of the rungs, grace_period · η^k below max_epochs (Li et al., MLSys 2020)."""
-    resources = (budget.grace_period * budget.reduction_factor**k for k in itertools.count())
-    below = itertools.takewhile(lambda epoch: epoch < budget.max_epochs, map(round, resources))
-    return tuple(dict.fromkeys(below))
 
 
 def rungs(data: RunData) -> list[Rung]:
     """The start, every rung, and the end; empty without a trial."""
     if not data.trials:
         return []
-    epochs = [0, *rung_epochs(data.study.budget), data.study.budget.max_epochs]
+    epochs = [0, *data.study.budget.rungs, data.study.budget.max_epochs]
     return [
         Rung(here, _fates(data.trials, here, above))
         for here, above in itertools.zip_longest(epochs, epochs[1:])
@@ -66,13 +59,13 @@ def _fates(trials: list[Trial], here: int, above: int | None) -> dict[str, int]:
 
 
 def rungs_table(found: list[Rung]) -> Table:
-    """The rungs as counts."""
+    """Counts of trials by rung and fate."""
     shown = [fate for fate in FATES if any(rung.fates[fate] for rung in found)]
     columns = (
         Column("epoch", "epoch"),
         Column("reached", "reached"),
         *(Column(fate.replace(" ", "_"), fate) for fate in shown),
-        Column("share", "went on, share"),
+        Column("share", "share that continued"),
     )
     rows = [
         row(
@@ -85,12 +78,12 @@ def rungs_table(found: list[Rung]) -> Table:
         )
         for rung in found
     ]
-    caption = "Trials by the rungs they reached, and what became of them before the next one."
+    caption = "Trials by the rungs they reached, and what happened to them before the next one."
     return Table("rungs", caption, columns, tuple(rows))
 
 
 def rung_name(rung: Rung, found: list[Rung]) -> str:
-    """What a rung is called."""
+    """The name of a rung."""
     if rung.epoch == 0:
         return "start"
     return f"end ({rung.epoch})" if rung is found[-1] else str(rung.epoch)

@@ -1,4 +1,4 @@
-"""Scores of the tested models, each with its bootstrap interval."""
+"""Scores of the tested models, each with the interval that holds what it says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from reports.data.predictions import Predictions
 from reports.data.result_files import EvaluatedModel
 from reports.data.run_data import RunData
-from reports.statistics.bootstrap import RESAMPLES, Estimate, estimate
+from reports.statistics.bootstrap import LEAST_IMAGES, RESAMPLES, Estimate, estimate
+from reports.statistics.calibration import Consistency, consistency
+from reports.statistics.class_means import class_mean_interval
 from reports.statistics.proportions import Interval, wilson
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
@@ -20,16 +22,14 @@ class Kind:
     name: str
     title: str
     is_share: bool
-    needs_probabilities: bool
 
 
 KINDS = (
-    Kind("accuracy", "accuracy", True, False),
-    Kind("balanced_accuracy", "balanced accuracy", True, False),
-    Kind("macro_f1", "macro F1", True, False),
-    Kind("log_loss", "log loss", False, True),
-    Kind("calibration_error", "calibration error", True, True),
-    Kind("brier", "Brier score", False, True),
+    Kind("accuracy", "accuracy", True),
+    Kind("balanced_accuracy", "balanced accuracy", True),
+    Kind("macro_f1", "macro F1", True),
+    Kind("log_loss", "log loss", False),
+    Kind("brier", "Brier score", False),
 )
 
 
@@ -40,31 +40,46 @@ def estimates(predictions: Predictions, seed: int) -> dict[str, Estimate]:
         predictions: Of one model.
         seed: Of the resamples.
     """
-    known = predictions.probabilities is not None
-    scores, images = predictions.scores, len(predictions.images)
-    return {
-        kind.name: estimate(getattr(scores, kind.name), images, seed)
-        for kind in KINDS
-        if known or not kind.needs_probabilities
+    scores = predictions.scores
+    counts = scores.counts
+    found = {
+        "accuracy": _estimate(scores.accuracy, wilson(scores.right, len(scores.label))),
+        "balanced_accuracy": _estimate(
+            scores.balanced_accuracy, class_mean_interval(counts, "balanced_accuracy")
+        ),
+        "macro_f1": _estimate(scores.macro_f1, class_mean_interval(counts, "macro_f1")),
+    }
+    if predictions.probabilities is None:
+        return found
+    by_image = {"log_loss": scores.log_losses, "brier": scores.briers}
+    return found | {
+        name: estimate(values, scores.label, seed)
+        if len(values) >= LEAST_IMAGES
+        else Estimate(float(values.mean()))
+        for name, values in by_image.items()
     }
 
 
+def _estimate(value: float, interval: Interval | None) -> Estimate:
+    return Estimate(value, interval.low, interval.high) if interval else Estimate(value)
+
+
+def calibration(predictions: Predictions, seed: int) -> Consistency | None:
+    """The calibration error beside that of a calibrated model; None without probabilities."""
+    if predictions.probabilities is None:
+        return None
+    return consistency(predictions.scores.confidence, predictions.is_right, seed)
+
+
 def accuracy_interval(predictions: Predictions | None, model: EvaluatedModel, data: RunData) -> str:
-    """The 95 % interval of a model's test accuracy, and how it was made.
-
-    Wilson's stands in where there are no predictions, or no error among them to resample.
-    """
+    """The 95 % interval of a model's test accuracy, in words."""
     images = data.test.images if data.test else 0
+    right = round(model.accuracy * images)
     if predictions is not None:
-        found = estimate(predictions.scores.accuracy, len(predictions.images), data.study.seed)
-        if found.low is not None and found.high is not None:
-            return _interval(Interval(found.low, found.high), "bootstrap", images)
-    return _interval(wilson(model.accuracy, images), "Wilson", images)
-
-
-def _interval(found: Interval, way: str, images: int) -> str:
+        right, images = predictions.scores.right, len(predictions.images)
+    found = wilson(right, images)
     low, high = formats.percent(found.low), formats.percent(found.high)
-    return f"95 % interval {low} to {high} ({way}, {images:,} images)"
+    return f"95 % interval {low} to {high} (Wilson, {images:,} images)"
 
 
 def scores_table(data: RunData) -> Table:
@@ -80,25 +95,33 @@ def scores_table(data: RunData) -> Table:
                 Column(f"{kind.name}_high", "to", is_hidden=True),
             )
         ),
+        Column("calibration_error", "calibration error"),
+        Column("calibration_error_expected", "if calibrated"),
     )
     models = data.test.models if data.test else ()
     rows = [_row(model, data) for model in models if model.name in data.predictions]
     caption = (
-        f"Scores on the test set with 95 % intervals: bootstrap over images, {RESAMPLES:,} "
-        "resamples, bias-corrected and accelerated, the same resamples for all models. Without an "
-        "interval: all resamples were the same."
+        "Scores on the test set with 95 % intervals: Wilson's for accuracy, the same with an "
+        "effective number of images for the means over classes, and for the losses a bootstrap by "
+        f"class ({RESAMPLES:,} resamples, bias-corrected and accelerated). There is none where the "
+        f"smallest class or, for the losses, a test set under {LEAST_IMAGES} images is too small "
+        "for one. The calibration error is never zero; beside it is what a perfectly calibrated "
+        "model would show."
     )
     return Table("test_scores", caption, columns, tuple(rows))
 
 
 def _row(model: EvaluatedModel, data: RunData) -> Row:
-    found = estimates(data.predictions[model.name], data.study.seed)
+    predictions = data.predictions[model.name]
+    found = estimates(predictions, data.study.seed)
     cells = [Cell.of(model.name)]
     for kind in KINDS:
         one = found.get(kind.name)
         values = (one.value, one.low, one.high) if one else (None, None, None)
         cells += [Cell.of(values[0], _text(kind, *values)), *map(Cell.of, values[1:])]
-    return row(cells)
+    errors = calibration(predictions, data.study.seed)
+    pair = (errors.error, errors.expected) if errors else (None, None)
+    return row([*cells, *(Cell.of(value, formats.percent(value)) for value in pair)])
 
 
 def _text(kind: Kind, value: float | None, low: float | None, high: float | None) -> str:

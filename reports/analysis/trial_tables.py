@@ -1,4 +1,4 @@
-"""Tables of trials: all of them, the incumbents, the failed ones."""
+"""Tables of trials: all, incumbents, failures and failed attempts."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def trials_table(data: RunData) -> Table:
     rows = [_trial_row(data, trial) for trial in order]
     caption = (
         f"All trials, the best {name} first. A failed trial has no result, whatever it reported "
-        "before it failed; a dash under a hyperparameter means that it does not exist there."
+        "before; a dash means that the trial does not have that hyperparameter."
     )
     return Table("trials", caption, tuple(columns), tuple(rows))
 
@@ -60,8 +60,8 @@ def incumbents_table(data: RunData) -> Table:
         )
         for step in incumbents(data.history, data.objective, data.working_time)
     ]
-    caption = "Incumbents: each new best result, in the order of time."
-    empty = "There has been no incumbent yet."
+    caption = "Incumbents: each new best result in chronological order."
+    empty = "There is no incumbent yet."
     return Table("incumbents", caption, columns, tuple(rows), empty=empty)
 
 
@@ -92,13 +92,13 @@ def failures_table(data: RunData) -> Table:
 
 
 def attempts_table(data: RunData) -> Table:
-    """Attempts at trials that were broken off and made again."""
+    """Attempts at trials that failed and were retried."""
     columns = (
         Column("trial", "trial"),
         Column("epoch", "after epoch"),
         Column("reason", "reason", is_number=False),
         Column("error", "error", is_number=False),
-        Column("state", "the trial is now", is_number=False),
+        Column("state", "state of the trial", is_number=False),
     )
     rows = [
         row(
@@ -113,8 +113,8 @@ def attempts_table(data: RunData) -> Table:
         for trial in data.history.trials.values()
         for failure in trial.failures
     ]
-    caption = "Attempts that were broken off; each trial was gone on with afterwards."
-    empty = "No attempt at a trial was broken off."
+    caption = "Attempts that failed; each trial was retried afterwards."
+    empty = "No attempt at a trial has failed and been retried."
     return Table("attempts", caption, columns, tuple(rows), empty=empty)
 
 

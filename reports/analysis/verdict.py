@@ -6,11 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from reports.analysis.comparison import Comparison, compare
+from reports.analysis.rivals import MARGIN_TEXT, did
 from reports.data.run_data import RunData
 from reports.text import formats
 from search.records.events import FAIL, PRUNED, RUNNING
-
-_DID = {"beat": "beat", "equalled": "equalled", "worse": "did worse than"}
 
 
 @dataclass(frozen=True)
@@ -32,11 +31,11 @@ def verdict(data: RunData) -> Verdict:
 def _without_comparison(data: RunData) -> str:
     trials = data.trials
     if not trials:
-        return "No trial has been started yet."
+        return "No trial has started yet."
     if all(trial.state == FAIL for trial in trials):
         reasons = Counter(trial.reason or "no reason given" for trial in trials)
         listed = ", ".join(f"{reason}: {count}" for reason, count in reasons.most_common())
-        what = "The only trial" if len(trials) == 1 else f"Every one of the {len(trials):,} trials"
+        what = "The only trial" if len(trials) == 1 else f"All {len(trials):,} trials"
         return f"{what} failed, so there is no winner ({listed})."
     winner = data.winner
     best = winner.best(data.objective) if winner else None
@@ -57,81 +56,99 @@ def _why_no_comparison(data: RunData) -> tuple[str, ...]:
 
 
 def _headline(data: RunData, comparison: Comparison) -> str:
-    where = _where(data, comparison)
-    recipe = comparison.recipe.recipe
+    recipe = f"the recipe {comparison.recipe.recipe}"
     if comparison.is_of_one_trial:
         who = "best" if data.is_under_way else "winner"
-        return f"{where} found nothing better than its recipes: the {who} is the recipe {recipe}."
-    values = " against ".join(
-        _value(data, comparison, v) for v in (comparison.winner_value, comparison.recipe_value)
+        search = "The search" if comparison.on == "test" else _so_far(data, "the search")
+        return f"{search} found nothing better than its recipes: the {who} is {recipe}."
+    if comparison.on == "validation" or comparison.outcome == "untested":
+        return _standing(data, comparison, recipe)
+    values = (comparison.winner_value, comparison.recipe_value)
+    shown = " against ".join(map(formats.percent, values))
+    return (
+        f"{did('This model', recipe, comparison.outcome)}: {shown} on the same "
+        f"{comparison.images:,} test images."
     )
-    if comparison.outcome == "unknown":
-        return (
-            f"{where} has a winner ahead of the recipe {recipe}, {values}; whether that is more "
-            "than chance cannot be said."
-        )
-    return f"{where} {_DID[comparison.outcome]} the recipe {recipe}: {values}{_images(comparison)}."
 
 
-def _where(data: RunData, comparison: Comparison) -> str:
-    if comparison.on == "test":
-        return "The search"
-    return "So far, on validation, the search" if data.is_under_way else "On validation, the search"
+def _standing(data: RunData, comparison: Comparison, recipe: str) -> str:
+    """Where the winner stands on validation, which is no verdict."""
+    first, second = comparison.winner_value, comparison.recipe_value
+    sign = 1 if data.objective.mode == "max" else -1
+    where = "level with" if first == second else "ahead of" if sign * (first - second) > 0 else None
+    shown = " against ".join(formats.metric(v, data.objective) for v in (first, second))
+    name = f"trial {comparison.winner.number}"
+    seeds = ""
+    if comparison.seeds is not None:
+        seeds = f", means of {formats.plural(comparison.seeds, 'new seed')} each"
+    return (
+        f"{_so_far(data, name)} is {where or 'behind'} {recipe}: {shown}{seeds}. Whether it is "
+        "better, only the test set can say."
+    )
 
 
-def _value(data: RunData, comparison: Comparison, value: float) -> str:
-    if comparison.on == "test":
-        return formats.percent(value)
-    return formats.metric(value, data.objective)
-
-
-def _images(comparison: Comparison) -> str:
-    if comparison.images is None:
-        return ""
-    same = f" on the same {comparison.images:,} {comparison.on} images"
-    if comparison.outcome == "equalled" and comparison.winner_value != comparison.recipe_value:
-        return f"{same}, a difference within the uncertainty"
-    return same
+def _so_far(data: RunData, who: str) -> str:
+    return f"So far, on validation, {who}" if data.is_under_way else f"On validation, {who}"
 
 
 def _basis(data: RunData, comparison: Comparison) -> list[str]:
-    sentences = []
-    if comparison.on == "test" and comparison.is_of_one_trial:
-        sentences.append("No other trial had a better validation result than this recipe.")
-    elif comparison.on == "test":
-        sentences.append(
-            "Like for like: both are trials as searched, trained on the training images alone. "
-            "The recipe is the one with the best validation result; nothing was chosen on the test "
-            "set."
-        )
+    if comparison.on == "validation":
+        sentences = [_no_verdict(data, comparison)]
+    elif comparison.is_of_one_trial:
+        sentences = ["No other trial had a better validation result than this recipe."]
     else:
-        state = "is still sealed" if data.test is None else "was opened, but not with both of them"
-        sentences.append(
-            f"The test set {state}. The winner was chosen on these validation images out of "
-            f"{formats.plural(len(data.trials), 'trial')}, which flatters it."
+        sentences = [
+            "Like for like: both are trials as searched, trained on the training images alone. The "
+            "recipe is the one with the best validation result; nothing was chosen on the test "
+            "set. One training of each was tested, so this is said of these two models; with other "
+            "seeds the same configurations may compare differently.",
+            _uncertainty(comparison),
+        ]
+    return sentences + _stopped_early(comparison)
+
+
+def _no_verdict(data: RunData, comparison: Comparison) -> str:
+    state = "is still sealed" if data.test is None else "was opened, but not with both of them"
+    images = f"{comparison.images:,} " if comparison.images else ""
+    text = f"The test set {state}. "
+    if comparison.is_of_one_trial:
+        return text + f"The winner was chosen on these {images}validation images."
+    if comparison.seeds is not None:
+        return text + (
+            f"The winner was chosen on these {images}validation images, and new seeds are judged "
+            "on them too, so its value flatters and has no interval."
         )
-    if not comparison.is_of_one_trial:
-        sentences.append(_uncertainty(data, comparison))
-    sentences += _stopped_early(comparison)
-    return sentences
+    return text + (
+        f"Each value is the best epoch of a single training, and the winner's the best of "
+        f"{formats.plural(len(data.trials), 'trial')} on these {images}validation images. Such a "
+        "maximum flatters, so it has no interval."
+    )
 
 
-def _uncertainty(data: RunData, comparison: Comparison) -> str:
-    if comparison.difference is None:
-        if data.objective.metric == "val_loss":
-            return "A mean loss alone gives no interval, so the difference stands without one."
-        return "The number of validation images is not on file, so no interval can be given."
-    low, high = map(formats.points, (comparison.difference.low, comparison.difference.high))
+def _uncertainty(comparison: Comparison) -> str:
+    interval = comparison.difference
+    low, high = map(formats.points, (interval.low, interval.high)) if interval else ("", "")
     difference = formats.points(comparison.winner_value - comparison.recipe_value)
     text = f"The difference is {difference} percentage points, 95 % interval {low} to {high}"
     if comparison.rivalry is None:
-        return f"{text} (taken as independent, Newcombe); one that includes zero is called equal."
-    result, p = comparison.rivalry.result, comparison.rivalry.corrected
+        return (
+            f"{text} or more (Newcombe, as if the two were of different images, since there are no "
+            f"predictions of both for each image). {_words()}"
+        )
+    result = comparison.rivalry.result
     return (
-        f"{text} (paired, Agresti–Min). The winner alone is right on {result.only_first:,} images, "
-        f"the recipe alone on {result.only_second:,}: McNemar's exact test, p "
-        f"{formats.p_value(p, equals=True)} after Holm's correction for "
-        f"{formats.plural(comparison.rivalry.of, 'comparison')}; above 0.05 is called equal."
+        f"{text} (paired, Tango). This model alone is right on {result.only_first:,} images, the "
+        f"recipe alone on {result.only_second:,}: McNemar's mid-p test, p "
+        f"{formats.p_value(result.p, equals=True)}, the one comparison planned before the test "
+        f"set was opened. {_words()} With {comparison.images:,} images and as many disagreements, "
+        f"a difference of {100 * result.detectable:.1f} points would show in 4 of 5 cases."
+    )
+
+
+def _words() -> str:
+    return (
+        "It says beat, or did worse, only if the interval leaves out zero, and equal only if it "
+        f"lies within {MARGIN_TEXT}."
     )
 
 

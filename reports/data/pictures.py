@@ -1,4 +1,4 @@
-"""Pictures that a run brings along: the contact sheet, mistakes, where the model looked."""
+"""Pictures from the run: the contact sheet, mistakes, and where the model looked."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from search.records.run import Run
 from spaces.errors import RunStateError
 
 MOST = 24
-"""Of one folder: so many are shown."""
+"""Pictures shown from one folder."""
 _QUALITY = 85
 
 
 @dataclass(frozen=True)
 class Photograph:
-    """A picture that is shown as it is, made smaller if need be.
+    """A picture that is shown as it is, scaled down if necessary.
 
     Attributes:
         stem: Of its file in the report.
-        caption: What it is.
-        alt: What is to be seen, for those who do not see it.
+        caption: What it shows.
+        alt: Description for those who cannot see it.
         path: Where the run has it.
-        width: In pixels, at the most.
+        width: Maximum in pixels.
     """
 
     stem: str
@@ -54,19 +54,19 @@ class Photograph:
 
 
 def data_address(encoded: bytes) -> str:
-    """What an image element of a page that stands alone has as its source."""
+    """A data URL, the source of an image in a self-contained page."""
     return f"data:image/jpeg;base64,{base64.b64encode(encoded).decode()}"
 
 
 @dataclass(frozen=True)
 class Explained:
-    """A test image that the run has a picture of.
+    """A test image with a picture in the run.
 
     Attributes:
         image: Its name.
         label, predicted: Its true and its predicted class.
         probability: Of the predicted class.
-        is_right: Whether they are the same.
+        is_right: Whether the two are the same.
         path: Of the picture.
     """
 
@@ -92,18 +92,22 @@ class Explained:
     def photograph(self, stem: str, what: str) -> Photograph:
         """How it is shown."""
         sure = formats.percent(self.probability)
-        said = f"rightly taken for {self.label}" if self.is_right else f"taken for {self.predicted}"
+        said = (
+            f"classified correctly as {self.label}"
+            if self.is_right
+            else f"classified as {self.predicted}"
+        )
         truth = "" if self.is_right else f"{self.label}, "
         return Photograph(
             stem,
-            f"{truth}{said}, {sure} sure",
+            f"{truth}{said}, confidence {sure}",
             f"{what} of the test image {self.image}: its class is {self.label}, {said}.",
             self.path,
         )
 
 
 def read_explained(run: Run, folder_name: str) -> tuple[Explained, ...]:
-    """The pictures of a folder that can be read, in the order of its index.json; none without one.
+    """The readable pictures of a folder, in the order of its index.json; empty without one.
 
     Raises:
         RunStateError: If the index is damaged.
@@ -122,7 +126,7 @@ def read_explained(run: Run, folder_name: str) -> tuple[Explained, ...]:
 
 
 def is_picture(path: Path) -> bool:
-    """Whether there is a picture that can be read."""
+    """Whether the file is a readable picture."""
     try:
         with Image.open(path) as image:
             image.verify()

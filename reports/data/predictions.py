@@ -1,4 +1,4 @@
-"""What each model predicted for each test image."""
+"""Predictions of the tested models for each test image."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Predictions:
-    """What one model said of each image, sorted by image.
+    """The predictions of one model, sorted by image.
 
     Attributes:
         images: Names.
         label, predicted: True and predicted class of each, shape (images,).
-        probabilities: Of each class, shape (images, classes); None where they are not on file.
+        probabilities: Of each class, shape (images, classes); None if they are not on file.
     """
 
     images: tuple[str, ...]
@@ -39,12 +39,12 @@ class Predictions:
 
     @property
     def is_right(self) -> NDArray[np.bool_]:
-        """Which images were classified rightly."""
+        """Which images were classified correctly."""
         return np.equal(self.label, self.predicted)
 
     @property
     def scores(self) -> Scores:
-        """What can be computed of them."""
+        """The scores of these predictions."""
         return Scores(self.label, self.predicted, self.probabilities)
 
     def probability_of(self, classes: Labels) -> NDArray[np.float64] | None:
@@ -55,10 +55,10 @@ class Predictions:
 
 
 def read_predictions(path: Path, classes: Sequence[str]) -> dict[str, Predictions]:
-    """The predictions of every model by its name; none where the file is not there yet.
+    """The predictions of every model by its name; empty if there is no file yet.
 
     Raises:
-        RunStateError: If the file cannot be read, or is not what it should be.
+        RunStateError: If the file cannot be read or does not fit test.json.
     """
     if not path.is_file():
         return {}

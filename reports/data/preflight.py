@@ -1,4 +1,4 @@
-"""What the preflight found out about the data before anything was trained on them."""
+"""The preflight: what was found in the data before training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.text.table import Cell, Column, Table, row
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that was looked for: how often it was found, and up to three examples."""
+    """One check: how often it found something, and up to three examples."""
 
     what: str
     count: int
@@ -25,11 +25,11 @@ class Preflight:
     """The findings of data.json.
 
     Attributes:
-        findings: Everything that was looked for, found or not.
-        leaks: Groups of equal images that stand in more than one set.
+        findings: All checks, whether they found something or not.
+        leaks: Groups of equal images in more than one set.
         errors, warnings: Sentences.
-        quantiles: Shares at which `widths` and `heights` are given, in pixels.
-        distinct: How many sizes there are.
+        quantiles: Levels at which `widths` and `heights` are given, in pixels.
+        distinct: Number of different sizes.
     """
 
     findings: tuple[Finding, ...]
@@ -43,7 +43,7 @@ class Preflight:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Preflight | None:
-        """Read data.json; None where it has counts alone."""
+        """Read data.json; None if it has only counts."""
         if "duplicates" not in values:
             return None
         leaks = [g for g in values["duplicates"] if len(set(g["sets"])) > 1]
@@ -51,8 +51,8 @@ class Preflight:
         return cls(
             findings=(
                 _files("images that cannot be decoded", values.get("unreadable")),
-                _files("images whose name does not fit their content", values.get("mislabelled")),
-                _files("files that are no images", values.get("ignored")),
+                _files("images whose name does not match their content", values.get("mislabelled")),
+                _files("files that are not images", values.get("ignored")),
                 _names("classes without an image", values.get("empty_classes")),
                 _groups("groups of equal images in more than one set (leaks)", leaks),
                 _groups("groups of equal images", values["duplicates"]),
@@ -69,9 +69,9 @@ class Preflight:
 
 
 def findings_table(found: Preflight) -> Table:
-    """What was looked for, and how often it was found."""
+    """All checks, and how often each found something."""
     columns = (
-        Column("what", "looked for", is_number=False),
+        Column("what", "check", is_number=False),
         Column("count", "found"),
         Column("examples", "for example", is_number=False),
     )
@@ -79,12 +79,12 @@ def findings_table(found: Preflight) -> Table:
         row([Cell.of(one.what), Cell.of(one.count), Cell.of("; ".join(one.examples))])
         for one in found.findings
     ]
-    caption = "What the preflight looked for before anything was trained."
+    caption = "What the preflight checked before training."
     return Table("preflight", caption, columns, tuple(rows))
 
 
 def sizes_table(found: Preflight) -> Table | None:
-    """Widths and heights, where the images are not all of one size."""
+    """Widths and heights; None if all images have the same size."""
     if found.distinct < 2:
         return None
     columns = (
@@ -93,7 +93,7 @@ def sizes_table(found: Preflight) -> Table | None:
     )
     sides = (("width", found.widths), ("height", found.heights))
     rows = [row([Cell.of(name), *map(Cell.of, values)]) for name, values in sides]
-    caption = f"Sizes of the images, upright; there are {found.distinct:,} different ones."
+    caption = f"Sizes of the upright images; {found.distinct:,} are different."
     return Table("sizes", caption, columns, tuple(rows))
 
 

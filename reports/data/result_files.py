@@ -11,9 +11,9 @@ from search.records.run import Run
 from spaces.errors import RunStateError
 
 ROLES = ("final", "winner", "recipe", "random")
-"""Of a tested model: the winner fine-tuned on training and validation images; the winning trial
-as searched; a recipe's trial as searched; the best trial of a random search at equal cost. The last
-three saw the training images alone."""
+"""Roles of a tested model: the winner fine-tuned on training and validation images; the winning
+trial as searched; a recipe's trial as searched; the best trial of a random search at equal cost.
+The last three were trained on the training images alone."""
 
 Record = TypeVar("Record")
 
@@ -25,7 +25,7 @@ class DataSets:
     Attributes:
         classes: Names of the classes.
         train, validation, test: Images, in the order of `classes`.
-        image: What one image is, in words.
+        image: A description of one image.
     """
 
     classes: tuple[str, ...]
@@ -49,7 +49,7 @@ class DataSets:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> DataSets:
-        """Read what the search wrote."""
+        """Read data.json."""
         return cls(
             classes=tuple(map(str, values["classes"])),
             train=tuple(map(int, values["train"])),
@@ -71,7 +71,7 @@ class FineTuningEpoch:
 
 @dataclass(frozen=True)
 class FineTuning:
-    """How the winner was fine-tuned on training and validation images together."""
+    """The fine-tuning of the winner on training and validation images together."""
 
     trial: int
     epochs: int
@@ -83,7 +83,7 @@ class FineTuning:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> FineTuning:
-        """Read what the fine-tuning wrote."""
+        """Read finetune.json."""
         names = ("epoch", "train_loss", "train_accuracy", "learning_rate")
         history = tuple(FineTuningEpoch(*(e[n] for n in names)) for e in values["history"])
         return cls(
@@ -99,7 +99,7 @@ class FineTuning:
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """What one model scored on the test set; `role` is one of `ROLES`."""
+    """The test result of one model; `role` is one of `ROLES`."""
 
     name: str
     role: str
@@ -117,14 +117,14 @@ class EvaluatedModel:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What the sealed test set said, and when it was opened.
+    """The results on the sealed test set, and when it was opened.
 
     Attributes:
-        opened: When, seconds since 1970.
-        images: How many it has.
+        opened: When it was opened, in seconds since 1970.
+        images: How many images it has.
         classes: Their names, in the order of the labels.
-        models: Those that were tested.
-        again: When it was opened once more on purpose, seconds since 1970.
+        models: The models that were tested.
+        again: When it was deliberately opened again, in seconds since 1970.
     """
 
     opened: float
@@ -148,7 +148,7 @@ class Evaluation:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Evaluation:
-        """Read what the evaluation wrote."""
+        """Read test.json."""
         names = ("name", "role", "trial", "sha256", "accuracy", "loss")
         models = tuple(EvaluatedModel(*(m[n] for n in names)) for m in values["models"])
         classes = tuple(map(str, values["classes"]))
@@ -161,10 +161,10 @@ def _time_of(opening: Any) -> Any:
 
 
 def read_record(run: Run, path: Path, make: Callable[[dict[str, Any]], Record]) -> Record | None:
-    """A record from a JSON file, or None where the file is not there yet.
+    """A record from a JSON file, or None if there is no file yet.
 
     Raises:
-        RunStateError: If the file is not JSON, or not what it should be.
+        RunStateError: If the file is not JSON, or does not have the expected content.
     """
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""All that is read of a run, once, before anything is counted or drawn."""
+"""RunData: everything that the report reads of a run, once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from reports.data.finalists import Finalists
+from reports.data.finalists import Finalists, Mean
 from reports.data.importance import Importance
 from reports.data.pictures import Explained, is_picture, read_explained
 from reports.data.predictions import Predictions, read_predictions
@@ -22,7 +22,7 @@ from spaces.study import Objective, Study
 
 
 def tested_model(data: RunData) -> tuple[EvaluatedModel, Predictions] | None:
-    """The model and what it said of the test images; None where either is missing."""
+    """The final model, or else the winner, with its predictions; None if either is missing."""
     if data.test is None:
         return None
     model = data.test.in_role("final") or data.test.in_role("winner")
@@ -36,11 +36,11 @@ _WINDOWS = re.compile(rf"\b[A-Za-z]:\\(?:{_PART}\\)*({_PART})")
 
 
 def without_folders(text: str, known: Iterable[str | None] = ()) -> str:
-    """The text with every absolute path cut down to its last part, as in …/weights.npz.
+    """The text with every absolute path cut to its last part, as in …/weights.npz.
 
     Args:
         text: Any text, such as an error message.
-        known: Absolute paths that may stand in it and may have spaces in them.
+        known: Absolute paths that may occur in it, and may contain spaces.
     """
     for path in known:
         if path is not None and PurePath(path).is_absolute():
@@ -54,19 +54,19 @@ class RunData:
 
     Attributes:
         name: Of the run's folder.
-        study: As run.
-        study_text: The saved study file, without folders of the machine.
+        study: The study as it was run.
+        study_text: The saved study file, with paths cut to their last part.
         history: All trials.
-        working_time: When a driver was up.
-        sets: None where data.json is not there yet; likewise `finetuning` and `test`.
+        working_time: When a driver was running.
+        sets: None if there is no data.json yet; likewise `finetuning` and `test`.
         predictions: By the name of the model; empty before the test set is opened.
-        preflight: What was found out about the data, if it is on file.
+        preflight: What was found in the data, if it is on file.
         finalists: The best trials with other seeds, if they were trained again.
-        importance: Which hyperparameters mattered, if it was computed.
-        explained: Pictures of where the final model looked; `mistaken`: of what it got wrong.
+        importance: Relative importance of the hyperparameters, if it was computed.
+        explained: Pictures of where the final model looked; `mistaken`: of its mistakes.
         contact_sheet: A picture of random images, if there is one.
-        remarks: What the search noted down for a reader.
-        known_paths: Absolute paths that a text of this run may have in it.
+        remarks: Notes that the search left for the reader.
+        known_paths: Absolute paths that may occur in texts of this run.
     """
 
     name: str
@@ -89,22 +89,22 @@ class RunData:
 
     @property
     def trials(self) -> list[Trial]:
-        """The trials of the search; repeats of finalists are none."""
+        """The trials of the search, without the repeats of finalists."""
         return self.history.searched
 
     @property
     def repeats(self) -> list[Trial]:
-        """Trials that repeat a finalist with another seed."""
+        """Repeats of finalists with other seeds."""
         return [t for t in self.history.trials.values() if t.finalist_of is not None]
 
     @property
     def objective(self) -> Objective:
-        """What trials are judged by."""
+        """The objective of the study."""
         return self.study.objective
 
     @property
     def is_under_way(self) -> bool:
-        """Whether no driver has written that it is done."""
+        """Whether no driver has recorded the end of the search."""
         return self.history.stopped is None
 
     @property
@@ -114,7 +114,7 @@ class RunData:
 
     @property
     def winner(self) -> Trial | None:
-        """The trial that was tested, fine-tuned or chosen; before that the incumbent."""
+        """The trial that was tested, fine-tuned or chosen; until then the incumbent."""
         tested = self.test.in_role("winner") if self.test else None
         chosen = tested or self.finetuning or (self.finalists.winner if self.finalists else None)
         if chosen is None:
@@ -122,7 +122,7 @@ class RunData:
         return self.history.trials[chosen.trial]
 
     def recipe_trials(self) -> dict[str, Trial | None]:
-        """The trial of every recipe, None where it has not been tried."""
+        """The trial of every recipe, None if it has not been tried."""
         trials: dict[str, Trial | None] = dict.fromkeys(self.study.recipes)
         for trial in self.trials:
             if trial.recipe is not None and trials.get(trial.recipe) is None:
@@ -130,17 +130,31 @@ class RunData:
         return trials
 
     def best_recipe(self, among: set[int] | None = None) -> Trial | None:
-        """The recipe's trial with the best metric, of those that did not fail.
+        """The trial of the best recipe on validation, of those that did not fail.
+
+        Recipes with a mean over new seeds are compared by it; only if none has one, by the best
+        epoch of the search.
 
         Args:
-            among: Numbers of the trials to choose from; None is all.
+            among: Numbers of the trials to choose from; None means all.
         """
         tried = [trial for trial in self.recipe_trials().values() if trial is not None]
         chosen = [trial for trial in tried if among is None or trial.number in among]
-        return self.history.incumbent(self.objective, chosen)
+        means = [(mean.mean, t) for t in chosen if (mean := self.mean_of(t)) is not None]
+        if not means:
+            return self.history.incumbent(self.objective, chosen)
+        best = max if self.objective.mode == "max" else min
+        return best(means, key=lambda pair: pair[0])[1]
+
+    def mean_of(self, trial: Trial) -> Mean | None:
+        """Mean metric of a finalist's new trainings; None if there is none."""
+        found = self.finalists.of_trial(trial.number) if self.finalists else None
+        if found is None or found.mean is None or not found.seeds_done:
+            return None
+        return Mean(found.mean, found.seeds_done)
 
     def without_folders(self, text: str) -> str:
-        """A text of this run, fit to be passed on."""
+        """A text of this run with paths cut to their last part."""
         return without_folders(text, self.known_paths)
 
 
@@ -195,7 +209,8 @@ def _check_trials_are_known(
 ) -> None:
     named = [(run.finetune, finetuning.trial)] if finetuning else []
     named += [(run.finalists, one.trial) for one in finalists.finalists] if finalists else []
-    named += [(run.test, model.trial) for model in test.models] if test else []
+    own = [model for model in test.models if model.role != "random"] if test else []
+    named += [(run.test, model.trial) for model in own]
     for path, trial in named:
         if trial not in history.trials:
             raise RunStateError(

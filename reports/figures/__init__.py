@@ -1,1 +1,1 @@
-"""Drawing: each module takes numbers that were made elsewhere, and returns a figure."""
+"""The figures of the report: each module turns numbers computed elsewhere into a drawing."""

@@ -1,4 +1,4 @@
-"""Drawing reliability: accuracy by confidence, and how many images are how sure."""
+"""The reliability diagram: accuracy by confidence, and the number of images by confidence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.statistics.calibration import BINS, Reliability
 
 
 def draw_reliability(found: Reliability) -> Figure:
-    """Above, accuracy in each bin against the diagonal, the gap hatched; below, images by bin."""
+    """Accuracy in each bin against the diagonal, the gap hatched; below it, images by bin."""
     figure = Figure(figsize=(WIDTH, 4.9))
     axes, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     _draw_bins(axes, found)

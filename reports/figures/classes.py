@@ -1,4 +1,4 @@
-"""Drawing what is counted by class: images in each set, and the confusion matrix."""
+"""Figures by class: images in each set, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COLORS = (BLUE, SKY, ORANGE)
 
 
 def draw_class_counts(sets: DataSets) -> Figure:
-    """Images by class and set: bars, or with many classes the classes' sizes in order."""
+    """Images by class and set: bars, or with many classes the class sizes in order."""
     if len(sets.classes) > _MOST_BARS:
         return _draw_sizes(sets)
     figure, axes = new_figure(max(1.6, 0.7 + 0.36 * len(sets.classes)))

@@ -1,4 +1,4 @@
-"""Drawing what the seconds were spent on."""
+"""The figure of the costs: what the seconds were spent on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLORS = (PURPLE, SKY, GREEN, BLUE, ORANGE, VERMILION)
 
 
 def draw_cost(spent: Cost) -> Figure:
-    """Seconds by the trial's state, a bar each, by kind along it."""
+    """A bar for each trial state, divided by what the seconds were spent on."""
     states = [state for state in spent.seconds if spent.of_state(state) > 0]
     figure, axes = new_figure(1.5 + 0.42 * len(states))
     left = [0.0] * len(states)

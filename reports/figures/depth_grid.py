@@ -1,4 +1,4 @@
-"""Drawing the grid of learning rate and unfrozen depth."""
+"""The figure of the metric by learning rate and unfrozen depth."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spaces.study import Objective
 
 
 def draw_depth_grid(grid: DepthGrid, objective: Objective) -> Figure:
-    """The best metric in each cell, in colour and in figures, with the number of trials."""
+    """The best metric in each cell, as a colour and a number, with the number of trials."""
     figure, axes = new_figure(1.3 + 0.5 * len(grid.depths))
     axes.set_facecolor("#f6f8fa")
     finite = grid.best[np.isfinite(grid.best)].tolist()

@@ -1,4 +1,4 @@
-"""Drawing the finalists: every seed a point, the mean a line, the search's own result a ring."""
+"""The figure of the finalists: a point for each seed, their mean, and the search's result."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ASIDE = (0.0, 0.16, -0.16, 0.08, -0.08, 0.24, -0.24)
 
 
 def draw_finalists(found: Finalists, objective: Objective) -> Figure:
-    """A row a finalist, the best mean above."""
+    """A row for each finalist, the best mean on top."""
     figure, axes = new_figure(1.5 + 0.42 * len(found.finalists))
     rows = _ranked(found.finalists, objective)
     for row, one in enumerate(rows):

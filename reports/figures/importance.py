@@ -1,4 +1,4 @@
-"""Drawing the importance of the hyperparameters."""
+"""The figure of the relative importance of the hyperparameters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from reports.figures.style import BLUE, INK, new_figure, shortened
 
 
 def draw_importance(found: Importance) -> Figure:
-    """A bar a hyperparameter, the most important above, with its deviation as a whisker."""
+    """A bar for each hyperparameter, the most important on top, with its range as a whisker."""
     figure, axes = new_figure(1.0 + 0.34 * len(found.weights))
     places = range(len(found.weights))
     means = [weight.mean for weight in found.weights]
-    deviations = [weight.std for weight in found.weights]
-    below = [min(mean, std) for mean, std in zip(means, deviations, strict=True)]
+    below = [max(0.0, weight.mean - weight.low) for weight in found.weights]
+    above = [max(0.0, weight.high - weight.mean) for weight in found.weights]
     axes.barh(
         places,
         means,
-        xerr=(below, deviations),
+        xerr=(below, above),
         height=0.6,
         color=BLUE,
         error_kw={"ecolor": INK, "capsize": 3, "elinewidth": 1.2},
@@ -27,5 +27,5 @@ def draw_importance(found: Importance) -> Figure:
     axes.invert_yaxis()
     axes.set_xlim(left=0)
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel("share of the metric's variance, ± one deviation")
+    axes.set_xlabel("relative importance")
     return figure

@@ -1,4 +1,4 @@
-"""Drawing learning curves: winner and recipes by epoch, and the fine-tuning."""
+"""Learning curves: winner and recipes by epoch, and the fine-tuning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drawing parallel coordinates, from top to bottom, so that they fit on a phone."""
+"""Parallel coordinates, from top to bottom, so that they fit on a phone."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from reports.analysis.hyperparameters.parallel import Parallel
 from reports.figures.style import GREY, INK, ORANGE, new_figure, shortened
 
 _MANY = 200
-"""From so many lines on, they are drawn as an image inside the SVG."""
+"""With this many lines or more, they become an image inside the SVG."""
 _ABSENT = 1.12
-"""Where a line passes that has no value on an axis."""
+"""Where a line passes an axis on which it has no value."""
 
 
 def draw_parallel(found: Parallel, winner: int | None, metric: str) -> Figure:

@@ -1,4 +1,4 @@
-"""Drawing what the search did: the incumbent over time, and all trials' validation curves."""
+"""Progress of the search: the incumbent over time, and the validation curves of all trials."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from reports.text import formats
 from spaces.study import Objective
 
 _MANY_POINTS = 3000
-"""From so many on, curves are drawn as an image inside the SVG."""
+"""With this many curves or more, they become an image inside the SVG."""
 
 
 def draw_incumbent(
@@ -38,7 +38,7 @@ def draw_incumbent(
     objective: Objective,
     what: str = "search time",
 ) -> Figure:
-    """The best value so far by time or cost, until `end` seconds, with the recipes' best epochs."""
+    """The best value so far by time or cost, up to `end` seconds, and the recipes' best epochs."""
     figure, axes = new_figure(3.1 + 0.2 * math.ceil(len(marks) / 2))
     unit, divisor = _time_unit(end)
     times = [*(step.seconds / divisor for step in steps), end / divisor]
@@ -70,7 +70,7 @@ def draw_incumbent(
 def draw_validation_curves(
     curves: Sequence[Curve], winner: int | None, objective: Objective
 ) -> Figure:
-    """The metric of every trial by epoch; the winner above all others."""
+    """The metric of every trial by epoch, the winner on top."""
     figure, axes = new_figure(3.6)
     is_many = sum(len(curve.epochs) for curve in curves) > _MANY_POINTS
     best = next((curve for curve in curves if curve.trial == winner), None)
@@ -96,7 +96,7 @@ def draw_validation_curves(
 def _draw_state(
     axes: Axes, curves: Sequence[Curve], limits: tuple[float, float], is_many: bool
 ) -> None:
-    """The curves of one state; an end that lies outside is marked on the edge."""
+    """The curves of one state; the marker of an end outside the axes is on their edge."""
     look = STATE_LOOKS[curves[0].state]
     fade = 0.25 if is_many else 0.7
     lines = [list(zip(c.epochs, c.values, strict=True)) for c in curves]

@@ -1,4 +1,4 @@
-"""Drawing rung survival: how many trials reached each rung, and what became of them."""
+"""Rung survival: how many trials reached each rung, and what happened to them there."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOOKS = {
 
 
 def draw_rungs(found: list[Rung]) -> Figure:
-    """A bar a rung, its length the trials that reached it, divided by what became of them."""
+    """A bar for each rung: the trials that reached it, divided by what happened to them."""
     figure, axes = new_figure(1.5 + 0.38 * len(found))
     left = [0] * len(found)
     for fate in FATES:

@@ -1,4 +1,4 @@
-"""Drawing the metric by one hyperparameter."""
+"""The figure of the metric by one hyperparameter."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _limits(one: Slice, winner: int | None) -> tuple[float, float]:
 
 
 def _x(one: Slice) -> NDArray[np.float64]:
-    """Places on the axis; within a category trials are set side by side, always the same way."""
+    """Positions on the axis; trials of a category stand side by side, always in the same order."""
     if not one.categories:
         return np.array(one.x, dtype=np.float64)
     golden = (math.sqrt(5) - 1) / 2
@@ -111,6 +111,6 @@ def _scale_x(axes: Axes, one: Slice) -> None:
 
 
 def _minor_tick(one: Slice, value: float) -> str:
-    """Between the decades 2 and 5 are named, where there are few decades."""
+    """Label 2 and 5 between the decades if there are few decades."""
     is_narrow = max(one.x) / min(one.x) < 100
     return f"{value:g}" if is_narrow and f"{value:e}"[0] in "25" else ""

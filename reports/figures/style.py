@@ -1,4 +1,4 @@
-"""The look of all figures, as a context; nothing of it outlives the context."""
+"""The style of all figures, as a context that changes no global state."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
 
 WIDTH = 4.8
-"""Inches of a figure: at the width of a phone its text keeps about its size."""
+"""Width of a figure in inches: at the width of a phone its text stays readable."""
 
 INK, GREY, PALE = "#1f2328", "#6e7681", "#d0d7de"
 BLUE, ORANGE, GREEN, VERMILION = "#0072B2", "#E69F00", "#009E73", "#D55E00"
 PURPLE, SKY = "#CC79A7", "#56B4E9"
-"""Okabe and Ito's colours, told apart with any kind of colour vision."""
+"""Okabe and Ito's colours, which can be told apart with any kind of colour vision."""
 
 CYCLE = (INK, BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY)
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)), (0, (7, 2)))
@@ -65,7 +65,7 @@ _RC: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class StateLook:
-    """How the trials of a state are drawn: never by colour alone."""
+    """How trials of a state are drawn: never distinguished by colour alone."""
 
     word: str
     color: str
@@ -80,38 +80,38 @@ STATE_LOOKS = {
     RUNNING: StateLook("running", GREEN, "--", "^", False),
     FAIL: StateLook("failed", VERMILION, ":", "x", True),
 }
-"""In the order they are drawn."""
+"""In drawing order."""
 
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw and save in this."""
+    """Draw and save within this context."""
     with mpl.rc_context(_RC), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         yield
 
 
 def new_figure(height: float = 3.0, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes, bound to no window and no global state."""
+    """A figure with one pair of axes, without a window or global state."""
     figure = Figure(figsize=(width, height))
     return figure, figure.add_subplot()
 
 
 def legend_below(figure: Figure, axes: Axes, columns: int = 2) -> None:
-    """The legend under the axes, where it covers nothing."""
+    """Put the legend below the axes, where it covers nothing."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
         figure.legend(handles, labels, loc="outside lower left", ncols=columns)
 
 
 def epochs_below(axes: Axes) -> None:
-    """Whole epochs on the x axis."""
+    """Label the x axis with whole epochs."""
     axes.set_xlabel("epoch")
     axes.xaxis.set_major_locator(MaxNLocator(nbins=10, integer=True, min_n_ticks=1))
 
 
 def percent_beside(axes: Axes) -> None:
-    """Shares on the y axis as percentages, with as many digits as the ticks need."""
+    """Label the y axis with percentages, with as many digits as the ticks need."""
 
     def text(value: float, _: int | None) -> str:
         return f"{100 * value:.4g} %"
@@ -120,7 +120,7 @@ def percent_beside(axes: Axes) -> None:
 
 
 def shortened(text: str, most: int = 22) -> str:
-    """A label that leaves room for the axes; of a long one the middle is left out."""
+    """A label that leaves room for the axes: a long one loses its middle."""
     if len(text) <= most:
         return text
     head = most // 2

@@ -1,4 +1,4 @@
-"""The report as a document: sections made of blocks, in whatever form it is written."""
+"""The report as a document: sections made of blocks, independent of the output format."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Code:
-    """Text to be kept as it is, such as a file or commands."""
+    """Preformatted text, such as a file or commands."""
 
     text: str
     label: str
@@ -40,7 +40,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures that stand side by side where there is room."""
+    """Pictures, side by side where there is room."""
 
     pictures: tuple[Picture, ...]
     kind: str = "gallery"
@@ -56,14 +56,14 @@ class Photographs:
 
 @dataclass(frozen=True)
 class TableBlock:
-    """A table; `is_long` gives it a height of its own, in which it scrolls."""
+    """A table; one that `is_long` scrolls within a fixed height."""
 
     table: Table
     kind: str = "table"
 
     @property
     def is_long(self) -> bool:
-        """Whether it would push all else out of sight."""
+        """Whether it would push everything else out of sight."""
         return len(self.table.rows) > 25
 
     @property
@@ -74,7 +74,7 @@ class TableBlock:
 
 @dataclass(frozen=True)
 class Beside:
-    """A picture or a table, and next to it, where there is room, a table."""
+    """A picture or a table with a table next to it, where there is room."""
 
     left: Picture | TableBlock
     right: TableBlock
@@ -86,7 +86,7 @@ Block = Text | Heading | Code | Gallery | Photographs | TableBlock | Beside
 
 @dataclass(frozen=True)
 class Section:
-    """A section with its place in the page."""
+    """A section with its anchor on the page."""
 
     anchor: str
     title: str
@@ -101,6 +101,7 @@ class Document:
         title: Of the page.
         status: Whether the search is over, and as of when.
         verdict: The answer in a sentence, and what it rests on.
+        warnings: What contradicts the answer; shown right under it.
         results, costs: Figures of the first screen.
         settings: The winner's searched hyperparameters.
         winner: The winner in a few words, or None.
@@ -112,6 +113,7 @@ class Document:
     title: str
     status: str
     verdict: Verdict
+    warnings: tuple[str, ...]
     results: tuple[Fact, ...]
     costs: tuple[Fact, ...]
     settings: tuple[tuple[str, str], ...]

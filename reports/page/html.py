@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing beside it."""
+"""The report as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def render_page(
     script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
     return environment.get_template("index.html.j2").render(
         document=document,
-        # Drawn by matplotlib, which escapes every text in it.
+        # From matplotlib, which escapes every text in it.
         drawings={stem: Markup(svg) for stem, svg in drawings.items()},  # noqa: S704
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         photographs={s: data_address(jpeg) for s, jpeg in (photographs or {}).items()},
@@ -51,6 +51,6 @@ def render_page(
 
 
 def _content_hash(script: str) -> str:
-    """What a content security policy names a script by."""
+    """The hash by which the content security policy allows the script."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"

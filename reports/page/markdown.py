@@ -10,7 +10,7 @@ from reports.page.document import Document
 from reports.page.html import TEMPLATES
 
 MOST_ROWS = 25
-"""Of a table; the rest is in its CSV."""
+"""Rows of a table; the rest is in its CSV file."""
 
 
 def render_markdown(document: Document) -> str:
@@ -28,14 +28,14 @@ def render_markdown(document: Document) -> str:
 
 
 def plain(text: object) -> str:
-    """A text on one line in which nothing is Markdown or HTML."""
+    """A text on one line, with everything escaped that Markdown or HTML would interpret."""
     line = " ".join(str(text).split())
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return re.sub(r"([\\`*\[\]|#~$]|(?<!\w)_|_(?!\w))", r"\\\1", line)
 
 
 def fence(text: str) -> str:
-    """A code block that no text can end."""
+    """A code block with a fence that its text cannot close."""
     longest = max((len(ticks) for ticks in re.findall(r"`+", text)), default=0)
     ticks = "`" * max(3, longest + 1)
     return f"{ticks}\n{text.rstrip()}\n{ticks}"

@@ -1,4 +1,4 @@
-"""A figure of the report with its words, and its files."""
+"""Pictures: a figure of the report with its caption, and its files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.figures.style import style
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure that is still to be drawn.
+    """A figure that will be drawn when the report is written.
 
     Attributes:
         stem: Of its files.
@@ -36,11 +36,11 @@ class Picture:
 
 
 def save(picture: Picture, folder: Path) -> str:
-    """Draw a picture, write its PNG and its SVG, and return the SVG to stand in a page."""
+    """Draw a picture, write its PNG and its SVG, and return the SVG to embed in a page."""
     with style():
         figure = picture.draw()
         figure.savefig(folder / f"{picture.stem}.png", metadata={"Software": None})
-        figure.set_layout_engine("none")  # laid out once, for both files
+        figure.set_layout_engine("none")  # the layout is computed once, for both files
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
@@ -49,7 +49,7 @@ def save(picture: Picture, folder: Path) -> str:
 
 
 def inline_svg(svg: str, prefix: str) -> str:
-    """The inside of an SVG file, fit to stand in a page beside others.
+    """The content of an SVG file, ready to embed in a page with others.
 
     Its identifiers get a prefix, so that no two figures share one; declarations, metadata and
     namespaces, which a page does not need, are left out.

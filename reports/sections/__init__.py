@@ -1,1 +1,1 @@
-"""The sections of the report, a module each: which words, tables and pictures stand in them."""
+"""The sections of the report, one module each: their text, tables and pictures."""

@@ -1,15 +1,15 @@
-"""The section about whether the final model is as sure as it is right."""
+"""The section about calibration: whether the final model is as often right as it is confident."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from reports.analysis.scoring import calibration
 from reports.data.run_data import RunData, tested_model
 from reports.figures.calibration import draw_reliability
 from reports.page.document import Block, Gallery, Section, Text
 from reports.page.picture import Picture
-from reports.statistics.bootstrap import estimate
-from reports.statistics.calibration import Reliability, reliability
+from reports.statistics.calibration import Consistency, Reliability
 from reports.text import formats
 
 
@@ -20,46 +20,51 @@ def section(data: RunData) -> Section:
 
 def _blocks(data: RunData) -> list[Block]:
     if data.test is None:
-        return [Text("The test set is still sealed, so nothing is known of how sure a model is.")]
+        return [Text("The test set is still sealed, so nothing is known about calibration yet.")]
     found = tested_model(data)
     predictions = found[1] if found else None
-    sure = predictions.probability_of(predictions.predicted) if predictions else None
-    if predictions is None or sure is None:
+    errors = calibration(predictions, data.study.seed) if predictions else None
+    if predictions is None or errors is None:
         return [Text("The probabilities that the model gave are not on file.")]
-    by_bin = reliability(sure, predictions.is_right)
-    images = len(predictions.images)
-    error = estimate(predictions.scores.calibration_error, images, data.study.seed)
+    by_bin = predictions.scores.reliability
+    text = f"{_errors(errors, len(predictions.images))} {_direction(by_bin)}"
+    return [Text(text), Gallery((_picture(by_bin),))]
+
+
+def _errors(found: Consistency, images: int) -> str:
+    """The error beside that of a calibrated model: by itself it says little."""
     text = (
         f"On {formats.plural(images, 'test image')} the expected calibration error is "
-        f"{formats.percent(error.value)}"
+        f"{formats.percent(found.error)}. A perfectly calibrated model would show "
+        f"{formats.percent(found.expected)} on the average, and less than "
+        f"{formats.percent(found.upper)} in 95 of 100 cases (consistency resampling): "
     )
-    if error.low is not None:
-        low, high = formats.percent(error.low), formats.percent(error.high)
-        text += f" (95 % interval {low} to {high}, bootstrap)"
-    return [Text(f"{text}. {_direction(by_bin)}"), Gallery((_picture(by_bin),))]
+    if found.is_off:
+        return f"{text}this model is off by more than chance."
+    return f"{text}nothing here says that this model is off."
 
 
 def _direction(found: Reliability) -> str:
     points = f"{100 * abs(found.excess):.1f} points"
     if abs(found.excess) < 0.005:
-        return "On the average the model is as sure as it is right."
+        return "On the average its confidence equals its accuracy."
     if found.excess > 0:
-        return f"On the average the model is surer than it is right, by {points}."
-    return f"On the average the model is right more often than it is sure, by {points}."
+        return f"On the average its confidence is above its accuracy, by {points}."
+    return f"On the average its confidence is below its accuracy, by {points}."
 
 
 def _picture(found: Reliability) -> Picture:
     listed = ", ".join(
-        f"{formats.percent(c, 0)} sure and {formats.percent(a, 0)} right ({n:,})"
+        f"{formats.percent(c, 0)} confident, {formats.percent(a, 0)} right ({n:,})"
         for c, a, n in zip(found.confidence, found.accuracy, found.images, strict=True)
     )
     return Picture(
         "reliability",
         "Reliability",
-        "Test images by the probability that the model gave to the class it chose, in 15 bins. A "
-        "bar that ends at the dashed line is as often right as the model is sure; the hatched part "
-        "is the gap. Below, how many images are in each bin, on a logarithmic axis: bins with few "
-        "images say little.",
+        "Test images in 15 bins by the probability of the predicted class. In a bar that ends at "
+        "the dashed line the model is as often right as it is confident; the hatched part is the "
+        "gap. Below, the number of images in each bin, on a logarithmic axis: bins with few images "
+        "say little.",
         f"Bars of the share of right predictions by confidence: {listed}.",
         partial(draw_reliability, found),
     )

@@ -1,4 +1,4 @@
-"""The section about what the search cost."""
+"""The section about costs."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def _features(data: RunData) -> str:
     images, hits = (sum(event[key] for event in stored) for key in ("images", "hits"))
     seconds, size = (sum(event[key] for event in stored) for key in ("seconds", "bytes"))
     text = (
-        f"Before the trials, {formats.plural(images, 'image')} went through the frozen layers once "
-        f"for all of them: {formats.duration(seconds)} by the clock, {decimal(size)} stored."
+        f"Before the trials, {formats.plural(images, 'image')} passed the frozen layers once for "
+        f"all of them: {formats.duration(seconds)} of wall time, {decimal(size)} stored."
     )
     if hits:
-        text += f" {formats.sentence(formats.plural(hits, 'set'))} of features were there already."
+        text += f" {formats.sentence(formats.plural(hits, 'set'))} of features were in the cache."
     return text
 
 
@@ -54,16 +54,16 @@ def _checkpoints(data: RunData) -> str:
     return (
         f"{formats.sentence(formats.plural(len(sizes), 'checkpoint'))} "
         f"{'was' if len(sizes) == 1 else 'were'} written, "
-        f"{decimal(max(sizes))} at the most each and {decimal(sum(sizes))} together; "
-        "those of pruned trials are removed."
+        f"at most {decimal(max(sizes))} each and {decimal(sum(sizes))} in total; those "
+        "of pruned trials are deleted."
     )
 
 
 def _by_the_clock(data: RunData, spent: Cost) -> str:
     total = data.working_time.total
-    text = f"The search took {formats.duration(total)} by the clock"
+    text = f"The search took {formats.duration(total)} of wall time"
     if total > 0:
-        text += f", so that {spent.total / total:.1f} trials ran at once on the average"
+        text += f", so {spent.total / total:.1f} trials ran at a time on average"
     if data.history.drivers > 1:
         text += f"; it was started {data.history.drivers} times"
     return f"{text}."
@@ -86,8 +86,8 @@ def _result_by_cost(data: RunData, spent: Cost) -> Picture | None:
         f"{formats.duration(last.seconds)}. Recipes alone: {recipes or 'none has a result'}."
     )
     caption = (
-        f"Best {name} by the device-seconds of all trials until then, those of pruned and failed "
-        "ones included. A recipe stands where it would have been trained alone."
+        f"Best {name} by the device-seconds of all trials until then, including pruned and failed "
+        "ones. Each recipe is where it would be if it had been trained alone."
     )
 
     def draw() -> Figure:

@@ -1,4 +1,4 @@
-"""The section about the data."""
+"""The section about the data: classes, sets, the seal, and the preflight."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.text import formats
 
 
 def section(data: RunData) -> Section:
-    """Classes and their counts, and the seal of the test set."""
+    """Counts by class, the seal of the test set, and what the preflight found."""
     blocks: list[Block] = []
     if data.sets is None:
         blocks.append(Text("The counts by class are not on file yet (data.json)."))
@@ -46,12 +46,11 @@ def _leakage(found: Preflight) -> str:
     if found.leaks:
         return (
             f"{formats.sentence(formats.plural(found.leaks, 'group'))} of equal images "
-            f"{'stands' if found.leaks == 1 else 'stand'} in more than one of the three sets, so "
-            "that results on them flatter."
+            f"{'is' if found.leaks == 1 else 'are'} in more than one of the three sets, so results "
+            "on them flatter."
         )
     return (
-        "No image stands in more than one of the three sets: all were compared by their decoded "
-        "pixels."
+        "No image is in more than one of the three sets: all were compared by their decoded pixels."
     )
 
 
@@ -78,25 +77,25 @@ def _sizes(sets: DataSets) -> str:
 def _seal(data: RunData) -> str:
     if data.test is None:
         return (
-            "The test set is sealed: no trial sees it, and everything is chosen on the validation "
+            "The test set is sealed: no trial sees it, and every choice is made on the validation "
             "set. It has not been opened yet."
         )
     return (
-        "The test set was sealed while the search ran: no trial has seen it, and everything was "
-        "chosen on the validation set. It was opened on "
+        "The test set was sealed while the search ran: no trial has seen it, and every choice was "
+        "made on the validation set. It was opened on "
         f"{formats.moment(data.test.opened)}, for {formats.plural(len(data.test.models), 'model')} "
         f"and {data.test.images:,} images.{_again(data.test)}"
     )
 
 
 def _again(test: Evaluation) -> str:
-    """What opening it more than once costs is said for as long as there is a report."""
+    """Says if it was opened more than once, and what that costs."""
     if not test.again:
         return ""
     times = ", ".join(map(formats.moment, test.again))
     return (
-        f" It was opened again on purpose ({times}): whoever chose between models by what they saw "
-        "has chosen on the test set, and these figures flatter."
+        f" It was deliberately opened again ({times}). If anything was chosen by what it showed, "
+        "it was chosen on the test set, and these figures flatter."
     )
 
 
@@ -109,5 +108,5 @@ def _picture(sets: DataSets) -> Picture:
             f" The smallest class is {sets.classes[order[0]]} with {sizes[order[0]]:,} images in "
             f"all sets, the largest {sets.classes[order[-1]]} with {sizes[order[-1]]:,}."
         )
-    caption = "How evenly the classes are filled, and that the three sets have them alike."
+    caption = "Sizes of the classes, and how the three sets share them."
     return Picture("class_counts", "Images by class", caption, alt, lambda: draw_class_counts(sets))

@@ -1,7 +1,8 @@
-"""The first screen: the answer, and the incumbent over time."""
+"""The first screen: the answer, its warnings, and the incumbent over time."""
 
 from __future__ import annotations
 
+from reports.analysis.agreement import disagreement_sentences
 from reports.analysis.answer import costs, results, status, winning_settings
 from reports.analysis.curves import incumbents, recipe_marks
 from reports.analysis.verdict import verdict
@@ -18,6 +19,7 @@ def document(data: RunData, sections: tuple[Section, ...]) -> Document:
         title=f"{data.study.name}: what the search found",
         status=status(data),
         verdict=verdict(data),
+        warnings=tuple(disagreement_sentences(data)),
         results=tuple(results(data)),
         costs=tuple(costs(data)),
         settings=tuple(winning_settings(data)),
@@ -45,8 +47,8 @@ def incumbent_picture(data: RunData) -> Picture | None:
         f"{formats.plural(len(steps), 'step')}. Recipes: {recipes or 'none has a result'}."
     )
     caption = (
-        f"Best {name} of any trial by search time, pauses left out. The other marks are "
-        "the recipes, each where it had its own best epoch."
+        f"Best {name} of any trial by search time, without pauses. The other marks are the "
+        "recipes, each at its own best epoch."
     )
     return Picture(
         "incumbent",
@@ -77,12 +79,12 @@ def _notes(data: RunData) -> list[str]:
     incumbent, winner = data.history.incumbent(data.objective), data.winner
     if incumbent and winner and incumbent.number != winner.number:
         notes.append(
-            f"Trial {winner.number} was carried on as the winner, though trial "
-            f"{incumbent.number} now has the better {formats.metric_name(data.objective)}."
+            f"Trial {winner.number} is the winner, though trial {incumbent.number} has the better "
+            f"single {formats.metric_name(data.objective)}."
         )
     tested = data.test if data.finetuning is not None else None
     if tested is not None and tested.in_role("final") is None:
-        notes.append("The fine-tuned model was not among those tested.")
+        notes.append("The fine-tuned model was not tested.")
     if winner is not None and not data.is_under_way:
         left = ["fine-tune the winner (thawtune finetune)"] if data.finetuning is None else []
         left += ["open the test set (thawtune evaluate)"] if data.test is None else []

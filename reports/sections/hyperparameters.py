@@ -1,4 +1,4 @@
-"""The part about hyperparameters: what mattered, and how the metric depends on each."""
+"""The part about hyperparameters: their importance, and how the metric depends on each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 from reports.analysis.hyperparameters.depth_grid import DepthGrid, depth_grids
 from reports.analysis.hyperparameters.parallel import Parallel, parallel
 from reports.analysis.hyperparameters.slices import Slice, losses_by_learning_rate, slices
-from reports.data.importance import Importance, importance_table
+from reports.data.importance import Importance, importance_sentence, importance_table
 from reports.data.run_data import RunData
 from reports.figures.depth_grid import draw_depth_grid
 from reports.figures.importance import draw_importance
@@ -46,27 +46,20 @@ def _importance(data: RunData) -> list[Block]:
         text += (
             "it is computed when the search ends, and this one has not ended yet."
             if data.is_under_way
-            else "it is computed when a search ends with enough trials that came to the same epoch."
+            else "it is computed when a search ends with enough trials at the first rung."
         )
         return [Text(text)]
-    first = found.weights[0]
-    text = (
-        f"{formats.sentence(first.name.replace('_', ' '))} mattered most: it explains "
-        f"{100 * first.mean:.0f} ± {100 * first.std:.0f}\u00a0% of the metric's variance. "
-        f"{found.fidelity}"
-    )
-    if found.trials < 30:
-        text += " With so few trials take the order as a hint."
+    text = importance_sentence(found)
     return [Text(text), Beside(_importance_picture(found), TableBlock(importance_table(found)))]
 
 
 def _importance_picture(found: Importance) -> Picture:
-    listed = ", ".join(f"{w.name} {w.mean:.2f} ± {w.std:.2f}" for w in found.weights)
+    listed = ", ".join(f"{w.name} {w.mean:.2f} ({w.low:.2f}–{w.high:.2f})" for w in found.weights)
     return Picture(
         "importance",
-        "Importance",
-        f"Optuna's importance at epoch {found.epoch}; the whiskers are one deviation.",
-        f"Bars of importance: {listed}.",
+        "Relative importance",
+        f"Relative importance at epoch {found.epoch}; the whiskers are the ranges of the table.",
+        f"Bars of relative importance: {listed}.",
         partial(draw_importance, found),
     )
 
@@ -78,8 +71,8 @@ def _parallel_picture(data: RunData, lines: Parallel) -> Picture:
         "parallel",
         "Parallel coordinates",
         f"Every trial is a line from top to bottom through its hyperparameters to its best {name}. "
-        "Dark lines are good trials, by rank; ★ is the winner. To the right of an axis pass trials "
-        "that do not have that hyperparameter.",
+        "Dark lines are good trials, by rank; ★ is the winner. Trials without a hyperparameter "
+        "pass to the right of its axis.",
         f"Parallel coordinates of {formats.plural(len(lines.trials), 'trial')} over "
         f"{', '.join(axis.name for axis in lines.axes)}.",
         partial(draw_parallel, lines, winner, name),
@@ -93,7 +86,7 @@ def _grid_picture(data: RunData, grid: DepthGrid) -> Picture:
     return Picture(
         f"grid_{grid.rate}",
         f"{formats.sentence(rate)} by unfrozen depth",
-        f"Best {name} in each cell, and of how many trials: the best of many is better by chance "
+        f"Best {name} in each cell, and the number of trials: the best of many is better by chance "
         "alone. Cells without a trial have a dash.",
         f"Grid of the best {name} by {rate} and unfrozen depth, {int(grid.trials.sum())} trials in "
         f"{int((grid.trials > 0).sum())} of {grid.trials.size} cells.",
@@ -105,8 +98,8 @@ def _how_to_read(data: RunData) -> str:
     return (
         f"The best {formats.metric_name(data.objective)} of each trial by one searched "
         "hyperparameter at a time; all others differ too. Pruned trials had fewer epochs. Failed "
-        "trials are crosses on the bad edge, whatever they reported before. Choices are spread "
-        "sideways only to be told apart."
+        "trials are crosses on the bad edge, whatever they reported before. Points of a choice are "
+        "spread sideways only to keep them apart."
     )
 
 

@@ -39,7 +39,7 @@ def section(data: RunData) -> Section:
 def _who_is_shown(data: RunData, curves: Sequence[Curve]) -> str:
     text = (
         "Training and validation side by side, on the same scale: a gap between them is "
-        "overfitting. Training values are means over the epoch while it was trained, with dropout."
+        "overfitting. Training values are means over the running epoch, with dropout."
     )
     others = sum(trial is not None for trial in data.recipe_trials().values()) + 1 - len(curves)
     if others > 0 and len(curves) == 8:
@@ -47,8 +47,8 @@ def _who_is_shown(data: RunData, curves: Sequence[Curve]) -> str:
     shown = [trial for trial in (data.winner, *data.recipe_trials().values()) if trial]
     if len({trial.point.label_smoothing for trial in shown}) > 1:
         text += (
-            " Losses are those that were trained, label smoothing included: where it differs, only "
-            "accuracies compare."
+            " Losses are the training losses, including label smoothing: where it differs, only "
+            "accuracies are comparable."
         )
     return text
 
@@ -79,11 +79,11 @@ def _fine_tuning(tuned: FineTuning | None) -> list[Block]:
     if tuned is None:
         return [Text("The winner has not been fine-tuned yet.")]
     text = (
-        f"Trial {tuned.trial} was trained anew on {tuned.images:,} images, training and validation "
+        f"Trial {tuned.trial} was retrained on {tuned.images:,} images, training and validation "
         f"together, for {formats.plural(tuned.epochs, 'epoch')} on "
         f"{formats.plural(tuned.workers, 'worker')}, in {formats.duration(tuned.seconds)}; "
-        f"finished on {formats.moment(tuned.finished)}. There are no validation images left in "
-        "it, so it has training curves alone."
+        f"finished on {formats.moment(tuned.finished)}. No validation images are left, so "
+        "there are only training curves."
     )
     rates = {epoch.learning_rate for epoch in tuned.history}
     if len(rates) == 1:

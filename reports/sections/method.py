@@ -1,4 +1,4 @@
-"""The section that lets a reader do it again."""
+"""The section about the method: all that is needed to repeat the search."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from reports.text.table import Cell, Column, Table, row
 
 
 def section(data: RunData) -> Section:
-    """Commands, seeds, what was approximate, what failed, hardware, versions, settings."""
+    """Commands, seeds, approximations, failures, hardware, versions, settings."""
     blocks: list[Block] = [
         Heading("Commands", "commands"),
-        Text("With the settings below saved as study.yaml:"),
+        Text("Save the settings below as study.yaml and run:"),
         Code(commands(data.name), "Commands"),
         Heading("Seeds", "seeds"),
         Text(
@@ -27,14 +27,14 @@ def section(data: RunData) -> Section:
         Heading("What failed, and why", "failed"),
         TableBlock(failures_table(data)),
         TableBlock(attempts_table(data)),
-        *(Text(f"Noted by the search: {data.without_folders(text)}") for text in data.remarks),
+        *(Text(f"Note from the search: {data.without_folders(text)}") for text in data.remarks),
         Heading("Hardware", "hardware"),
         Text(hardware(data)),
         Heading("Versions", "versions"),
         TableBlock(versions_table(data)),
         Heading("Settings", "settings"),
         Text(
-            "The study as it was run, every default written out; paths of the machine are cut to "
+            "The study as it was run, with every default written out and absolute paths cut to "
             f"their last part. {_hash(data)}"
         ),
         Code(data.study_text, "study.yaml"),
@@ -43,7 +43,7 @@ def section(data: RunData) -> Section:
 
 
 def commands(run_name: str) -> str:
-    """What was typed, and is to be typed to have it again."""
+    """The commands that repeat the run."""
     name = shlex.quote(run_name)
     return "\n".join(
         [
@@ -56,7 +56,7 @@ def commands(run_name: str) -> str:
 
 
 def versions_table(data: RunData) -> Table:
-    """What the search ran on."""
+    """Versions of the packages that the search used."""
     versions = (data.history.opened or {}).get("versions") or {}
     columns = (Column("name", "package", is_number=False), Column("version", "version", False))
     rows = [row([Cell.of(name), Cell.of(str(value))]) for name, value in versions.items()]

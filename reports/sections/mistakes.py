@@ -1,4 +1,4 @@
-"""The section about the errors that the final model makes on the test set."""
+"""The section about the errors of the final model on the test set."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def section(data: RunData) -> Section:
 
 def _blocks(data: RunData) -> list[Block]:
     if data.test is None:
-        return [Text("The test set is still sealed, so nothing is known of errors on it.")]
+        return [Text("The test set is still sealed, so nothing is known about errors on it.")]
     found = tested_model(data)
     if found is None:
         return [Text("The predictions for each test image are not on file.")]
@@ -49,7 +49,7 @@ def _blocks(data: RunData) -> list[Block]:
     share = formats.percent(wrong / max(1, len(predictions.images)))
     images = formats.plural(len(predictions.images), "test image")
     return [
-        Text(f"{_which(model)} errs on {wrong:,} of {images} ({share})."),
+        Text(f"{_which(model)} is wrong on {wrong:,} of {images} ({share})."),
         Gallery((_picture(matrix, by_row=False), _picture(matrix, by_row=True))),
         Beside(
             TableBlock(class_scores_table(predictions, data.test.classes)),
@@ -76,7 +76,7 @@ def _looked(data: RunData) -> list[Block]:
     if not data.explained:
         return [
             Text(
-                "There are no Grad-CAM pictures in the run: thawtune evaluate makes them, of "
+                "There are no Grad-CAM pictures in the run: thawtune evaluate makes them for "
                 "networks that have convolutions."
             )
         ]
@@ -86,9 +86,9 @@ def _looked(data: RunData) -> list[Block]:
     ]
     blocks: list[Block] = [
         Text(
-            "Each picture has the test image on the left, and on the right the same with the heat "
-            "of the predicted class on it (Grad-CAM, Selvaraju et al., ICCV 2017): what is hot "
-            "spoke for that class. It shows where the evidence lay, not why it was enough."
+            "Each picture has the test image on the left, and on the right the same image with a "
+            "heat map of the predicted class (Grad-CAM, Selvaraju et al., ICCV 2017): hot regions "
+            "spoke for that class. It shows where the evidence was, not why it was enough."
         )
     ]
     for is_right, title in ((False, "Wrong cases, the worst first"), (True, "Right cases")):

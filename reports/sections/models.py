@@ -1,4 +1,4 @@
-"""The section about models: winner and recipes, their test scores, and who beat whom."""
+"""The section about models: winner and recipes, their test scores, and how they compare."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def section(data: RunData) -> Section:
 
 def _what_recipes_are(data: RunData) -> str:
     if not data.study.recipes:
-        return "The study has no recipe, so there is nothing to hold the search against."
+        return "The study has no recipe, so there is nothing to compare the search with."
     return (
-        "A recipe is a configuration tuned by hand. It is tried before anything else and never "
-        "stopped by the scheduler, because a baseline that is cut short is beaten too easily."
+        "A recipe is a configuration tuned by hand. The search tries it first, and the scheduler "
+        "never stops it, because a baseline that is cut short is beaten too easily."
     )
 
 
@@ -30,10 +30,12 @@ def _on_the_test_set(data: RunData) -> list[Block]:
     if data.test is None:
         return [Text("The test set is sealed, so test accuracies are missing.")]
     if not data.predictions:
-        return [Text("The predictions for each test image are not on file: no scores but these.")]
+        return [
+            Text("The predictions for each test image are not on file: there are no other scores.")
+        ]
     found = rivalries(data)
-    blocks: list[Block] = [TableBlock(scores_table(data)), Heading("Who beat whom", "comparisons")]
+    blocks: list[Block] = [TableBlock(scores_table(data)), Heading("Comparisons", "comparisons")]
     blocks += [Text(sentence(one)) for one in found]
     if all(model.role != "random" for model in data.test.models):
-        blocks.append(Text("No random search at equal cost was tested beside them."))
+        blocks.append(Text("No random search at equal cost was tested with them."))
     return [*blocks, TableBlock(rivals_table(found))]

@@ -1,4 +1,4 @@
-"""The section about the search: every trial, and what became of it."""
+"""The section about the search: curves, rungs, finalists, hyperparameters, and all trials."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from reports.text import formats
 
 
 def section(data: RunData) -> Section:
-    """Curves, incumbents, rungs, what mattered, finalists and the table of trials."""
+    """Curves, incumbents, rungs, finalists, hyperparameters and the table of trials."""
     if not data.trials:
-        return Section("search", "Search", (Text("No trial has been started yet."),))
+        return Section("search", "Search", (Text("No trial has started yet."),))
     blocks: list[Block] = [Text(_budget(data)), _curves(data)]
     blocks += [Heading("Rungs", "rungs"), *_rungs(data)]
     blocks += [Heading("Finalists", "finalists"), *finalists.blocks(data)]
@@ -32,10 +32,10 @@ def section(data: RunData) -> Section:
 def _budget(data: RunData) -> str:
     budget = data.study.budget
     return (
-        f"{len(data.trials):,} of {formats.plural(budget.trials, 'trial')} that the budget allows: "
+        f"{len(data.trials):,} of the {formats.plural(budget.trials, 'trial')} in the budget: "
         f"{trial_states(data.trials)}. The scheduler stops weak trials from epoch "
-        f"{budget.grace_period} on, reduction factor {budget.reduction_factor:g}, and lets none "
-        f"run beyond epoch {budget.max_epochs}."
+        f"{budget.grace_period} on, with reduction factor {budget.reduction_factor:g}; no trial "
+        f"runs beyond epoch {budget.max_epochs}."
     )
 
 
@@ -49,8 +49,8 @@ def _curves(data: RunData) -> Block:
     alt += f"; the winner is trial {winner}." if winner is not None else "; there is no winner."
     caption = (
         f"{formats.sentence(name)} of every trial by epoch. A marker ends each line: ● complete, "
-        "○ pruned, △ running, × failed, ★ the winner. Values far from all others lie outside the "
-        "axes; a line that ends there has its marker on the edge."
+        "○ pruned, △ running, × failed, ★ the winner. Outliers lie outside the axes; a line that "
+        "ends there has its marker on the edge."
     )
 
     def draw() -> Figure:
@@ -63,27 +63,27 @@ def _curves(data: RunData) -> Block:
 def _rungs(data: RunData) -> list[Block]:
     found = rungs(data)
     text = (
-        "At a rung a trial goes on if it is among the best of those that came there before it; so "
+        "At a rung a trial continues if it is among the best that have reached the rung so far, so "
         "early ones pass more easily than late ones."
     )
     if data.study.budget.promote:
-        text = "At a rung a trial waits until it is among the best of those that came there."
+        text = "At a rung a trial waits until it is among the best that have reached it."
     if data.study.recipes:
-        text += " Recipes count in the rungs but are never stopped."
+        text += " Recipes count at the rungs but are never stopped."
     return [Text(text), Beside(_rungs_picture(found), TableBlock(rungs_table(found)))]
 
 
 def _rungs_picture(found: list[Rung]) -> Picture:
     listed = "; ".join(
-        f"{rung_name(rung, found)}: {rung.reached:,} reached, {rung.fates[WENT_ON]:,} went on, "
+        f"{rung_name(rung, found)}: {rung.reached:,} reached, {rung.fates[WENT_ON]:,} continued, "
         f"{rung.fates[STOPPED]:,} stopped, {rung.fates[FAILED]:,} failed"
         for rung in found
     )
     return Picture(
         "rungs",
         "Rung survival",
-        "Trials by the last rung they reached and what became of them before the next; the figure "
-        "at the end of a bar is how many came so far.",
+        "Trials by the rung they reached and what happened to them before the next one; the number "
+        "at the end of a bar is how many reached it.",
         f"Bars of trials by rung. {listed}.",
         lambda: draw_rungs(found),
     )

@@ -1,4 +1,4 @@
-"""Whether a model is as sure as it is right: reliability by bins of its confidence."""
+"""Calibration: confidence against accuracy by bins, and what a calibrated model would show."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 BINS = 15
 """Of equal width, as in Guo et al. (ICML 2017)."""
+
+RESAMPLES = 1000
 
 Floats = NDArray[np.float64]
 
@@ -62,3 +64,50 @@ def reliability(confidence: Floats, is_right: NDArray[np.bool_]) -> Reliability:
     return Reliability(
         tuple(filled.tolist()), tuple(images[filled].tolist()), tuple(means), tuple(shares)
     )
+
+
+@dataclass(frozen=True)
+class Consistency:
+    """A calibration error beside those of a perfectly calibrated model with the same confidences.
+
+    The calibration error of finitely many images is never zero: in each bin the accuracy differs
+    from the confidence by chance. So the figure means little without these.
+
+    Attributes:
+        error: The expected calibration error.
+        expected: Its mean if the model were perfectly calibrated.
+        upper: What 95 % of such models stay below.
+        p: The probability of so large an error, or a larger one, if it were.
+    """
+
+    error: float
+    expected: float
+    upper: float
+    p: float
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the model is miscalibrated by more than chance."""
+        return self.p < 0.05
+
+
+def consistency(confidence: Floats, is_right: NDArray[np.bool_], seed: int) -> Consistency:
+    """Consistency resampling (Bröcker & Smith, Weather and Forecasting 2007).
+
+    Each resample keeps the confidences and draws for each image whether the model is right, with
+    its confidence as the probability.
+
+    Args:
+        confidence: Probability of the predicted class, shape (images,).
+        is_right: Whether that class is the true one, shape (images,).
+        seed: Of the draws.
+    """
+    index = bin_of(confidence)
+    chance = np.random.default_rng(seed)
+    errors = np.empty(RESAMPLES)
+    for number in range(RESAMPLES):
+        gap = (chance.random(len(confidence)) < confidence) - confidence
+        errors[number] = np.abs(np.bincount(index, gap, BINS)).sum() / len(confidence)
+    error = reliability(confidence, is_right).error
+    p = (1 + np.sum(errors >= error - 1e-12)) / (1 + RESAMPLES)
+    return Consistency(error, float(errors.mean()), float(np.quantile(errors, 0.95)), float(p))

@@ -1,4 +1,4 @@
-"""How numbers, times and hyperparameters are written for a reader."""
+"""Formats: numbers, times and hyperparameters as text."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 from spaces.study import Objective
 
 MISSING = "–"
-"""Stands where there is no value. A NaN is no value."""
+"""Shown where there is no value; NaN is no value."""
 
 SPACE = "\u00a0"
 
 
 def is_missing(value: object) -> bool:
-    """Whether there is nothing to show: None, or a number that is not finite."""
+    """Whether there is nothing to show: None, or a non-finite number."""
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
@@ -33,11 +33,11 @@ def points(difference: float) -> str:
 
 
 def p_value(p: float, equals: bool = False) -> str:
-    """A p-value with two significant digits; small ones by their bound.
+    """A p value with two significant digits, or as below a bound.
 
     Args:
         p: The value.
-        equals: With an equals sign where it is not a bound.
+        equals: Whether to put an equals sign before it if it is not a bound.
     """
     if p < 0.0001:
         return "< 0.0001"
@@ -53,7 +53,7 @@ def number(value: float | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """Seconds with what precision a table needs."""
+    """Seconds with the precision that a table needs."""
     if value is None or not math.isfinite(value):
         return MISSING
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
@@ -73,14 +73,14 @@ def duration(value: float | None) -> str:
 
 
 def moment(unix_time: float | None) -> str:
-    """A time since 1970 as a date and an hour."""
+    """Seconds since 1970 as date and time."""
     if unix_time is None or not math.isfinite(unix_time):
         return MISSING
     return f"{datetime.fromtimestamp(unix_time, UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def hyperparameter(value: Any) -> str:
-    """A value of a hyperparameter; one that does not exist at a point is None."""
+    """The value of a hyperparameter; None if the point does not have it."""
     if is_missing(value):
         return MISSING
     if isinstance(value, bool):
@@ -96,7 +96,7 @@ def plural(count: int, word: str) -> str:
 
 
 def metric_name(objective: Objective) -> str:
-    """What a trial is judged by, in words."""
+    """The metric of an objective in words."""
     return {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}[objective.metric]
 
 
@@ -106,5 +106,5 @@ def metric(value: float | None, objective: Objective) -> str:
 
 
 def sentence(text: str) -> str:
-    """With its first letter as a capital."""
+    """The text with its first letter in upper case."""
     return text[:1].upper() + text[1:]

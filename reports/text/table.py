@@ -1,4 +1,4 @@
-"""A table as data: what is shown, what it is sorted by, and its CSV."""
+"""Tables as data: shown text, raw values for sorting, and CSV."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Column:
     """A column.
 
     Attributes:
-        name: In the CSV.
-        title: On the page.
-        is_number: Set flush right, sorted by value.
-        is_hidden: In the CSV alone.
+        name: Its header in the CSV.
+        title: Its header on the page.
+        is_number: Whether it is right-aligned.
+        is_hidden: Whether it is in the CSV only.
     """
 
     name: str
@@ -30,14 +30,14 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value and how it is shown; a missing value is shown as a dash and sorted last."""
+    """A value and its text; a missing value is shown as a dash and sorted last."""
 
     value: Any
     text: str
 
     @classmethod
     def of(cls, value: Any, text: str | None = None) -> Cell:
-        """A cell; without a text the value is written as a number or as it is."""
+        """A cell; without a text, the value is formatted."""
         if formats.is_missing(value) or value == "":
             return cls(None, formats.MISSING)
         if text is None:
@@ -48,7 +48,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells, the first of which names the row; `mark` says in a word why it stands out."""
+    """Cells, the first of which names the row; `mark` says why it stands out."""
 
     cells: tuple[Cell, ...]
     mark: str | None = None
@@ -59,11 +59,11 @@ class Table:
     """A table.
 
     Attributes:
-        name: Of its CSV file.
+        name: Name of its CSV file.
         caption: What it shows.
-        columns, rows: In the order shown.
+        columns, rows: In the order they are shown.
         is_sortable: Whether a click on a heading sorts it.
-        empty: What to say where there are no rows.
+        empty: The text to show if there are no rows.
     """
 
     name: str
@@ -88,7 +88,7 @@ class Table:
         return replace(self, columns=tuple(self.columns[i] for i in kept), rows=rows)
 
     def to_csv(self) -> str:
-        """Raw values; a missing one is empty."""
+        """The raw values; a missing one is empty."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(column.name for column in self.columns)

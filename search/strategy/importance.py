@@ -1,4 +1,4 @@
-"""Which hyperparameters mattered, by Optuna's fANOVA on trials at equal fidelity."""
+"""Relative importance of the hyperparameters: PED-ANOVA over all trials at the first rung."""
 
 from __future__ import annotations
 
@@ -8,46 +8,69 @@ from typing import Any
 
 import numpy as np
 import optuna
+from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
+from optuna.trial import FrozenTrial
 
+from search.records.events import FAIL
 from search.records.history import History, Trial, value_of
 from search.strategy.distributions import distribution, encoded
-from search.strategy.successive_halving import milestones
 from spaces.space import SearchSpace
 from spaces.study import Objective, Study
 
 LEAST_TRIALS = 10
-"""Below, the forest that fANOVA rests on has nothing to learn from."""
+"""With fewer, nothing is computed."""
 
-_FORESTS = 10
+RESAMPLES = 200
 
-_SAMPLE = 200
-"""Trials that a forest sees at the most, drawn at random: their cost grows faster than they do."""
+_TOP = 0.25
+"""PED-ANOVA compares the best trials with all of them; this share of the trials is the best."""
+
+_LEAST_TOP = 5
+"""The number of best trials that Optuna recommends as a minimum."""
 
 
 def importance(study: Study, history: History) -> dict[str, Any] | None:
-    """Shares of the metric's variance that the hyperparameters explain.
+    """Relative importance of each searched hyperparameter, which adds up to 1.
 
-    All trials are compared by what they had come to at one epoch: the last rung, or the end, that
-    at least `LEAST_TRIALS` of them reached. Those that exist in some configurations only are left
-    out, and so are recipes, which may lie anywhere, and repeats of finalists.
+    All trials are compared by their best value up to the first rung, so that every trial counts
+    that got there. Later rungs hold only the trials that did well: what made them do well hardly
+    varies among them, and would seem unimportant. Trials that failed are left out and counted, and
+    so are those that ended before the first rung; recipes, which may lie anywhere, and repeats of
+    finalists are left out.
+
+    The method is PED-ANOVA (Watanabe et al., IJCAI 2023), which compares how a hyperparameter is
+    distributed among the best trials and among all. It covers hyperparameters that only some
+    configurations have. The interval holds the middle 95 % of what comes out when the trials are
+    drawn again with replacement.
 
     Returns:
-        `epoch`, `trials`, `sample` (how many of them each random forest saw), and `parameters`:
-        name, mean and standard deviation over forests of different seeds. None if too few trials
-        came far enough, or all came to the same.
+        `method`, `epoch`, `trials`, `failed`, `short` (ended before the first rung), `top` (share
+        of the trials that are the best), `resamples`, and `parameters`: name, mean, low, high, and
+        `first`, the share of resamples in which it ranks first. None if fewer than `LEAST_TRIALS`
+        trials got to the first rung, or all have the same value there.
     """
-    for epoch in reversed((*_rungs(study), study.budget.max_epochs)):
-        trials = [t for t in history.searched if t.epochs >= epoch and t.recipe is None]
-        values = [_best_until(trial, epoch, study.objective) for trial in trials]
-        sound = [(t, v) for t, v in zip(trials, values, strict=True) if np.isfinite(v)]
-        if len(sound) >= LEAST_TRIALS:
-            return _at(study, epoch, sound)
-    return None
-
-
-def _rungs(study: Study) -> tuple[int, ...]:
-    budget = study.budget
-    return milestones(budget.grace_period, budget.reduction_factor, budget.max_epochs)
+    epoch = next(iter(study.budget.rungs), study.budget.max_epochs)
+    tried = [trial for trial in history.searched if trial.recipe is None]
+    failed = [trial for trial in tried if trial.state == FAIL]
+    sound = [trial for trial in tried if trial.state != FAIL]
+    values = [(t, _best_until(t, epoch, study.objective)) for t in sound if t.epochs >= epoch]
+    found = [(trial, value) for trial, value in values if np.isfinite(value)]
+    if len(found) < LEAST_TRIALS or np.ptp([value for _, value in found]) == 0:
+        return None
+    frozen = [_frozen(study.search_space, trial, value) for trial, value in found]
+    parameters = resampled(frozen, study.objective.mode, study.seed)
+    if not parameters:
+        return None
+    return {
+        "method": "PED-ANOVA",
+        "epoch": epoch,
+        "trials": len(found),
+        "failed": len(failed),
+        "short": len(sound) - len(found),
+        "top": _top(len(found)),
+        "resamples": RESAMPLES,
+        "parameters": parameters,
+    }
 
 
 def _best_until(trial: Trial, epoch: int, objective: Objective) -> float:
@@ -57,41 +80,57 @@ def _best_until(trial: Trial, epoch: int, objective: Objective) -> float:
     return best(finite, default=np.nan)
 
 
-def _at(study: Study, epoch: int, found: Sequence[tuple[Trial, float]]) -> dict[str, Any] | None:
-    if np.ptp([value for _, value in found]) == 0:
-        return None
-    sample = min(len(found), _SAMPLE)
-    shares: dict[str, list[float]] = {}
-    for seed in range(_FORESTS):
-        drawn = np.random.default_rng(seed).choice(len(found), sample, replace=False)
-        told = _told(study.search_space, study.objective, [found[i] for i in sorted(drawn)])
-        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
-        for name, share in optuna.importance.get_param_importances(
-            told, evaluator=evaluator
-        ).items():
-            shares.setdefault(name, []).append(share)
-    parameters = [
-        {"name": name, "mean": float(np.mean(of_name)), "std": float(np.std(of_name))}
-        for name, of_name in sorted(shares.items(), key=lambda item: -np.mean(item[1]))
-    ]
-    if not parameters:
-        return None
-    return {"epoch": epoch, "trials": len(found), "sample": sample, "parameters": parameters}
+def resampled(trials: Sequence[FrozenTrial], mode: str, seed: int) -> list[dict[str, Any]]:
+    """Relative importance with its bootstrap over trials, the most important first.
 
+    Args:
+        trials: With a value each.
+        mode: "max" or "min".
+        seed: Of the resamples.
 
-def _told(
-    space: SearchSpace, objective: Objective, found: Sequence[tuple[Trial, float]]
-) -> optuna.Study:
-    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    study = optuna.create_study(direction="maximize" if objective.mode == "max" else "minimize")
-    by_key = {parameter.key: parameter for parameter in space.parameters}
-    for trial, value in found:
-        chosen = space.choices_of(trial.point)
-        study.add_trial(
-            optuna.trial.create_trial(
-                value=value,
-                params={key: encoded(by_key[key], chosen[key]) for key in chosen},
-                distributions={key: distribution(by_key[key]) for key in chosen},
-            )
+    Returns:
+        `parameters`, as in `importance`.
+    """
+    values = relative_importance(trials, mode)
+    places = np.random.default_rng(seed).integers(0, len(trials), (RESAMPLES, len(trials)))
+    drawn = [relative_importance([trials[i] for i in row], mode) for row in places]
+    parameters = []
+    for name in sorted(values, key=lambda name: -values[name]):
+        again = [one.get(name, 0.0) for one in drawn]
+        low, high = np.quantile(again, (0.025, 0.975))
+        firsts = sum(max(one, key=one.__getitem__, default="") == name for one in drawn)
+        parameters.append(
+            {"name": name, "mean": values[name], "low": float(low), "high": float(high)}
+            | {"first": firsts / RESAMPLES}
         )
-    return study
+    return parameters
+
+
+def relative_importance(trials: Sequence[FrozenTrial], mode: str) -> dict[str, float]:
+    """Importance of each parameter of these trials, normalised so that all add up to 1.
+
+    Args:
+        trials: With a value each.
+        mode: "max" or "min".
+    """
+    study = optuna.create_study(direction="maximize" if mode == "max" else "minimize")
+    study.add_trials(trials)
+    evaluator = PedAnovaImportanceEvaluator(target_quantile=_top(len(trials)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of rare conditions, which the interval shows
+        found = get_param_importances(study, evaluator=evaluator)
+    return {name: float(value) for name, value in found.items()}
+
+
+def _top(trials: int) -> float:
+    return max(_TOP, min(0.5, _LEAST_TOP / trials))
+
+
+def _frozen(space: SearchSpace, trial: Trial, value: float) -> FrozenTrial:
+    chosen = space.choices_of(trial.point)
+    parameters = {parameter.key: parameter for parameter in space.parameters}
+    return optuna.trial.create_trial(
+        value=value,
+        params={key: encoded(parameters[key], chosen[key]) for key in chosen},
+        distributions={key: distribution(parameters[key]) for key in chosen},
+    )

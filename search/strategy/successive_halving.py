@@ -26,12 +26,9 @@ class Rungs:
     """
 
     def __init__(self, study: Study) -> None:
-        budget = study.budget
-        self.milestones = milestones(
-            budget.grace_period, budget.reduction_factor, budget.max_epochs
-        )
+        self.milestones = study.budget.rungs
         self.values: dict[int, dict[int, float]] = {m: {} for m in self.milestones}
-        self._factor = budget.reduction_factor
+        self._factor = study.budget.reduction_factor
         self._metric, self._mode = study.objective.metric, study.objective.mode
         self._repeats: set[int] = set()
 
@@ -75,14 +72,3 @@ class Rungs:
 
     def _is_better(self, one: float, other: float) -> bool:
         return self._rank(one) < self._rank(other)
-
-
-def milestones(grace_period: int, reduction_factor: float, max_epochs: int) -> tuple[int, ...]:
-    """Epochs at which trials are judged: grace_period · η^k below max_epochs."""
-    found: list[int] = []
-    resource = float(grace_period)
-    while round(resource) < max_epochs:
-        if round(resource) not in found:
-            found.append(round(resource))
-        resource *= reduction_factor
-    return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -49,3 +50,13 @@ def make_run(tmp_path: Path) -> Callable[..., RunMaker]:
 def open_test() -> Callable[..., None]:
     """Fine-tunes and opens the test set of a run."""
     return finish
+
+
+@pytest.fixture
+def sealed_full(runs: dict[str, Run], tmp_path: Path) -> RunData:
+    """The run that has every file, before fine-tuning and the test."""
+    shutil.copytree(runs["full"].folder, tmp_path / "sealed")
+    run = Run(tmp_path / "sealed")
+    run.test.unlink()
+    run.finetune.unlink()
+    return read_run(run)

@@ -1,1 +1,1 @@
-"""How the metric depends on each hyperparameter, as numbers."""
+"""The metric by hyperparameter, as numbers: slices, grids, parallel coordinates."""

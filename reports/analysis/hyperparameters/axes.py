@@ -1,4 +1,4 @@
-"""Values of a hyperparameter placed on an axis from 0 to 1, whatever kind of value it has."""
+"""Axes: values of any hyperparameter as positions from 0 to 1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from spaces.parameters import Categorical, Parameter
 
 @dataclass(frozen=True)
 class Axis:
-    """Where the values of one hyperparameter lie.
+    """The positions of the values of one hyperparameter.
 
     Attributes:
         name: Of the hyperparameter.
@@ -27,7 +27,7 @@ class Axis:
 
 
 def axis(name: str, parameters: Sequence[Parameter], values: Sequence[Any]) -> Axis:
-    """Place values: choices at equal distances, numbers by size or by logarithm.
+    """Compute positions: choices at equal distances, numbers linearly or by logarithm.
 
     Args:
         name: Of the hyperparameter.
@@ -40,7 +40,7 @@ def axis(name: str, parameters: Sequence[Parameter], values: Sequence[Any]) -> A
 
 
 def choices(parameters: Sequence[Parameter], values: Sequence[Any]) -> tuple[str, ...]:
-    """Texts of the choices in the order of the space, then those that occur beside them."""
+    """Labels of the choices in the order of the space, then any others that occur."""
     of_space = [c for p in parameters if isinstance(p, Categorical) for c in p.choices]
     given = [value for value in values if value is not None]
     return tuple(dict.fromkeys(map(formats.hyperparameter, [*of_space, *given])))
@@ -72,7 +72,7 @@ def _of_numbers(name: str, parameters: Sequence[Parameter], values: Sequence[Any
 
 
 def _between(low: float, high: float, is_log: bool, is_whole: bool) -> list[float]:
-    """A mark or two between the ends: at the decades of a logarithmic axis, else in the middle."""
+    """Ticks between the ends: at the decades of a logarithmic axis, else in the middle."""
     if is_log:
         decades = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
         inside = [10.0**d for d in decades if 2.2 * low < 10.0**d < high / 2.2]

@@ -37,7 +37,7 @@ class DepthGrid:
 
 
 def depth_grids(data: RunData) -> list[DepthGrid]:
-    """A grid for each searched learning rate, if the depth is searched too."""
+    """One grid for each searched learning rate, if the depth is searched too."""
     if DEPTH not in data.searched:
         return []
     found = [_grid(data, rate) for rate in RATES if rate in data.searched]
@@ -79,7 +79,7 @@ def _filled(
 
 
 def _depth_rows(depths: list[int]) -> list[tuple[int, int]]:
-    """Each depth that occurs, the deepest first; of many, ranges of equal numbers of depths."""
+    """Each depth that occurs, the deepest first; many are grouped in ranges of equal size."""
     distinct = np.unique(depths)
     parts = np.array_split(distinct, min(_MOST_ROWS, len(distinct)))
     return [(int(part[0]), int(part[-1])) for part in reversed(parts)]

@@ -14,7 +14,7 @@ from search.records.history import value_of
 
 @dataclass(frozen=True)
 class Parallel:
-    """Trials with a result, the worst first, so that the best are drawn above all others.
+    """Trials with a result, the worst first, so that the best are drawn on top.
 
     Attributes:
         axes: One for each searched hyperparameter, then the metric's.
@@ -53,7 +53,7 @@ def parallel(data: RunData) -> Parallel | None:
 
 
 def _metric_axis(data: RunData, values: list[float]) -> Axis:
-    """The last one; wild values lie on its ends."""
+    """The metric's axis; outliers are clipped to its ends."""
     best = max(values) if data.objective.mode == "max" else min(values)
     low, high = sensible_limits(values, [best])
     low, high = max(low, min(values)), min(high, max(values))

@@ -1,4 +1,4 @@
-"""The metric by each searched hyperparameter on its own."""
+"""Slices: the metric by one searched hyperparameter at a time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from spaces.study import Objective
 
 @dataclass(frozen=True)
 class Slice:
-    """Trials by one hyperparameter: those at whose point it exists, and that failed or reported.
+    """Trials by one hyperparameter: those that have it, and failed or reported.
 
     Attributes:
         name: Of the hyperparameter.
@@ -35,7 +35,7 @@ class Slice:
 
 
 def slices(data: RunData) -> list[Slice]:
-    """One for each searched hyperparameter that any trial has; none while no trial has a result."""
+    """One for each searched hyperparameter that a trial has; empty without a result."""
     found = [_slice(data, name, data.objective) for name in data.searched]
     return [one for one in found if any(value is not None for value in one.y)]
 

@@ -21,14 +21,26 @@ def test_results_of_the_test_set(read) -> None:
         "Against the recipe two_phase": "+3.3 (better)",
     }
     note = results(read("complete"))[0].note.replace("\u00a0", " ")
-    assert re.search(r"95 % interval 97\.\d % to 99\.[47] % \(bootstrap, 360 images\)", note)
+    assert "95 % interval 97.2 % to 99.6 % (Wilson, 360 images)" in note
+    against = results(read("complete"))[3].note.replace("\u00a0", " ")
+    assert re.search(r"95 % interval \+1\.\d to \+5\.\d \(Tango\)", against)
 
 
 def test_results_before_the_test(read) -> None:
     found = results(read("under_way"))
     assert found[0].label.startswith("Validation accuracy of the best trial so far")
     assert "the test set is sealed" in found[0].note
-    assert "Wilson" not in results(read("minimising"))[0].note
+    for name in ("under_way", "minimising"):
+        for fact in results(read(name)):
+            assert "interval" not in fact.note, "none for a maximum"
+            assert "flattered by the choice" in fact.note
+
+
+def test_before_the_test_the_means_of_new_seeds_stand_for_both(sealed_full) -> None:
+    found = results(sealed_full)
+    assert [fact.note.startswith("mean of 3 new seeds") for fact in found] == [True, True]
+    means = [sealed_full.finalists.finalists[i].mean for i in (0, 1)]
+    assert [fact.value for fact in found] == [f"{100 * mean:.1f}\u00a0%" for mean in means]
 
 
 @pytest.mark.parametrize("name", ["empty", "nothing_finished", "all_failed"])
@@ -56,4 +68,4 @@ def test_settings_are_those_that_were_searched_and_exist(read) -> None:
 
 def test_status(read) -> None:
     assert status(read("complete")).endswith("(budget spent).")
-    assert "under way, or was cut off" in status(read("under_way"))
+    assert "running, or was cut off" in status(read("under_way"))

@@ -29,7 +29,7 @@ def test_the_table_has_the_states_there_are(read) -> None:
     table = cost_table(cost(read("all_failed")))
     assert [c.name for c in table.columns] == ["kind", "all", "share", "fail"]
     assert table.rows[-1].cells[2].value == 1
-    assert [row.cells[0].value for row in table.rows] == [*KINDS, "in all"]
+    assert [row.cells[0].value for row in table.rows] == [*KINDS, "total"]
 
 
 def test_all_failed_is_all_spent_on_failed(read) -> None:
@@ -69,7 +69,7 @@ def test_features_and_checkpoints_are_told_and_counted(make_run) -> None:
     maker.end(trial, "COMPLETE")
     data = read_run(maker.close())
     said = " ".join(b.text for b in section(data).blocks if isinstance(b, Text))
-    assert "90 images went through the frozen layers once" in said
+    assert "90 images passed the frozen layers once" in said
     assert "3.0 MB stored" in said
     assert "1 checkpoint was written, 40.0 kB at the most" in said
     assert {s.name: s.seconds for s in stages(data)}["features"] == 16

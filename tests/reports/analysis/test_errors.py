@@ -63,4 +63,4 @@ def test_pairs_are_the_wrong_ones_and_the_most_frequent_first() -> None:
 def test_no_error_at_all() -> None:
     table = confused_pairs_table(confusion(predictions([0, 1], [0, 1]), CLASSES))
     assert table.rows == ()
-    assert table.empty == "Every test image was classified rightly."
+    assert table.empty == "Every test image was classified correctly."

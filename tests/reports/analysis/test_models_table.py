@@ -62,7 +62,7 @@ def test_stages_add_up(read) -> None:
 
 def test_what_is_not_exact_is_said(read) -> None:
     complete, full = (" ".join(approximations(read(name))) for name in ("complete", "full"))
-    assert "9 trials were stopped before the end" in complete
+    assert "9 trials were stopped early" in complete
     assert "trained once, with one seed" in complete
     assert "trained once, with one seed" not in full
     assert "No trial had augmentation" in full

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from reports.analysis.rungs import rung_epochs, rungs, rungs_table
+from reports.analysis.rungs import rungs, rungs_table
 from reports.data.run_data import read_run
-from spaces.study import Budget
+from search.strategy.successive_halving import Rungs
 
 
 @pytest.mark.parametrize(
@@ -21,9 +21,13 @@ from spaces.study import Budget
         (5, 3, 5, ()),
     ],
 )
-def test_epochs(grace, factor, most, epochs) -> None:
-    budget = Budget(max_epochs=most, grace_period=grace, reduction_factor=factor)
-    assert rung_epochs(budget) == epochs
+def test_the_report_shows_the_rungs_of_the_scheduler(make_run, grace, factor, most, epochs) -> None:
+    budget = {"max_epochs": most, "grace_period": grace, "reduction_factor": factor}
+    maker = make_run(budget=budget)
+    maker.propose("linear_probe")
+    shown = [rung.epoch for rung in rungs(read_run(maker.close(reason=None)))]
+    assert shown == [0, *epochs, most]
+    assert Rungs(maker.study).milestones == epochs
 
 
 def test_each_trial_is_counted_once_where_it_ended(make_run) -> None:
@@ -49,7 +53,7 @@ def test_each_trial_is_counted_once_where_it_ended(make_run) -> None:
 
 def test_the_table_leaves_out_what_never_happened(read) -> None:
     table = rungs_table(rungs(read("one_trial")))
-    assert [c.name for c in table.columns] == ["epoch", "reached", "went_on", "ended", "share"]
+    assert [c.name for c in table.columns] == ["epoch", "reached", "continued", "ended", "share"]
     assert [row.cells[0].text for row in table.rows] == ["start", "1", "3", "end (9)"]
     assert table.rows[-1].cells[-1].value is None
 

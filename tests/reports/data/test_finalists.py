@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
 import pytest
 
 from reports.data.finalists import Finalists, bias_sentence, finalists_table
-from reports.data.importance import Importance, importance_table
+from reports.data.importance import Importance, importance_sentence, importance_table
 from reports.data.preflight import Preflight, findings_table
 from reports.data.run_data import read_run
 from search.records.run import Run
@@ -28,13 +29,30 @@ def made(search: float, mean: float, states=("COMPLETE", "COMPLETE", "FAIL")) ->
     )
 
 
-def test_the_bias_is_said_in_words() -> None:
+def test_the_bias_stands_beside_its_standard_error() -> None:
+    """A deviation of 1 point over 2 seeds is a standard error of 0.7."""
     text = bias_sentence(made(0.981, 0.976), Objective()).replace("\u00a0", " ")
-    assert "Trial 12 had 98.1 % in the search and has 97.6 % on the mean of 2 new seeds." in text
-    assert "The 0.5 points between them are selection bias" in text
-    assert "no selection bias" in bias_sentence(made(0.97, 0.98), Objective())
+    assert "Trial 12 had 98.1 % in the search and has 97.6 % as the mean of 2 new seeds." in text
+    assert "The difference is +0.5 points, with a standard error of 0.7" in text
+    assert "no more than the seeds differ among themselves" in text
+    assert "no more than" in bias_sentence(made(1.0, 0.976), Objective()), "t of 2 seeds is 12.7"
+    three = ("COMPLETE",) * 3
+    assert "was a lucky one" in bias_sentence(made(1.0, 0.97, three), Objective())
+    assert "was an unlucky one" in bias_sentence(made(0.94, 0.97, three), Objective())
     loss = Objective(metric="val_loss", mode="min")
-    assert "The 0.05 between them" in bias_sentence(made(0.15, 0.10), loss)
+    assert "The difference is +0.05, with a standard error of 0.0071" in bias_sentence(
+        made(0.15, 0.10), loss
+    )
+
+
+@pytest.mark.parametrize("search", [0.97, 0.976, 0.99])
+def test_whatever_the_bias_what_it_leaves_out_is_said(search) -> None:
+    text = bias_sentence(made(search, 0.976), Objective())
+    assert "no selection bias" not in text
+    assert "stroke of luck" not in text
+    assert "to plan by" not in text
+    assert "one part of the selection bias, the luck of the seed, and nothing else" in text
+    assert "so the mean still flatters" in text
 
 
 def test_without_a_mean_nothing_is_claimed() -> None:
@@ -70,12 +88,42 @@ def test_a_file_that_is_wrong_is_named(runs, tmp_path, name, content) -> None:
         read_run(Run(tmp_path / "copy"))
 
 
-def test_importance_is_sorted_and_says_what_it_rests_on(read) -> None:
+def test_importance_is_sorted_and_says_what_it_was_computed_from(read) -> None:
     found = read("full").importance
     assert [w.name for w in found.weights] == ["learning_rate", "dropout"]
-    assert "at epoch 3" in found.fidelity
-    assert "14 trials came that far" in found.fidelity
-    assert [row.cells[1].text for row in importance_table(found).rows] == ["0.60", "0.20"]
+    text = importance_sentence(found).replace("\u00a0", " ")
+    assert "Learning rate mattered most: relative importance 0.80, 0.61 to 0.93" in text
+    assert "PED-ANOVA from all 12 trials that got to epoch 1" in text
+    assert "left out: 1 trial that failed, 1 trial that did not get there" in text
+    for words in ("variance", "explains", "±"):
+        assert words not in text
+    assert [row.cells[1].text for row in importance_table(found).rows] == ["0.80", "0.20"]
+
+
+def test_without_a_clear_first_none_is_named(read) -> None:
+    found = read("full").importance
+    unsure = dataclasses.replace(found.weights[0], first=0.9)
+    text = importance_sentence(dataclasses.replace(found, weights=(unsure, found.weights[1])))
+    assert text.startswith("Which hyperparameter mattered most could not be told: learning rate")
+
+
+def test_importance_of_an_older_version_is_read_with_a_warning() -> None:
+    """As 0.1.0 wrote it: fANOVA, the spread over forests, the last rung with enough trials."""
+    found = Importance.from_dict(
+        {"epoch": 3, "trials": 14, "sample": 14}
+        | {"parameters": [{"name": "dropout", "mean": 0.2, "std": 0.3},
+                          {"name": "learning_rate", "mean": 0.6, "std": 0.05}]}
+    )  # fmt: skip
+    assert [(w.name, w.low, w.high) for w in found.weights] == [
+        ("learning_rate", pytest.approx(0.55), pytest.approx(0.65)),
+        ("dropout", 0.0, 0.5),
+    ]
+    text = importance_sentence(found)
+    assert "Learning rate comes first, relative importance 0.60" in text
+    assert "from the 14 trials that reached epoch 3" in text
+    assert "do not rely on the order" in text
+    assert not found.has_a_first
+    assert len(importance_table(found).rows) == 2
     assert Importance.from_dict({"epoch": 1, "trials": 0, "parameters": []}).weights == ()
 
 

@@ -27,7 +27,7 @@ def test_they_are_made_small_and_say_what_they_show(tmp_path) -> None:
     run = written(tmp_path, [ENTRY | {"file": "a.png", "right": False}])
     [one] = read_explained(run, "gradcam")
     shown = one.photograph("gradcam_01", "Grad-CAM picture")
-    assert shown.caption.replace("\u00a0", " ") == "rose, taken for tulip, 98.0 % sure"
+    assert shown.caption.replace("\u00a0", " ") == "rose, classified as tulip, confidence 98.0 %"
     assert "roses/1.jpg" in shown.alt
     with Image.open(io.BytesIO(shown.encoded())) as image:
         assert (image.format, image.size) == ("JPEG", (456, 228))

@@ -70,4 +70,4 @@ def test_a_second_opening_is_said_for_ever(complete, opening) -> None:
     data = read_run(complete)
     assert data.test.again == (1_767_700_000.0,)
     texts = [block.text for block in data_sets.section(data).blocks if block.kind == "text"]
-    assert any("opened again on purpose (2026-01-06 11:46 UTC)" in text for text in texts)
+    assert any("deliberately opened again (2026-01-06 11:46 UTC)" in text for text in texts)

@@ -25,3 +25,19 @@ def test_pauses_are_left_out() -> None:
 def test_a_run_without_a_driver_has_none() -> None:
     assert WorkingTime.of(LEDGER[:1]).total == 0
     assert WorkingTime().started is None
+
+
+def test_drivers_that_overlap_count_once() -> None:
+    """The clock of the second driver is behind: it starts before the first one's last event."""
+    ledger = [
+        {"event": "driver_started", "time": 100.0},
+        {"event": "trial_measured", "time": 130.0},
+        {"event": "driver_started", "time": 110.0},
+        {"event": "trial_measured", "time": 150.0},
+        {"event": "driver_started", "time": 120.0},
+        {"event": "driver_stopped", "time": 140.0},
+    ]
+    time = WorkingTime.of(ledger)
+    assert time.spans == ((100.0, 150.0),)
+    assert time.total == 50, "the union; the sum of the drivers' spans is 90"
+    assert [time.at(t) for t in (115, 135, 200)] == [15, 35, 50]

@@ -130,17 +130,17 @@ def test_a_missing_value_is_never_nan(page, shape) -> None:
 @pytest.mark.parametrize(
     ("name", "sentences"),
     [
-        ("empty", ["No trial has been started yet.", "has not been fine-tuned yet"]),
+        ("empty", ["No trial has started yet.", "has not been fine-tuned yet"]),
         ("nothing_finished", ["2 running", "are not on file yet", "there are no curves"]),
         (
             "under_way",
-            ["under way, or was cut off", "test set is still sealed", "not been fine-tuned"],
+            ["running, or was cut off", "test set is still sealed", "not been fine-tuned"],
         ),
         ("one_trial", ["not tried yet", "1 complete", "No trial has failed."]),
         (
             "all_failed",
             [
-                "Every one of the 3 trials failed",
+                "All 3 trials failed",
                 "there is nothing to train again",
                 "100.0\u00a0% into trials that failed",
             ],
@@ -153,7 +153,7 @@ def test_a_missing_value_is_never_nan(page, shape) -> None:
                 "epoch 3",
                 "1 group of equal images",
                 "One image is in two sets.",
-                "Noted by the search: Features are recomputed: …/cache",
+                "Note from the search: Features are recomputed: …/cache",
                 "Right cases:",
                 "expected calibration error",
             ],

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search.records import events
-from search.strategy.successive_halving import Rungs, milestones
+from search.strategy.successive_halving import Rungs
 from spaces.hyperparameters import Hyperparameters
 
 
@@ -25,8 +25,9 @@ from spaces.hyperparameters import Hyperparameters
         (1, 4, 1, ()),
     ],
 )
-def test_milestones_lie_below_the_end(grace, factor, most, expected):
-    assert milestones(grace, factor, most) == expected
+def test_milestones_lie_below_the_end(make_study, grace, factor, most, expected):
+    budget = {"max_epochs": most, "grace_period": grace, "reduction_factor": factor}
+    assert Rungs(make_study(budget=budget)).milestones == expected
 
 
 @pytest.fixture
