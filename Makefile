@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes faults cluster-test check lock bench bench-quick clean
+.PHONY: setup demo test test-recipes test-backbones faults cluster-test check lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ test: $(READY) ## All tests that need no more than this machine
 
 test-recipes: $(READY) ## Every recipe of every study, for an epoch
 	$(BIN)/python -m pytest -m recipes
+
+test-backbones: $(READY) ## Every backbone, trained, saved and exported, beside Keras's own: docs/backbones.md
+	$(BIN)/python -m pytest -m backbones -s
 
 faults: $(READY) ## Real searches, killed, starved and damaged
 	$(BIN)/python -m pytest -m faults

@@ -49,5 +49,8 @@ BACKBONES: dict[str, int] = {
 }
 """Weight layers (convolutions and dense layers, without the classifier) of each backbone.
 
-Beside the first three, which `trainables.networks.backbones` builds, these are those of Keras.
+All but the first three, which `trainables.networks.backbones` builds, are Keras's.
 """
+
+RESCALE_INSIDE = ("ConvNeXt", "EfficientNetB", "EfficientNetV2", "MobileNetV3")
+"""Beginnings of the names of those whose graph itself begins with the scaling of pixels 0..255."""

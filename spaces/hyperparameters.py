@@ -86,7 +86,8 @@ class Hyperparameters:
         image_size: Side of the square input, pixels.
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
-            mean and deviation), or "none" (0..255).
+            mean and deviation), or "none" (0..255). Backbones that scale pixels themselves
+            (`spaces.backbones.RESCALE_INSIDE`) take "backbone" or "none".
         truncation_layer: Last layer of the backbone that is kept; None keeps it whole.
         unfrozen_depth: Weight layers of the backbone that are trained, counted from its end.
             A batch norm goes with the weight layer before it.
@@ -110,20 +111,24 @@ class Hyperparameters:
         optimizer: "adam" or "sgd".
         momentum: Of SGD, 0..1.
         learning_rate: At the start.
-        weight_decay: Decoupled: a weight loses this share times the learning rate in an update.
+        weight_decay: Decoupled: a kernel loses this share times the learning rate in an update.
+            Biases and normalisation keep theirs.
         decay: How the learning rate falls: "none", "time", "step", "exponential", "cosine" or
             "plateau" (of the validation loss).
         decay_rate: Time-based: learning rate over 1 + decay_rate × updates.
-        decay_factor: Step, exponential and plateau: what the learning rate is multiplied by.
+        decay_factor: Step, exponential and plateau: what the learning rate is multiplied by, at
+            most 1.
         decay_epochs: Step: epochs from one drop to the next.
-        decay_patience: Plateau: epochs without a better validation loss before a drop.
+        decay_patience: Plateau: epochs without a better validation loss before a drop. Counted
+            from the thaw again, where the rate has not dropped yet.
         decay_floor: Cosine: share of the learning rate that is left at the end.
         batch_size: Images in an update.
         epochs: Epochs at the most.
         head_epochs: The first epochs, in which the head alone is trained.
         thaw_learning_rate: Learning rate from the thaw on; None goes on with `learning_rate`.
         early_stopping: Epochs without a better validation loss after which training ends; 0 is
-            never. The best epoch's weights are kept in any case.
+            never. Counted from the thaw, where there is one. The best epoch's weights are kept in
+            any case.
         flip: Augmentation: "none", "horizontal", or "both".
         rotation: Augmentation: degrees to either side.
         zoom: Augmentation: share to either side.

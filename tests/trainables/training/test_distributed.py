@@ -18,6 +18,9 @@ tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfi
 DROPOUT = """
 from trainables.networks.dropout import AdjustableDropout
 
+import keras
+
+keras.utils.set_random_seed(1)
 strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 with strategy.scope():
     layer = AdjustableDropout(0.5, "dropout")

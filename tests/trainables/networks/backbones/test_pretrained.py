@@ -8,9 +8,9 @@ import pytest
 
 from spaces.errors import WeightsError
 from spaces.hyperparameters import Hyperparameters
-from trainables.networks.backbones.building import own_module
-from trainables.networks.backbones.pretrained import pretrained_weights
+from trainables.networks.backbones.backbone import own_module
 from trainables.networks.forward import forward
+from trainables.networks.network import build_inputs
 from trainables.training.network_pool import build_pretrained
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -103,10 +103,16 @@ def test_without_a_backbone_there_are_no_weights_to_load():
     assert build_pretrained(Hyperparameters(**values), 3).backbone_layers == []
 
 
+def load(backbone, weights):
+    """Build a backbone with these weights, of the smallest images that all take."""
+    size = 224 if backbone == "AlexNet" else 32
+    build_inputs(Hyperparameters(backbone=backbone, weights=str(weights), image_size=size))
+
+
 @pytest.mark.parametrize("name", ["missing.weights.h5", "missing.pth", "missing.safetensors"])
 def test_weights_that_are_not_there_are_refused(tmp_path, name):
     with pytest.raises(WeightsError, match="There are no weights at"):
-        pretrained_weights("EfficientNetLite0", str(tmp_path / name))
+        load("EfficientNetLite0", tmp_path / name)
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".keras", ".pth", ".safetensors"])
@@ -114,7 +120,7 @@ def test_a_file_that_holds_no_weights_is_refused(tmp_path, suffix):
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(b"no weights at all")
     with pytest.raises(WeightsError, match="broken"):
-        pretrained_weights("EfficientNetLite0", str(path))
+        load("EfficientNetLite0", path)
 
 
 @pytest.mark.filterwarnings("ignore:Skipping nested container:UserWarning")  # then Keras raises
@@ -124,16 +130,16 @@ def test_weights_of_another_network_are_refused(tmp_path, suffix):
     other = keras.Model(pixels, keras.layers.Conv2D(4, 3, name="stem_conv")(pixels))
     path = saved(other, tmp_path, suffix)
     with pytest.raises(WeightsError, match=r"another network|does not hold weights"):
-        pretrained_weights("EfficientNetLite0", path)
+        load("EfficientNetLite0", path)
 
 
 def test_torchvision_weights_that_are_not_to_be_had_say_where_to_put_them(tmp_path, monkeypatch):
     monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
     monkeypatch.setattr(
-        "trainables.networks.backbones.pretrained.TORCHVISION_ADDRESS", "http://127.0.0.1:9"
+        "trainables.networks.backbones.own_weights.TORCHVISION_ADDRESS", "http://127.0.0.1:9"
     )
     with pytest.raises(WeightsError, match=r"could not be downloaded.*put the file into"):
-        pretrained_weights("AlexNet", "imagenet")
+        load("AlexNet", "imagenet")
 
 
 def test_another_file_under_the_name_of_torchvisions_is_refused(tmp_path, monkeypatch):
@@ -141,4 +147,4 @@ def test_another_file_under_the_name_of_torchvisions_is_refused(tmp_path, monkey
     (tmp_path / "weights").mkdir()
     (tmp_path / "weights" / "resnet18-f37072fd.pth").write_bytes(b"something else")
     with pytest.raises(WeightsError, match="not that of torchvision"):
-        pretrained_weights("ResNet18", "imagenet")
+        load("ResNet18", "imagenet")
