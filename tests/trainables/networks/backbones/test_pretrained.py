@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from spaces.errors import WeightsError
+from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
+from tests.trainables.export.parity import make_up
 from trainables.networks.backbones.backbone import own_module
 from trainables.networks.forward import forward
 from trainables.networks.network import build_inputs
@@ -54,6 +55,51 @@ def test_a_network_of_keras_gives_the_features_of_the_model_that_was_saved(
     scale = np.abs(expected).max()
     assert scale > 0
     np.testing.assert_allclose(found / scale, expected / scale, atol=1e-4)
+
+
+def downloads(monkeypatch, path):
+    """Let Keras find this file in the place of what it would download."""
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", lambda *asked, **more: str(path))
+
+
+def test_a_saved_model_serves_images_of_another_size(tmp_path, monkeypatch, make_images):
+    """Its ImageNet graph scales pixels once more than the graph of the same file of weights."""
+    path = tmp_path / "made_up.weights.h5"
+    downloads(monkeypatch, path)
+    build = keras.applications.EfficientNetB0
+    build(include_top=False, weights=None).save_weights(path)
+    theirs = build(include_top=False, weights="imagenet", input_shape=(64, 64, 3))
+    make_up(theirs, make_images(8, size=64).pixels.astype(np.float32))
+    theirs.save_weights(path)
+    pixels = make_images(3, size=33).pixels.astype(np.float32)
+    expected = build(include_top=False, weights="imagenet", input_shape=(33, 33, 3))(pixels)
+    values = {"weights": saved(theirs, tmp_path, ".keras"), "image_size": 33}
+    ours = build_pretrained(Hyperparameters(backbone="EfficientNetB0", **values), 3)
+    found = features(ours)(pixels, training=False).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    assert np.ptp(found, axis=0).max() > 0.1 * np.abs(expected).max()
+
+
+def test_weights_of_the_mobilenets_serve_images_of_any_size(tmp_path, monkeypatch):
+    """Keras warns of it, as a warning that is an error here."""
+    path = tmp_path / "made_up.weights.h5"
+    keras.applications.MobileNetV2(include_top=False, weights=None).save_weights(path)
+    downloads(monkeypatch, path)
+    build_inputs(Hyperparameters(backbone="MobileNetV2", image_size=40))
+
+
+def test_a_download_that_fails_says_what_can_be_done(monkeypatch):
+    def fail(*asked, **more):
+        raise RuntimeError("URL fetch failure on https://example.org")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", fail)
+    with pytest.raises(WeightsError, match=r"could not be downloaded \(URL fetch.*~/.keras/models"):
+        build_inputs(Hyperparameters(backbone="MobileNetV2", image_size=96))
+
+
+def test_a_size_that_a_backbone_does_not_take_is_no_fault_of_its_weights(monkeypatch):
+    with pytest.raises(InputError, match="InceptionV3 cannot be built for images of 32 x 32"):
+        build_inputs(Hyperparameters(backbone="InceptionV3", image_size=32))
 
 
 def test_our_own_network_reads_what_keras_saved_of_it(tmp_path):
