@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes faults cluster-test simulations check lock bench bench-quick clean
+.PHONY: setup demo test test-recipes test-backbones faults cluster-test simulations check lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -24,6 +24,9 @@ test: $(READY) ## Run all tests that need only this machine
 
 test-recipes: $(READY) ## Train every recipe of every study for one epoch
 	$(BIN)/python -m pytest -m recipes
+
+test-backbones: $(READY) ## Train, save and export every backbone, beside Keras's own: docs/backbones.md
+	$(BIN)/python -m pytest -m backbones -s
 
 faults: $(READY) ## Kill, starve and damage real searches
 	$(BIN)/python -m pytest -m faults

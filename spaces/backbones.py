@@ -51,3 +51,6 @@ BACKBONES: dict[str, int] = {
 
 `trainables.networks.backbones` builds the first three; all others come from Keras.
 """
+
+RESCALE_INSIDE = ("ConvNeXt", "EfficientNetB", "EfficientNetV2", "MobileNetV3")
+"""Beginnings of the names of those whose graph itself begins with the scaling of pixels 0..255."""

@@ -86,7 +86,8 @@ class Hyperparameters:
         image_size: Side of the square input, in pixels.
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
-            mean and deviation), or "none" (0..255).
+            mean and deviation), or "none" (0..255). Backbones that scale pixels themselves
+            (`spaces.backbones.RESCALE_INSIDE`) take "backbone" or "none".
         truncation_layer: Last layer of the backbone to keep; None keeps the whole backbone.
         unfrozen_depth: Number of weight layers of the backbone to train, counted from its end.
             A batch norm belongs to the weight layer before it.
@@ -110,20 +111,24 @@ class Hyperparameters:
         optimizer: "adam" or "sgd".
         momentum: Momentum of SGD, 0..1.
         learning_rate: Initial learning rate.
-        weight_decay: Decoupled: each update reduces a weight by this share times the learning rate.
+        weight_decay: Decoupled: each update reduces a kernel by this share times the learning rate;
+            biases and normalisation are left alone.
         decay: How the learning rate falls: "none", "time", "step", "exponential", "cosine" or
             "plateau" (of the validation loss).
         decay_rate: Time: the learning rate is divided by 1 + decay_rate × updates.
-        decay_factor: Step, exponential and plateau: what the learning rate is multiplied by.
+        decay_factor: Step, exponential and plateau: what the learning rate is multiplied by, at
+            most 1.
         decay_epochs: Step: epochs from one drop to the next.
-        decay_patience: Plateau: epochs without a better validation loss before a drop.
+        decay_patience: Plateau: epochs without a better validation loss before a drop; the count
+            starts again at the thaw.
         decay_floor: Cosine: share of the learning rate that remains at the end.
         batch_size: Images per update.
         epochs: Largest number of epochs.
         head_epochs: Number of initial epochs in which only the head is trained.
         thaw_learning_rate: Learning rate after these epochs; None keeps `learning_rate`.
         early_stopping: Stop after this many epochs without a better validation loss; 0 never
-            stops. The best epoch's weights are kept in any case.
+            stops. The count starts again at the thaw. The best epoch's weights are kept in any
+            case.
         flip: Augmentation: "none", "horizontal", or "both".
         rotation: Augmentation: degrees in either direction.
         zoom: Augmentation: share in either direction.

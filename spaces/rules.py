@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spaces.backbones import BACKBONES
+from spaces.backbones import BACKBONES, RESCALE_INSIDE
 
 _AT_LEAST_ONE = ("image_size", "batch_size", "epochs", "decay_epochs")
 _NOT_NEGATIVE = (
@@ -65,6 +65,8 @@ def _range_broken(name: str, value: Any) -> str | None:
         return "above 0"
     if name in _SHARES and not 0 <= value < 1:
         return "in 0..1"
+    if name == "decay_factor" and value > 1:
+        return "at most 1, or the learning rate would rise"
     if name == "shear" and not 0 <= value <= _MOST_SHEAR:
         return f"in 0..{_MOST_SHEAR}"
     return None
@@ -86,3 +88,8 @@ def _about_the_backbone(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"backbone is {backbone!r}, which is not known; {hint}"
     elif depth > BACKBONES[backbone]:
         yield f"unfrozen_depth is {depth}, {backbone} has {BACKBONES[backbone]} weight layers"
+    if backbone.startswith(RESCALE_INSIDE) and values["preprocessing"] not in ("backbone", "none"):
+        yield (
+            f"preprocessing is {values['preprocessing']}, but {backbone} scales pixels of 0..255 "
+            "itself and would scale them twice; set preprocessing: backbone"
+        )

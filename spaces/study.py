@@ -96,6 +96,15 @@ class Resources(Section):
     max_failures: int = Field(2, ge=0)
     checkpoint_seconds: float = Field(5, ge=0)
 
+    @model_validator(mode="after")
+    def _one_gpu_a_trial(self) -> Resources:
+        if self.gpu is not None and self.gpu > 1:
+            raise ValueError(
+                f"gpu is {self.gpu:g}, but a trial trains on one GPU: give 1, or a share of one; "
+                "more GPUs run more trials at once, and thawtune finetune --workers uses them all"
+            )
+        return self
+
 
 class Finalists(Section):
     """How the best trials and the recipes are trained again before the winner is chosen.

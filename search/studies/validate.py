@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, StudyError, WeightsError
@@ -17,6 +18,18 @@ from trainables.datasets.files.threads import Progress
 
 _TAKEN_BY_ALL_OF_KERAS = 75
 """Pixels a side; smaller images are too small for some of its applications."""
+
+_BUILT_OF = (
+    "backbone",
+    "image_size",
+    "truncation_layer",
+    "boundary_layer",
+    "frozen_part",
+    "unfrozen_depth",
+    "convolutions",
+    "convolution_pooling",
+)
+"""Hyperparameters that decide whether a network can be built and trained."""
 
 
 def load_checked(
@@ -128,23 +141,24 @@ def _batch_sizes(reading: Reading) -> Iterator[tuple[tuple[str, ...], int]]:
 
 def _weights_problems(reading: Reading) -> Iterator[Problem]:
     """Weights that are on this machine, or should be; what is downloaded shows in the trial."""
-    seen: dict[tuple[str, str], tuple[str, ...]] = {}
+    seen: dict[tuple[str, str], tuple[tuple[str, ...], Hyperparameters]] = {}
     for place, point in _points(reading):
-        seen.setdefault((point.backbone, point.weights), place)
-    for (backbone, weights), place in seen.items():
+        seen.setdefault((point.backbone, point.weights), (place, point))
+    for place, point in seen.values():
         try:
-            _check_weights(backbone, weights)
-        except (WeightsError, InputError) as error:
+            _check_weights(point)
+        except WeightsError as error:
             yield Problem(place, str(error))
+        except InputError:
+            continue  # the network cannot be built, whatever its weights: said elsewhere
 
 
 def _network_problems(reading: Reading) -> Iterator[Problem]:
-    """Layers that a backbone does not have, and images of a size that it does not take."""
+    """Networks that cannot be built, or of which nothing would be trained."""
     built = set()
-    for place, point in _points(reading):
-        parts = (point.backbone, point.image_size, point.truncation_layer, point.boundary_layer)
-        named = point.truncation_layer is not None or point.boundary_layer is not None
-        if parts in built or not (named or _takes_some_sizes_only(point)):
+    for place, point in (*_points(reading), *_smallest_maps(reading)):
+        parts = tuple(getattr(point, name) for name in _BUILT_OF)
+        if parts in built or not _may_not_be_built(point):
             continue
         built.add(parts)
         from trainables.process.tensorflow_setup import import_tensorflow
@@ -158,6 +172,12 @@ def _network_problems(reading: Reading) -> Iterator[Problem]:
             yield Problem(place[:-1], str(error))
 
 
+def _may_not_be_built(point: Hyperparameters) -> bool:
+    """Whether there is any doubt; to build each network would take seconds."""
+    named = point.truncation_layer is not None or point.boundary_layer is not None
+    return named or bool(point.convolution_pooling) or _takes_some_sizes_only(point)
+
+
 def _takes_some_sizes_only(point: Hyperparameters) -> bool:
     """Whether the image size may be one that the backbone does not take."""
     if point.backbone in ("none", "EfficientNetLite0", "ResNet18"):
@@ -166,16 +186,9 @@ def _takes_some_sizes_only(point: Hyperparameters) -> bool:
 
 
 def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
-    base = reading.space.base
-    chosen = {
-        name: [
-            c for p in reading.space.parameters if p.name == name for c in getattr(p, "choices", ())
-        ]
-        or [base[name]]
-        for name in ("backbone", "weights")
-    }
-    for backbone in chosen["backbone"]:
-        for weights in chosen["weights"]:
+    """A point for each backbone with each of its weights, and the recipes."""
+    for backbone in _choices(reading, "backbone"):
+        for weights in _choices(reading, "weights"):
             try:
                 point = reading.space.point({"backbone": backbone, "weights": weights})
             except ValueError:
@@ -185,23 +198,54 @@ def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters
         yield ("recipes", name, "weights"), point
 
 
-def _check_weights(backbone: str, weights: str) -> None:
+def _smallest_maps(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
+    """For each backbone, the point of the space whose head pools most, of the smallest images."""
+    convolutions = max(_choices(reading, "convolutions"), key=len)
+    if not (convolutions and any(_choices(reading, "convolution_pooling"))):
+        return
+    smallest = {
+        "image_size": min(_choices(reading, "image_size")),
+        "convolutions": convolutions,
+        "convolution_pooling": True,
+        "weights": "none",
+    }
+    for backbone in _choices(reading, "backbone"):
+        try:
+            yield (
+                ("space", "convolutions", ""),
+                reading.space.point({"backbone": backbone} | smallest),
+            )
+        except ValueError:
+            continue  # named already among the space's problems
+
+
+def _choices(reading: Reading, name: str) -> list[Any]:
+    """Values that a hyperparameter can have in the space: of numbers, the ends."""
+    found: list[Any] = []
+    for parameter in (p for p in reading.space.parameters if p.name == name):
+        if isinstance(parameter, Categorical):
+            found += parameter.choices
+        else:
+            found += (parameter.low, parameter.high)
+    return found or [reading.space.base[name]]
+
+
+def _check_weights(point: Hyperparameters) -> None:
     from trainables.weights.packaged import efficientnet_lite0_state
 
-    if weights not in ("imagenet", "none"):
-        _read_weights(backbone, weights)
-    if (backbone, weights) == ("EfficientNetLite0", "imagenet"):
+    if point.weights not in ("imagenet", "none"):
+        _read_weights(point)
+    if (point.backbone, point.weights) == ("EfficientNetLite0", "imagenet"):
         efficientnet_lite0_state()
 
 
-def _read_weights(backbone: str, path: str) -> None:
+def _read_weights(point: Hyperparameters) -> None:
     """A person's own file: what is wrong with it would end every trial."""
-    if not Path(path).is_file():
-        raise WeightsError(f"There are no weights at {path}.")
+    if not Path(point.weights).is_file():
+        raise WeightsError(f"There are no weights at {point.weights}.")
     from trainables.process.tensorflow_setup import import_tensorflow
 
     import_tensorflow()
-    from trainables.networks.backbones.pretrained import pretrained_weights
+    from trainables.networks.network import build_inputs
 
-    if backbone != "none":
-        pretrained_weights(backbone, path)
+    build_inputs(point)

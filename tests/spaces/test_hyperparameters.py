@@ -95,6 +95,7 @@ TWO_PHASE = {"unfrozen_depth": 1, "head_epochs": 1}
         ({"learning_rate": 0.0}, "learning_rate"),
         (TWO_PHASE | {"thaw_learning_rate": 0.0}, "thaw_learning_rate"),
         (STEP | {"decay_factor": 0.0}, "decay_factor"),
+        (STEP | {"decay_factor": 1.01}, "decay_factor"),
         ({"dropout": 1.0}, "dropout"),
         ({"dropout": -0.1}, "dropout"),
         ({"label_smoothing": 1.0}, "label_smoothing"),
@@ -136,6 +137,20 @@ def test_a_value_out_of_its_range_is_refused_by_its_name(values, name):
 def test_values_that_exclude_each_other_are_refused(values, text):
     with pytest.raises(ValueError, match=text):
         Hyperparameters(**values)
+
+
+SCALES_ITSELF = ["ConvNeXtTiny", "EfficientNetB3", "EfficientNetV2S", "MobileNetV3Large"]
+
+
+@pytest.mark.parametrize("backbone", SCALES_ITSELF)
+@pytest.mark.parametrize("kind", ["unit", "signed", "torch", "channel_means"])
+def test_pixels_are_not_scaled_twice(backbone, kind):
+    text = f"^preprocessing is {kind}, but {backbone} scales .* set preprocessing: backbone$"
+    with pytest.raises(ValueError, match=text):
+        Hyperparameters(backbone=backbone, preprocessing=kind)
+    for allowed in ("backbone", "none"):
+        Hyperparameters(backbone=backbone, preprocessing=allowed)
+    Hyperparameters(backbone="MobileNetV2", preprocessing=kind)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf], ids=str)

@@ -196,6 +196,8 @@ space:
         ("name: 'a/b'", "name", 4, "should match pattern"),
         ("seed: -3", "seed", 4, "greater than or equal to 0"),
         ("resources: {gpu: -1}", "resources.gpu", 4, "greater than or equal to 0"),
+        ("resources: {gpu: 2}", "resources", 4, "gpu is 2, but a trial trains on one GPU"),
+        ("base:\n  decay: step\n  decay_factor: 2", "base.decay_factor", 6, "at most 1"),
         ("base: 3", "base", 4, "valid dictionary"),
     ],
 )

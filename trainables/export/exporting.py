@@ -29,10 +29,10 @@ class Format:
     """What a model can be exported to.
 
     Attributes:
-        module: In `trainables.exports`.
+        module: In `trainables.export`.
         suffix: Of the file or folder.
         packages: Modules of the extra `export` that writing and comparing need.
-        images: How many images are compared: fewer where the only interpreter is slow.
+        images: How many images are compared, the same number for every format.
     """
 
     module: str
@@ -44,7 +44,7 @@ class Format:
 FORMATS = {
     "keras": Format("keras_file", ".keras"),
     "savedmodel": Format("saved_model", ".savedmodel"),
-    "onnx": Format("onnx_file", ".onnx", ("onnx", "tf2onnx"), images=8),
+    "onnx": Format("onnx_file", ".onnx", ("onnx", "tf2onnx")),
     "litert": Format("litert", ".tflite", ("ai_edge_litert",)),
 }
 

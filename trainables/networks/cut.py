@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import keras
 
+from trainables.networks.keras_private import sources
+
 PIXELS = "pixels"
 """Name of the cut below which there is nothing."""
 
@@ -55,7 +57,7 @@ def cuts(model: keras.Model) -> list[keras.Operation]:
     position = {id(operation): i for i, operation in enumerate(operations)}
     reach = list(range(len(operations)))
     for i, operation in enumerate(operations):
-        for source in _sources(operation):
+        for source in sources(operation):
             if id(source) in position:
                 reach[position[id(source)]] = max(reach[position[id(source)]], i)
     found, furthest = [], -1
@@ -78,7 +80,7 @@ def freeze_dropout(model: keras.Model) -> None:
         id(source)
         for operation in operations
         if _is_trained(operation)
-        for source in _sources(operation)
+        for source in sources(operation)
     }
     for operation in operations:
         if isinstance(operation, keras.layers.Dropout):
@@ -103,11 +105,3 @@ def _changes(operation: keras.Operation) -> bool:
 
 def _is_trained(operation: keras.Operation) -> bool:
     return isinstance(operation, keras.Layer) and bool(operation.trainable_weights)
-
-
-def _sources(operation: keras.Operation) -> list[keras.Operation]:
-    return [
-        tensor._keras_history.operation
-        for node in operation._inbound_nodes
-        for tensor in node.input_tensors
-    ]

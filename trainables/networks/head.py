@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from spaces.errors import InputError
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.dropout import AdjustableDropout
 
@@ -12,6 +13,10 @@ PREFIX = "classifier_"
 """Begins the name of every layer of the head."""
 
 LOGITS = f"{PREFIX}logits"
+
+_MOMENTUM = 0.9
+"""Share of the old statistics that a batch norm keeps in an update. With Keras's 0.99 half of what
+they began with would be left after 70 updates: a few epochs of a small dataset."""
 
 
 def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> keras.KerasTensor:
@@ -25,17 +30,20 @@ def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> k
 
     Returns:
         Logits (batch, classes).
+
+    Raises:
+        InputError: If its poolings leave nothing of the feature maps.
     """
     if len(features.shape) == 4:
         features = _pooled(_convolved(features, point), point)
     if point.head_batch_norm == "pooling":
-        features = layers.BatchNormalization(name=f"{PREFIX}batch_norm")(features)
+        features = _batch_norm(features, "batch_norm")
     if point.dropout_place == "first" or not point.dense_units:
         features = _dropped(features, point, "first")
     for number, units in enumerate(point.dense_units):
         features = layers.Dense(units, activation="relu", name=f"{PREFIX}dense_{number}")(features)
         if point.head_batch_norm == "dense":
-            features = layers.BatchNormalization(name=f"{PREFIX}batch_norm_{number}")(features)
+            features = _batch_norm(features, f"batch_norm_{number}")
         is_last = number == len(point.dense_units) - 1
         if point.dropout_place == "each" or (point.dropout_place == "last" and is_last):
             features = _dropped(features, point, str(number))
@@ -48,12 +56,24 @@ def _convolved(features: keras.KerasTensor, point: Hyperparameters) -> keras.Ker
             filters, 3, padding="same", activation="relu", name=f"{PREFIX}convolution_{number}"
         )(features)
         if point.convolution_batch_norm:
-            name = f"{PREFIX}convolution_batch_norm_{number}"
-            features = layers.BatchNormalization(name=name)(features)
+            features = _batch_norm(features, f"convolution_batch_norm_{number}")
         if point.convolution_pooling:
+            _check_poolable(features, point, number)
             name = f"{PREFIX}convolution_pooling_{number}"
             features = layers.MaxPooling2D(2, name=name)(features)
     return features
+
+
+def _check_poolable(features: keras.KerasTensor, point: Hyperparameters, number: int) -> None:
+    height, width = features.shape[1:3]
+    if min(height, width) > 1:
+        return
+    raise InputError(
+        f"convolution_pooling halves the feature map after each of {len(point.convolutions)} "
+        f"convolutions, but {height} x {width} places are left after {number} of them, with images "
+        f"of {point.image_size} pixels. Give at most {number} convolutions, set "
+        "convolution_pooling: false, or take larger images."
+    )
 
 
 def _pooled(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
@@ -63,6 +83,10 @@ def _pooled(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasT
         "flatten": layers.Flatten,
     }[point.pooling]
     return kind(name=f"{PREFIX}pooling_{point.pooling}")(features)
+
+
+def _batch_norm(features: keras.KerasTensor, name: str) -> keras.KerasTensor:
+    return layers.BatchNormalization(momentum=_MOMENTUM, name=f"{PREFIX}{name}")(features)
 
 
 def _dropped(features: keras.KerasTensor, point: Hyperparameters, place: str) -> keras.KerasTensor:

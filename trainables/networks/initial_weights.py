@@ -19,6 +19,7 @@ def initialise(layers: Iterable[keras.Layer], seed: int) -> None:
     Weights without an initializer, which are constants in Keras's layers, are left alone.
     """
     for layer in layers:
+        initialise(getattr(layer, "layers", ()), seed)  # of a Sequential, as ConvNeXt has them
         for variable in layer.weights:
             initializer = _initializer(layer, variable.name)
             if initializer is not None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 import keras
-from keras.src.utils.naming import reset_uids
 
 from spaces.errors import InputError
 from spaces.hyperparameters import Hyperparameters
-from trainables.networks.backbones.building import backbone_features, layer_of
+from trainables.networks.backbones.backbone import backbone_features, layer_of
 from trainables.networks.dropout import AdjustableDropout
 from trainables.networks.head import PREFIX, head
 from trainables.networks.initial_weights import is_generator
+from trainables.networks.keras_private import number_names_from_zero
 from trainables.networks.preprocessing import preprocess
+from trainables.networks.weights import copy_weights
 
 PREPROCESSING = "preprocess"
 
@@ -93,8 +95,7 @@ class Network:
     def with_probabilities(self) -> keras.Model:
         """Pixels to probabilities (batch, classes): a copy, of layers that Keras itself has."""
         plain = keras.models.clone_model(self.model, clone_function=_plain)
-        for copy, weight in zip(plain.weights, self.model.weights, strict=True):
-            copy.assign(weight.numpy())
+        copy_weights(self.model, plain)
         activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
         return keras.Model(plain.input, activation(plain.output))
 
@@ -102,24 +103,27 @@ class Network:
 def build_inputs(point: Hyperparameters) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """A configuration's graph up to its head: pixels, and the backbone's features of them.
 
+    The backbone has the weights that the configuration names.
+
     Raises:
-        InputError: If the backbone has not the layers, or not the size, that are asked for.
+        InputError: If the backbone does not have the layers, or does not take images of the size,
+            that the configuration names.
+        WeightsError: If the weights cannot be had, or are another network's.
     """
-    _begin_names_anew()
+    number_names_from_zero()  # checkpoints and boundaries name layers
+    gc.collect()  # networks are cycles: few objects that hold much memory
     size = point.image_size
     pixels = keras.Input((size, size, 3), name="pixels")
     inputs = preprocess(pixels, point.preprocessing, point.backbone)
-    return pixels, backbone_features(inputs, point)
-
-
-def _begin_names_anew() -> None:
-    """Number layers without a name of their own from the start: weights are found by names.
-
-    keras.backend.clear_session does so too, but takes the thread out of its distribution strategy,
-    and makes all traced functions be compiled once more.
-    """
-    reset_uids()
-    gc.collect()  # networks hang together in cycles, with much memory to few objects
+    features = backbone_features(inputs, point)
+    if 0 in features.shape[1:]:
+        height, width = features.shape[1:3]
+        raise InputError(
+            f"{point.backbone} leaves nothing of images of {size} pixels: its feature map has "
+            f"{height} x {width} places. Take larger images, or cut it off at a lower layer by "
+            "truncation_layer."
+        )
+    return pixels, features
 
 
 def build_network(
@@ -127,7 +131,7 @@ def build_network(
     classes: int,
     inputs: tuple[keras.KerasTensor, keras.KerasTensor] | None = None,
 ) -> Network:
-    """Build a configuration with random weights, thawed as it says.
+    """Build a configuration: the backbone with its weights, a random head, thawed as it says.
 
     Args:
         point: What to build.
@@ -136,7 +140,8 @@ def build_network(
             None builds that, too.
 
     Raises:
-        InputError: If the backbone has not the layers, or not the size, that are asked for.
+        InputError: If the network cannot be built.
+        WeightsError: If the weights cannot be had, or are another network's.
     """
     pixels, features = inputs or build_inputs(point)
     network = Network(point, keras.Model(pixels, head(features, point, classes)))
@@ -147,7 +152,25 @@ def build_network(
             f"{point.truncation_layer} has {depth} weight layers."
         )
     network.thaw()
+    if not network.model.trainable_weights:
+        raise InputError(_nothing_is_trained(network))
     return network
+
+
+def _nothing_is_trained(network: Network) -> str:
+    point = network.point
+    thawed = f"boundary_layer {point.boundary_layer}"
+    mend = "Thaw from a convolution up"
+    if point.unfrozen_depth:
+        upwards = reversed(network.weight_layers)
+        dense = takewhile(lambda layer: isinstance(layer, keras.layers.Dense), upwards)
+        thawed = f"unfrozen_depth {point.unfrozen_depth}"
+        mend = f"Thaw at least {len(list(dense)) + 1} weight layers"
+    return (
+        f"With frozen_part dense and {thawed} of {point.backbone} nothing is trained: what is "
+        f"thawed has no convolution, and all dense layers stay frozen. {mend}, or set "
+        "frozen_part: below."
+    )
 
 
 def kept_weights(network: Network) -> list[keras.Variable]:

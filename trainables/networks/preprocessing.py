@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keras
 
+from spaces.backbones import RESCALE_INSIDE
 from spaces.hyperparameters import Preprocessing
 
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -17,9 +18,6 @@ _OWN: dict[str, str] = {
     **dict.fromkeys(("DenseNet121", "DenseNet169", "DenseNet201"), "torch"),
 }
 """What each backbone was trained with where that is not "signed"."""
-
-_IN_THE_GRAPH = ("EfficientNetB", "EfficientNetV2", "MobileNetV3", "ConvNeXt")
-"""Families whose Keras graph begins with their preprocessing."""
 
 
 def preprocess(pixels: keras.KerasTensor, kind: Preprocessing, backbone: str) -> keras.KerasTensor:
@@ -39,7 +37,7 @@ def preprocess(pixels: keras.KerasTensor, kind: Preprocessing, backbone: str) ->
 
 def own_preprocessing(backbone: str) -> str:
     """The preprocessing that a backbone's ImageNet weights were trained with."""
-    if backbone == "none" or backbone.startswith(_IN_THE_GRAPH):
+    if backbone == "none" or backbone.startswith(RESCALE_INSIDE):
         return "none"
     return _OWN.get(backbone, "signed")
 

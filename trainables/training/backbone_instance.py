@@ -12,16 +12,13 @@ import keras
 from spaces.hyperparameters import Hyperparameters
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, examples_at
-from trainables.networks.backbones.pretrained import load_pretrained
 from trainables.networks.cut import Cut
 from trainables.networks.initial_weights import initialise
+from trainables.networks.keras_private import Node, nodes
 from trainables.networks.network import build_inputs
 
 SHAPE = ("backbone", "weights", "image_size", "preprocessing", "truncation_layer")
 """Hyperparameters that decide what a trunk is."""
-
-Node = tuple[list[Any], Any]
-"""What Keras notes of a call of a layer, with the list of the layer that it is in."""
 
 
 class Trunk:
@@ -49,7 +46,6 @@ class Trunk:
         self._seed: int | None = None
         self._lent: list[tuple[keras.Variable, Any]] = []
         self._examples: dict[Any, tuple[weakref.ref[Any], Examples]] = {}
-        load_pretrained(model, point)
 
     @property
     def size(self) -> int:
@@ -99,19 +95,17 @@ class Trunk:
         return examples
 
     @contextmanager
-    def noting(self, nodes: list[Node]) -> Iterator[None]:
+    def noting(self, noted: list[Node]) -> Iterator[None]:
         """Note the nodes by which graphs that are built meanwhile hang on its layers."""
         before = {id(node) for _, node in self._nodes()}
         yield
-        nodes += [(noted, node) for noted, node in self._nodes() if id(node) not in before]
+        noted += [(listed, node) for listed, node in self._nodes() if id(node) not in before]
 
     def _nodes(self) -> list[Node]:
-        operations = self._operations
-        lists = [x for o in operations for x in (o._inbound_nodes, o._outbound_nodes)]
-        return [(nodes, node) for nodes in lists for node in nodes]
+        return [pair for operation in self._operations for pair in nodes(operation)]
 
 
-def forget(nodes: Sequence[Node]) -> None:
+def forget(noted: Sequence[Node]) -> None:
     """Take nodes out of the lists they are in, so that the graphs they belong to can be freed."""
-    for noted, node in nodes:
-        noted.remove(node)
+    for listed, node in noted:
+        listed.remove(node)

@@ -6,14 +6,12 @@ under `MultiWorkerMirroredStrategy` it fails in Keras 3.
 
 from __future__ import annotations
 
-import hashlib
 import os
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from trainables.cache.digest import digest
+from trainables.networks.weights import weights_digest as weights_digest
 
 _strategies: list[tf.distribute.Strategy] = []
 """Those that were made: one that is freed waits for its health check, for up to half a minute."""
@@ -56,11 +54,3 @@ def share_statistics(model: keras.Model, share: bool) -> None:
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.synchronized = share
-
-
-def weights_digest(model: keras.Model) -> str:
-    """A name of all weights, to see whether two processes have the same ones."""
-    hashed = hashlib.sha256()
-    for variable in model.weights:
-        hashed.update(digest(np.ascontiguousarray(variable.numpy())).encode())
-    return hashed.hexdigest()

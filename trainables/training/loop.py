@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from trainables.features.in_memory import Examples
 from trainables.networks.forward import EVALUATION_BATCH
-from trainables.training.losses import per_example_loss
+from trainables.training.losses import per_example_loss, validation_loss
 
 
 class Loop:
@@ -19,8 +19,8 @@ class Loop:
     Each replica of the strategy holds all examples and takes its share of every batch, so the
     last, smaller batch of an epoch counts as it should however many replicas there are.
 
-    What trials of one shape differ in (batch size, label smoothing, class weights) are values and
-    no part of the graph, which is traced once.
+    What trials of one shape differ in (batch size, label smoothing, class weights, output
+    activation) is a value and no part of the graph, which is traced once.
 
     Args:
         model: Inputs to logits (batch, classes).
@@ -44,23 +44,32 @@ class Loop:
         self.batch_size = 32
         self._loss, self._augment, self._accumulate = loss, augment, accumulate
         self._smoothing = tf.Variable(0.0, trainable=False)
+        self._is_sigmoid = tf.Variable(False, trainable=False)
         self._class_weights = tf.Variable(tf.ones(model.outputs[0].shape[-1]), trainable=False)
         self._strategy = tf.distribute.get_strategy()
         optimizer.build(model.trainable_variables)
         self._train = tf.function(self._epoch, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
 
-    def adjust(self, batch_size: int, smoothing: float, class_weights: np.ndarray) -> None:
-        """Take the numbers of a configuration.
+    def adjust(
+        self,
+        batch_size: int,
+        smoothing: float,
+        class_weights: np.ndarray,
+        output_activation: str = "softmax",
+    ) -> None:
+        """Take the values of a configuration.
 
         Args:
             batch_size: Examples in an update.
             smoothing: Share of a label that is spread over all classes, 0..1.
             class_weights: float32 (classes,), what an example of each class counts in training.
+            output_activation: What makes probabilities of logits, "softmax" or "sigmoid".
         """
         self.batch_size = batch_size
         self._smoothing.assign(smoothing)
         self._class_weights.assign(class_weights)
+        self._is_sigmoid.assign(output_activation == "sigmoid")
 
     def train_epoch(
         self, examples: Examples, order: np.ndarray, rates: np.ndarray
@@ -69,7 +78,7 @@ class Loop:
 
         Args:
             examples: What to train on.
-            order: int32 (examples,), a permutation.
+            order: Whole numbers (examples,), a permutation.
             rates: float32 (updates,), the learning rate of each.
 
         Returns:
@@ -81,14 +90,15 @@ class Loop:
         sums = self._train(
             examples.inputs,
             examples.labels,
-            tf.constant(order),
+            # On a GPU, a gather by int32 overflows at 2^31 vectors: other memory would be read.
+            tf.constant(order, tf.int64),
             tf.constant(padded),
             tf.constant(self.batch_size),
         )
         return _means(sums, len(examples))
 
     def evaluate(self, examples: Examples) -> tuple[float, float]:
-        """Mean loss and accuracy, nothing trained."""
+        """Mean `validation_loss` and accuracy of the examples; nothing is trained."""
         return _means(self._evaluate(examples.inputs, examples.labels), len(examples))
 
     def _epoch(
@@ -170,7 +180,7 @@ class Loop:
             targets = labels[start : start + EVALUATION_BATCH]
             batch = tf.cast(inputs[start : start + EVALUATION_BATCH], tf.float32)
             logits = self.model(batch, training=False)
-            losses = per_example_loss(logits, targets, self._loss, self._smoothing)
+            losses = validation_loss(logits, targets, self._is_sigmoid)
             sums += tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
         return sums
 

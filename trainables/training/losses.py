@@ -1,4 +1,4 @@
-"""Cross-entropy from logits, in the forms that recipes name."""
+"""Cross-entropy from logits: in the forms that recipes name, and in the one form of validation."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ def per_example_loss(
         return tf.reduce_mean(losses, axis=-1)
     targets = targets * (1 - smoothing) + smoothing / classes
     return tf.nn.softmax_cross_entropy_with_logits(labels=targets, logits=logits)
+
+
+def validation_loss(
+    logits: tf.Tensor, labels: tf.Tensor, is_sigmoid: bool | tf.Tensor
+) -> tf.Tensor:
+    """Loss of each example by which trials are compared, whatever loss they are trained with.
+
+    It is -log of the probability that the network gives to the right class: of the softmax, or of
+    the sigmoids divided by their sum. Label smoothing and class weights have no part in it.
+
+    Args:
+        logits: float32 (batch, classes).
+        labels: int32 (batch,).
+        is_sigmoid: Whether `output_activation` is sigmoid.
+
+    Returns:
+        float32 (batch,).
+    """
+    scores = tf.where(is_sigmoid, tf.math.log_sigmoid(logits), logits)
+    return tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=scores)

@@ -18,8 +18,10 @@ class Measurement:
 
     Attributes:
         epoch: From 1.
-        train_loss, train_accuracy: Mean over the epoch's training images, as they were trained.
-        val_loss, val_accuracy: On the whole validation set after the epoch.
+        train_loss, train_accuracy: Mean over the epoch's training images, while they were trained
+            on, by the loss that the configuration trains with.
+        val_loss, val_accuracy: Mean over the validation set after the epoch. The loss is the same
+            quantity for all configurations: -log of the probability given to the right class.
         learning_rate: Of the epoch's last update.
         seconds: Wall time since the measurement before, by kind (see `KINDS`).
     """

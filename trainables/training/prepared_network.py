@@ -17,8 +17,9 @@ from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples
 from trainables.networks.cut import PIXELS, Cut, cut, freeze_dropout
 from trainables.networks.initial_weights import initialise, reseed
+from trainables.networks.keras_private import Node
 from trainables.networks.network import Network, build_network, kept_weights
-from trainables.training.backbone_instance import Node, Trunk, forget
+from trainables.training.backbone_instance import Trunk, forget
 from trainables.training.distributed import share_statistics
 from trainables.training.loop import Loop
 from trainables.training.optimizers import optimizer_of
@@ -148,7 +149,7 @@ class Prepared:
             with self._trunk.noting(self._nodes):
                 self._phases[key] = self._phase(point, accumulate, kept)
         loop = self._phases[key].loop
-        loop.adjust(point.batch_size, point.label_smoothing, class_weights)
+        loop.adjust(point.batch_size, point.label_smoothing, class_weights, point.output_activation)
         loop.optimizer.adjust(point)
         loop.optimizer.reset()
         return self._phases[key]

@@ -15,9 +15,9 @@ class Schedule:
 
     Attributes:
         point: Says how the learning rate decays, and the patience of early stopping.
-        best_loss: Lowest validation loss so far.
+        best_loss: Lowest validation loss so far in this phase: the frozen or the thawed one.
         epochs_since_best: Epochs since then.
-        drops: Times that the plateau decay has lowered the learning rate.
+        drops: Times that the plateau decay has lowered the learning rate in this phase.
         epochs_since_drop: Epochs without a better loss since the last drop.
     """
 
@@ -60,8 +60,17 @@ class Schedule:
                 decay = np.ones(steps)
         return (start * decay).astype(np.float32)
 
-    def observe(self, loss: float) -> None:
-        """Take note of an epoch's validation loss."""
+    def observe(self, epoch: int, loss: float) -> None:
+        """Take note of an epoch's validation loss; the last epoch before the thaw clears all notes.
+
+        Args:
+            epoch: From 1.
+            loss: After it.
+        """
+        if epoch == self.point.head_epochs:
+            self.best_loss = float("inf")
+            self.epochs_since_best = self.drops = self.epochs_since_drop = 0
+            return
         if loss < self.best_loss:
             self.best_loss, self.epochs_since_best, self.epochs_since_drop = loss, 0, 0
             return
@@ -72,10 +81,10 @@ class Schedule:
             self.drops += 1
             self.epochs_since_drop = 0
 
-    @property
-    def stops_early(self) -> bool:
-        """Whether the patience is at its end."""
-        return 0 < self.point.early_stopping <= self.epochs_since_best
+    def stops_early(self, epoch: int) -> bool:
+        """Whether the patience has run out after an epoch; never before the thaw."""
+        is_thawed = epoch > (self.point.head_epochs or 0)
+        return is_thawed and 0 < self.point.early_stopping <= self.epochs_since_best
 
     def state(self) -> np.ndarray:
         """What `restore` needs: float64 (4,)."""
@@ -84,6 +93,6 @@ class Schedule:
         )
 
     def restore(self, state: np.ndarray) -> None:
-        """Go on from a `state`."""
+        """Resume from a `state`."""
         self.best_loss = float(state[0])
         self.epochs_since_best, self.drops, self.epochs_since_drop = (int(v) for v in state[1:])

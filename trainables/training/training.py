@@ -81,7 +81,7 @@ class Training:
         """Why there is no further epoch, or None if there is one."""
         if self.epoch >= self.point.epochs:
             return "max_epochs"
-        if self._schedule.stops_early:
+        if self._schedule.stops_early(self.epoch):
             return "early_stopping"
         return None
 
@@ -99,9 +99,7 @@ class Training:
         rates = self._schedule.rates(self.epoch, steps)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
         with self._timed("train"):
-            train_loss, train_accuracy = self._loop.train_epoch(
-                train, order.astype(np.int32), rates
-            )
+            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates)
         val_loss = val_accuracy = math.nan
         if self._validation is not None:
             with self._timed("evaluate"):
@@ -122,7 +120,7 @@ class Training:
                 f"the loss was {train_loss} in training and {val_loss} in validation "
                 f"in epoch {self.epoch}",
             )
-        self._schedule.observe(watched)
+        self._schedule.observe(self.epoch, watched)
         self._keep_if_best(measurement)
         return measurement
 

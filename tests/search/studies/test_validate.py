@@ -161,6 +161,11 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
         ("{backbone: AlexNet, weights: none, image_size: 96}", "base"),
         ("{weights: none, image_size: 32, truncation_layer: nowhere}", "base"),
         ("{weights: none, image_size: 32, boundary_layer: nowhere}", "base"),
+        ("{backbone: AlexNet, weights: none, unfrozen_depth: 2, frozen_part: dense}", "base"),
+        (
+            "{weights: none, image_size: 32, convolutions: [8, 8], convolution_pooling: true}",
+            "base",
+        ),
     ],
 )
 def test_a_network_that_cannot_be_built_is_refused(write_study, base, place):
@@ -168,3 +173,17 @@ def test_a_network_that_cannot_be_built_is_refused(write_study, base, place):
     [(line, where, _)] = problems(write_study(text))
     assert line == 2
     assert where.startswith(place)
+
+
+def test_poolings_that_leave_nothing_of_the_smallest_images_are_refused(write_study):
+    """EfficientNet-Lite0 leaves 2 x 2 places of 64 pixels, and 3 x 3 of 96."""
+    text = """\
+        dataset: {{format: digits}}
+        base: {{weights: none, convolution_pooling: true}}
+        space:
+          image_size: {{choices: [96, {smallest}]}}
+          convolutions: {{choices: [[], [8], [8, 8]]}}
+        """
+    [(line, place, says)] = problems(write_study(text.format(smallest=64)))
+    assert (line, place) == (5, "space.convolutions")
+    assert "1 x 1 places are left after 1 of them, with images of 64 pixels" in says

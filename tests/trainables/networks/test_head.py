@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from spaces.errors import InputError
 from spaces.hyperparameters import Hyperparameters, Pooling
 from trainables.networks.head import LOGITS, PREFIX, head
 
@@ -58,6 +59,34 @@ def test_convolutions_stand_before_the_pooling(norm, pool):
     assert kinds(model) == [*block, *block, "GlobalAveragePooling2D", "Dense"]
     maps = model.get_layer(f"{PREFIX}pooling_average").input
     assert maps.shape[1:] == ((1, 1, 16) if pool else (4, 6, 16))
+
+
+def test_poolings_that_leave_nothing_are_refused():
+    """4 x 6 places are halved to 2 x 3 and 1 x 1; a third pooling has nothing to take."""
+    values = {"convolution_pooling": True, "convolutions": (8, 8, 8), "image_size": 99}
+    with pytest.raises(InputError, match=r"3 convolutions, but 1 x 1 places.*99 pixels.*at most 2"):
+        built(**values)
+    built(**values | {"convolution_pooling": False})
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"head_batch_norm": "pooling"},
+        {"head_batch_norm": "dense", "dense_units": (8,)},
+        {"convolutions": (8,), "convolution_batch_norm": True},
+    ],
+)
+def test_a_batch_norm_knows_small_data_after_some_epochs(values):
+    """Of 1,000 images in batches of 128, 5 epochs are 40 updates."""
+    model = built(**values)
+    [norm] = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
+    maps = np.random.default_rng(0).normal(3, 2, (256, *MAPS)).astype(np.float32)
+    for _ in range(40):
+        model(maps, training=True)
+    seen = keras.Model(model.input, norm.input)(maps).numpy().reshape(-1, norm.input.shape[-1])
+    np.testing.assert_allclose(norm.moving_mean, seen.mean(0), rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(norm.moving_variance, seen.var(0), rtol=0.05, atol=0.02)
 
 
 NORM, DROP, DENSE = "BatchNormalization", "Dropout", "Dense"

@@ -184,6 +184,23 @@ class TestFrozenPart:
         layers = trained(build_network(point, 101))
         assert names(layers) == [f"conv{number}" for number in range(1, 6)]
 
+    @pytest.mark.parametrize("depth", [1, 2])
+    def test_it_is_refused_where_nothing_would_be_trained(self, depth):
+        point = Hyperparameters(
+            backbone="AlexNet", weights="none", unfrozen_depth=depth, frozen_part="dense"
+        )
+        text = rf"unfrozen_depth {depth} of AlexNet nothing is trained.*Thaw at least 3 weight"
+        with pytest.raises(InputError, match=text):
+            build_network(point, 101)
+        build_network(dataclasses.replace(point, unfrozen_depth=3), 101)
+
+    def test_it_is_refused_for_a_boundary_above_all_convolutions_too(self):
+        point = Hyperparameters(
+            weights="none", image_size=32, boundary_layer="head_relu", frozen_part="dense"
+        )
+        with pytest.raises(InputError, match="boundary_layer head_relu of EfficientNetLite0"):
+            build_network(point, CLASSES)
+
 
 class TestBoundary:
     def test_a_layer_can_be_the_boundary_by_its_name(self, lite):

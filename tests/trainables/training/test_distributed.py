@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from tests.trainables.export.parity import make_up
 
 TWO = """
 import contextlib
@@ -18,6 +28,9 @@ tf.config.set_logical_device_configuration(device, [tf.config.LogicalDeviceConfi
 DROPOUT = """
 from trainables.networks.dropout import AdjustableDropout
 
+import keras
+
+keras.utils.set_random_seed(1)
 strategy = tf.distribute.MirroredStrategy(["/cpu:0", "/cpu:1"])
 with strategy.scope():
     layer = AdjustableDropout(0.5, "dropout")
@@ -80,3 +93,85 @@ def test_two_replicas_end_with_the_weights_of_one() -> None:
 
 def test_two_replicas_do_not_drop_the_same_units() -> None:
     assert said(DROPOUT) == ["0.5 0.5 False"] * 2
+
+
+PROCESS = """
+import sys
+import numpy as np
+from trainables.training.distributed import strategy_of, weights_digest
+
+strategy = strategy_of(int(sys.argv[1]))
+from spaces.hyperparameters import Hyperparameters
+from spaces.study import Objective
+from trainables.datasets.rows.images import Images
+from trainables.training.training import Training
+
+pixels = np.random.default_rng(0).integers(0, 255, (11, 32, 32, 3)).astype(np.uint8)
+images = Images(pixels, (np.arange(11) % 3).astype(np.int32), "noise")
+point = Hyperparameters(
+    backbone="MobileNetV2", weights=sys.argv[2], image_size=32, unfrozen_depth=3, batch_size=4,
+    optimizer="sgd", learning_rate=0.01, epochs=2,
+)
+with strategy.scope():
+    training = Training(point, 3, images, None, 1, Objective())
+    before = weights_digest(training.network.model)
+while training.end is None:
+    with strategy.scope():
+        training.run_epoch()
+model = training.network.model
+outputs = training.network.with_probabilities()(pixels.astype(np.float32)).numpy()
+np.savez(sys.argv[3], outputs, *[v.numpy() for v in model.weights])
+print(strategy.num_replicas_in_sync, before, weights_digest(model))
+"""
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
+def test_two_processes_train_a_backbone_of_keras_as_one_does(tmp_path: Path) -> None:
+    """Its weights are loaded inside the strategy's scope, which must outlive that."""
+    weights = tmp_path / "made_up.weights.h5"
+    model = keras.applications.MobileNetV2(include_top=False, weights=None)
+    make_up(model, np.random.default_rng(1).uniform(-1, 1, (8, 32, 32, 3)).astype(np.float32))
+    model.save_weights(weights)
+    ports = free_ports(2)
+    cluster = {"worker": [f"127.0.0.1:{port}" for port in ports]}
+    tasks = [{"cluster": cluster, "task": {"type": "worker", "index": i}} for i in (0, 1)]
+    together = [begun(2, weights, tmp_path / f"{i}.npz", task) for i, task in enumerate(tasks)]
+    [first, second] = [ended(process) for process in together]
+    alone = ended(begun(1, weights, tmp_path / "alone.npz", None))
+    assert first == second
+    assert first.split()[:2] == ["2", alone.split()[1]]
+    assert len(set(first.split()[1:])) == 2, "something was trained"
+    for one, other in zip(*(arrays(tmp_path / f"{n}.npz") for n in ("0", "alone")), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-5)
+
+
+def begun(workers: int, weights: Path, out: Path, task: object) -> subprocess.Popen[str]:
+    settings = {} if task is None else {"TF_CONFIG": json.dumps(task)}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROCESS, str(workers), str(weights), str(out)],
+        cwd=Path(__file__).parents[3],
+        env=os.environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """The last line that a process says."""
+    said, errors = process.communicate(timeout=200)
+    assert process.returncode == 0, errors[-3000:]
+    return said.splitlines()[-1]
+
+
+def arrays(path: Path) -> list[np.ndarray]:
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
+
+
+def free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]

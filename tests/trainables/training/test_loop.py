@@ -104,6 +104,7 @@ def test_an_epoch_is_that_of_a_plain_loop(examples, optimizer, weights):
     for _ in range(2):  # the second epoch goes on from the optimizer's state
         found = loop.train_epoch(examples, ORDER, RATES)
     plain = keras_optimizer(**arguments)
+    plain.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     for _ in range(2):
         expected = train_by_hand(other, plain, examples, np.array(weights, np.float32))
     assert found == pytest.approx(expected, rel=1e-4)
@@ -117,6 +118,35 @@ def test_the_last_batch_counts_by_its_images(examples):
     model.get_layer(index=2).trainable = False  # batch norm in inference mode: nothing changes
     loss, accuracy = loop.train_epoch(examples, ORDER, np.zeros(3, np.float32))
     assert (loss, accuracy) == pytest.approx(loop.evaluate(examples), rel=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_weight_decay_is_for_kernels_alone(examples, optimizer):
+    """Where nothing is learnt, each kernel loses rate × decay an update, and nothing else does."""
+    model = network()
+    for variable in model.trainable_variables:
+        variable.assign(tf.ones(variable.shape))
+    loop = loop_of(model, ours(optimizer=optimizer, weight_decay=0.5), weights=(0.0, 0.0, 0.0))
+    loop.train_epoch(examples, ORDER, RATES)
+    left = np.prod(1 - 0.5 * RATES)
+    assert left < 0.995
+    for variable in model.trainable_variables:
+        expected = left if variable.name == "kernel" else 1.0
+        np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-6, err_msg=variable.path)
+    assert {v.name for v in model.trainable_variables} == {"kernel", "bias", "gamma", "beta"}
+
+
+def test_images_are_gathered_by_64_bits(examples):
+    """On a GPU, 32 bits overflow at 2^31 vectors of at most 16 bytes, and read other memory."""
+    loop = loop_of(network())
+    loop.train_epoch(examples, ORDER, RATES)
+    [traced] = loop._train._list_all_concrete_functions_for_serialization()
+    graphs = [traced.graph.as_graph_def()]
+    nodes = [node for graph in graphs for f in graph.library.function for node in f.node_def]
+    gathers = [node for node in (*graphs[0].node, *nodes) if node.op == "GatherV2"]
+    by_images = [n for n in gathers if n.attr["Tparams"].type == tf.uint8.as_datatype_enum]
+    assert by_images
+    assert all(n.attr["Tindices"].type == tf.int64.as_datatype_enum for n in by_images)
 
 
 def test_every_image_is_trained_on_once(examples):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import sklearn.metrics
 import tensorflow as tf
 
-from trainables.training.losses import per_example_loss
+from trainables.training.losses import per_example_loss, validation_loss
 
 CLASSES = 5
 CHANCE = np.random.default_rng(3)
@@ -52,6 +53,25 @@ def test_categorical_of_softmax_is_keras(smoothing):
     )
     found = ours(loss="categorical", label_smoothing=smoothing)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", ["softmax", "sigmoid"])
+def test_validation_loss_is_the_log_loss_of_the_predicted_shares(activation):
+    """Of scikit-learn, on what a network of ours predicts: sigmoids divided by their sum."""
+    shares = np.asarray(outputs(activation), np.float64)
+    shares /= shares.sum(axis=-1, keepdims=True)
+    expected = sklearn.metrics.log_loss(LABELS, shares, labels=range(CLASSES))
+    found = validation_loss(
+        tf.constant(LOGITS), tf.constant(LABELS), tf.constant(activation == "sigmoid")
+    )
+    assert float(np.mean(found)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_validation_loss_stays_finite_where_a_network_is_sure_and_wrong():
+    logits = tf.constant([[-300.0, 300.0]])
+    for is_sigmoid in (False, True):
+        [loss] = validation_loss(logits, tf.constant([0]), is_sigmoid).numpy()
+        assert 290 < loss < 610
 
 
 def test_sparse_labels_are_smoothed_as_others():

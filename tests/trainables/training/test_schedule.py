@@ -63,7 +63,7 @@ class TestEvery:
         rates = []
         for epoch in range(1, EPOCHS + 1):
             rates.append(ours.rates(epoch, STEPS))
-            ours.observe(1.0)
+            ours.observe(epoch, 1.0)
         assert (np.diff(np.concatenate(rates)) <= 0).all()
         assert (rates[-1][-1] < RATE) == (decay != "none")
 
@@ -82,17 +82,17 @@ class TestEvery:
         losses = [1.0, 0.9, 0.95, 0.95, 0.97, 0.8, 0.9, 0.9, 0.9, 0.9, 0.9]
         patience = {"decay_patience": 1} if decay == "plateau" else {}
         ours = schedule(decay, early_stopping=4, **patience)
-        for loss in losses[:seen]:
-            ours.observe(loss)
+        for epoch, loss in enumerate(losses[:seen], 1):
+            ours.observe(epoch, loss)
         again = schedule(decay, early_stopping=4, **patience)
         again.restore(ours.state())
         for epoch, loss in enumerate(losses[seen:], seen + 1):
             np.testing.assert_array_equal(ours.rates(epoch, STEPS), again.rates(epoch, STEPS))
-            ours.observe(loss)
-            again.observe(loss)
+            ours.observe(epoch, loss)
+            again.observe(epoch, loss)
             assert ours == again
-            assert ours.stops_early == again.stops_early
-        assert ours.stops_early
+            assert ours.stops_early(epoch) == again.stops_early(epoch)
+        assert ours.stops_early(epoch)
 
 
 LOSSES = st.lists(st.sampled_from([0.5, 0.6, 0.7, 0.8]), min_size=1, max_size=EPOCHS)
@@ -127,7 +127,7 @@ def test_plateau_is_keras_reduce_on_plateau(plateau_model, patience, losses):
     for epoch, loss in enumerate(losses, 1):
         expected = np.float32(plateau_model.optimizer.learning_rate)
         np.testing.assert_allclose(ours.rates(epoch, STEPS), np.full(STEPS, expected), rtol=1e-6)
-        ours.observe(loss)
+        ours.observe(epoch, loss)
         theirs.on_epoch_end(epoch - 1, {"val_loss": loss})
 
 
@@ -140,16 +140,51 @@ def test_early_stopping_is_keras_early_stopping(plateau_model, patience, losses)
     theirs.set_model(plateau_model)
     theirs.on_train_begin()
     plateau_model.stop_training = False
-    for epoch, loss in enumerate(losses):
-        ours.observe(loss)
-        theirs.on_epoch_end(epoch, {"val_loss": loss})
-        assert ours.stops_early == plateau_model.stop_training
-        if ours.stops_early:
+    for epoch, loss in enumerate(losses, 1):
+        ours.observe(epoch, loss)
+        theirs.on_epoch_end(epoch - 1, {"val_loss": loss})
+        assert ours.stops_early(epoch) == plateau_model.stop_training
+        if ours.stops_early(epoch):
             break
 
 
 def test_without_patience_it_never_stops():
     ours = schedule(early_stopping=0)
-    for _ in range(50):
-        ours.observe(1.0)
-        assert not ours.stops_early
+    for epoch in range(1, 51):
+        ours.observe(epoch, 1.0)
+        assert not ours.stops_early(epoch)
+
+
+TWO_PHASES = {"unfrozen_depth": 1, "head_epochs": 5}
+
+
+def test_a_converged_head_does_not_end_the_training_before_the_thaw():
+    ours = schedule(early_stopping=2, **TWO_PHASES)
+    ended = []
+    for epoch in range(1, 9):
+        ours.observe(epoch, 1.0)  # the first epoch of each phase is its best
+        ended.append(ours.stops_early(epoch))
+    assert ended == [False] * 7 + [True]
+
+
+def test_a_plateau_of_the_head_does_not_lower_the_rate_of_the_thaw():
+    rate = RATE / 8
+    ours = schedule(
+        "plateau", decay_factor=0.5, decay_patience=2, thaw_learning_rate=rate, **TWO_PHASES
+    )
+    rates = []
+    for epoch in range(1, 10):
+        rates.append(float(ours.rates(epoch, STEPS)[0]))
+        ours.observe(epoch, 1.0)
+    head = [RATE, RATE, RATE, RATE / 2, RATE / 2]
+    assert rates == pytest.approx([*head, rate, rate, rate, rate / 2])
+
+
+def test_what_was_seen_before_the_thaw_is_forgotten_by_a_resumed_training_too():
+    ours = schedule(early_stopping=2, **TWO_PHASES)
+    for epoch in range(1, 6):
+        ours.observe(epoch, 0.1)
+    again = schedule(early_stopping=2, **TWO_PHASES)
+    again.restore(ours.state())
+    again.observe(6, 0.9)
+    assert (again.best_loss, again.epochs_since_best) == (0.9, 0)

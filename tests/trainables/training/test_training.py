@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.metrics import log_loss
 
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
 from trainables.features.in_memory import Examples
 from trainables.networks.head import PREFIX
+from trainables.prediction.inference import probabilities
 from trainables.training.checkpoints import Checkpoints
 from trainables.training.loop import Loop
 from trainables.training.measurement import KINDS
@@ -318,6 +320,24 @@ class TestMeasurements:
         each = keras.losses.sparse_categorical_crossentropy(images.labels, logits, from_logits=True)
         assert measurement.val_loss == pytest.approx(float(np.mean(each)), rel=1e-5)
         assert measurement.val_accuracy == np.mean(np.argmax(logits, -1) == images.labels)
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            {"label_smoothing": 0.3},
+            {"loss": "categorical", "class_weights": "balanced"},
+            {"loss": "binary", "output_activation": "sigmoid", "label_smoothing": 0.3},
+            {"output_activation": "sigmoid"},
+        ],
+    )
+    def test_val_loss_is_one_quantity_whatever_is_trained(self, begin, make_images, values):
+        """The log loss of the predicted shares, by scikit-learn."""
+        training = begin(point(**values))
+        measurement = training.run_epoch()
+        images = make_images(20, CLASSES, 16, seed=1)
+        shares = probabilities(training.network.with_probabilities(), images.pixels)
+        expected = log_loss(images.labels, shares / shares.sum(-1, keepdims=True, dtype=float))
+        assert measurement.val_loss == pytest.approx(expected, rel=1e-4)
 
     def test_their_seconds_are_of_known_kinds_and_counted_once(self, begin):
         training = begin(point(VGG, unfrozen_depth=1))

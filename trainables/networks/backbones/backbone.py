@@ -1,16 +1,18 @@
-"""Any backbone by name, as part of a flat graph."""
+"""Any backbone by name, with its weights, as part of a flat graph."""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
+from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import keras
 
-from spaces.errors import InputError
+from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
+from trainables.networks.backbones import keras_applications
+from trainables.networks.backbones.own_weights import load_weights
 
 _OWN = {"EfficientNetLite0": "efficientnet_lite", "AlexNet": "alexnet", "ResNet18": "resnet18"}
 """Backbones that Keras does not have, and the module here that builds each."""
@@ -24,20 +26,24 @@ def own_module(backbone: str) -> ModuleType | None:
 
 
 def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
-    """Append a backbone, its weights random, to a graph.
+    """Append a backbone, with the weights that a configuration names, to a graph.
 
     Args:
         inputs: (batch, height, width, 3), preprocessed.
-        point: Which backbone, and where it is cut off.
+        point: Which backbone and weights, and where it is cut off.
 
     Raises:
         InputError: If the backbone has no layer `point.truncation_layer`, or does not take
             images of this size.
+        WeightsError: If the weights cannot be had, or are another network's.
     """
     if point.backbone == "none":
         return inputs
-    module = own_module(point.backbone)
-    features = module.graph(inputs) if module else application(point.backbone, inputs).output
+    if point.weights not in ("imagenet", "none") and not Path(point.weights).is_file():
+        raise WeightsError(
+            f"There are no weights at {point.weights}. Give the path of a file, imagenet, or none."
+        )
+    features = _whole(inputs, point)
     if point.truncation_layer is None:
         return features
     return layer_of(
@@ -45,20 +51,15 @@ def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> kera
     ).output
 
 
-def application(backbone: str, inputs: keras.KerasTensor | None, **options: Any) -> keras.Model:
-    """One of Keras's applications without its classifier; random unless `weights` is given.
-
-    Raises:
-        InputError: If it does not take images of this size.
-    """
-    shape = None if inputs is None else tuple(inputs.shape[1:])
-    build = getattr(keras.applications, backbone)
-    try:
-        return build(
-            include_top=False, input_tensor=inputs, input_shape=shape, **{"weights": None} | options
-        )
-    except ValueError as error:
-        raise InputError(f"{backbone} cannot be built for images of {shape}: {error}") from error
+def _whole(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
+    module = own_module(point.backbone)
+    if module is None:
+        return keras_applications.features_of(inputs, point.backbone, point.weights)
+    features: keras.KerasTensor = module.graph(inputs)
+    if point.weights != "none":
+        whole = keras.Model(keras.utils.get_source_inputs(inputs), features)
+        load_weights(whole, module, point.backbone, point.weights)
+    return features
 
 
 def layer_of(layers: Sequence[keras.Layer], name: str, backbone: str) -> keras.Layer:

@@ -1,0 +1,80 @@
+"""Weights of the backbones that Keras does not have: installed, downloaded, or a person's file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+
+import keras
+import numpy as np
+
+from spaces.errors import WeightsError
+from trainables.cache.folder import cache_folder
+from trainables.networks.weights import copy_weights
+from trainables.weights import packaged
+from trainables.weights.torch_file import read_state_dict
+
+TORCHVISION_ADDRESS = "https://download.pytorch.org/models"
+TORCHVISION = {"AlexNet": "alexnet-owt-7be5be79.pth", "ResNet18": "resnet18-f37072fd.pth"}
+"""Torchvision's files of ImageNet weights; a name ends in the first digits of its SHA-256."""
+
+
+def load_weights(model: keras.Model, module: ModuleType, backbone: str, weights: str) -> None:
+    """Give a backbone of our own its pretrained weights.
+
+    Args:
+        model: The whole backbone.
+        module: That built it.
+        backbone: Its name.
+        weights: "imagenet", or the path of a file: .weights.h5, .keras, .pth, .pt or .safetensors.
+
+    Raises:
+        WeightsError: If the weights cannot be had, or are another network's.
+    """
+    if Path(weights).suffix in (".h5", ".keras"):
+        _load_keras_file(model, backbone, weights)
+    else:
+        packaged.apply(model, module.convert(_state(backbone, weights)))
+
+
+@lru_cache(maxsize=2)
+def _state(backbone: str, weights: str) -> Mapping[str, np.ndarray]:
+    """PyTorch's state dict, read once a process."""
+    if weights != "imagenet":
+        return read_state_dict(weights)
+    if backbone == "EfficientNetLite0":
+        return packaged.efficientnet_lite0_state()
+    return read_state_dict(_torchvision_file(TORCHVISION[backbone]))
+
+
+def _torchvision_file(name: str) -> Path:
+    """Torchvision's file of weights, from the cache or else from its own address."""
+    folder, address = cache_folder() / "weights", f"{TORCHVISION_ADDRESS}/{name}"
+    try:
+        path = Path(keras.utils.get_file(name, address, cache_dir=folder, cache_subdir="."))
+    except Exception as error:  # Keras raises what its download meets, of any type
+        raise WeightsError(
+            f"{address} could not be downloaded ({error}). Without a network, put the file into "
+            f"{folder}, or give its path as weights."
+        ) from error
+    digest = packaged.sha256(path)
+    if not digest.startswith(Path(name).stem.rsplit("-", 1)[-1]):
+        raise WeightsError(
+            f"{path} has SHA-256 {digest}, which is not that of torchvision's file. Delete it."
+        )
+    return path
+
+
+def _load_keras_file(model: keras.Model, backbone: str, path: str) -> None:
+    try:
+        if Path(path).suffix == ".keras":
+            copy_weights(keras.models.load_model(path, compile=False, safe_mode=True), model)
+        else:
+            model.load_weights(path)
+    except Exception as error:  # Keras's readers promise no type
+        raise WeightsError(
+            f"{path} does not hold weights of {backbone}: {' '.join(str(error).split())} Give a "
+            f"file that Keras saved from the same network."
+        ) from error
