@@ -53,4 +53,4 @@ BACKBONES: dict[str, int] = {
 """
 
 RESCALE_INSIDE = ("ConvNeXt", "EfficientNetB", "EfficientNetV2", "MobileNetV3")
-"""Beginnings of the names of those whose graph itself begins with the scaling of pixels 0..255."""
+"""Name prefixes of the backbones whose graph itself scales pixels 0..255."""

@@ -119,7 +119,7 @@ def _report(training: Training, measured: dict[str, Any], names: tuple[str, ...]
         measured: What it gave.
         names: Of the classes, in the last epoch: then the model is saved.
     """
-    from trainables.training.distributed import weights_digest
+    from trainables.networks.weights import weights_digest
 
     told = {name: value for name, value in measured.items() if not name.startswith("val_")}
     told["digest"] = weights_digest(training.network.model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import time
 from collections.abc import Callable, Sequence
@@ -10,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -269,6 +267,7 @@ def _predict(
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, str]:
     """Keys, labels and probabilities of the test images, and the hash of the model's file."""
     from trainables.datasets.rows.loading import open_sealed_test
+    from trainables.networks.weights import weights_digest
     from trainables.prediction.inference import best_model, load_model, probabilities
 
     point = candidate.weights.point
@@ -279,20 +278,12 @@ def _predict(
         model, digest = load_model(path), sha256(path)
     else:
         model = best_model(point, len(test.class_names), state)
-        digest = weights_hash(model)
+        digest = weights_digest(model)
     shares = probabilities(model, test.images.pixels)
     if candidate.role == "final":
         images = test.images
         explain(run, model, images.pixels, images.labels, shares, test.keys, test.class_names)
     return test.keys, test.images.labels, shares, digest
-
-
-def weights_hash(model: keras.Model) -> str:
-    """SHA-256 of a model's weights in their order."""
-    digest = hashlib.sha256()
-    for variable in model.variables:
-        digest.update(variable.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _date(seconds: float) -> str:

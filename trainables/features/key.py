@@ -7,10 +7,9 @@ import json
 from weakref import WeakKeyDictionary
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from trainables.cache.digest import digest
+from trainables.networks.weights import weights_digest
 
 _WITHOUT_EFFECT = ("name", "trainable", "rate", "seed")
 """Settings that have no effect in inference mode; names may come from a counter."""
@@ -36,14 +35,6 @@ def feature_key(below: keras.Model, name: str, data: str) -> str:
 def _network(below: keras.Model) -> str:
     settings = json.dumps([below.output.shape, *map(_settings, below.operations)], default=str)
     return hashlib.sha256((settings + weights_digest(below)).encode()).hexdigest()
-
-
-def weights_digest(model: keras.Model) -> str:
-    """Digest of all weights of a model, in order."""
-    arrays = [np.ravel(weight.numpy()) for weight in model.weights]
-    shapes = [(str(array.dtype), array.size) for array in arrays]
-    raw = [array.view(np.uint8) for array in arrays]
-    return f"{shapes}{digest(np.concatenate(raw) if raw else np.empty(0, np.uint8))}"
 
 
 def _settings(operation: keras.Operation) -> list[object]:

@@ -11,8 +11,6 @@ import os
 import keras
 import tensorflow as tf
 
-from trainables.networks.weights import weights_digest as weights_digest
-
 _strategies: list[tf.distribute.Strategy] = []
 """Those that were made: one that is freed waits for its health check, for up to half a minute."""
 
