@@ -61,11 +61,11 @@ class NodeExtraction:
         here = NodeAffinitySchedulingStrategy(node, soft=False)
         self._options: dict[str, Any] = {**resources, "scheduling_strategy": here}
         self._slots = slots
-        self._tally = Tally()
+        self._done, self._tally = Tally(), Tally()
 
     def images_done(self) -> int:
         """Images that have passed through a backbone so far."""
-        return self._tally.images
+        return self._done.images + self._tally.images
 
     def run(self, task: ExtractionTask) -> tuple[Tally, list[str]]:
         """Store a network's features.
@@ -75,7 +75,6 @@ class NodeExtraction:
         """
         os.environ[FOLDER_VARIABLE] = task.cache
         store = FeatureStore()
-        before, self._tally = self._tally, Tally()
         entries = self._entries(task)
         with ExitStack() as locks:
             for key in sorted(entry.key for entry in entries):
@@ -87,10 +86,9 @@ class NodeExtraction:
             ]
             self._tally.hits = len(entries) - len(missing)
             self._make(task, store, missing)
-        done = self._tally
-        before.add(done)
-        self._tally = before
-        return done, [entry.key for entry in entries]
+        tally, self._tally = self._tally, Tally()
+        self._done.add(tally)
+        return tally, [entry.key for entry in entries]
 
     def _entries(self, task: ExtractionTask) -> list[PlannedEntry]:
         """The entries, from as many processes as there are slots, which warms all of them up."""

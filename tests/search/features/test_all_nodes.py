@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from rich.console import Console
 from search.cluster.ray_session import ray_running
 from search.driver.search import create_run
 from search.features.all_nodes import extract
+from search.features.one_node import NodeExtraction
 from search.features.plan import planned
 from search.features.precompute import store_features
 from search.live.early_end import Ending
@@ -23,6 +26,7 @@ from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import load_trial_data
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import examples_at, forget
+from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.networks.cut import cut
 from trainables.networks.forward import forward
 from trainables.training.training import build_pretrained
@@ -89,6 +93,29 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     third = extract(study, plan, folder, console)
     assert (third["hits"], third["misses"], third["notes"]) == (3, 1, ())
     assert not [path for path in folder.rglob(".*") if path.is_dir()], "no half entries"
+
+
+def test_the_count_of_images_never_goes_back(ray, study, folder):
+    """The progress bar adds up what all networks have taken."""
+    import ray as library
+
+    node = library.get_runtime_context().get_node_id()
+    actor = NodeExtraction(node, 1, {"num_cpus": 1})
+    point = study.search_space.point({"unfrozen_depth": 0})
+    names = sorted({row.boundary for row in planned(study).kept})
+    assert len(names) == 2
+    seen = []
+    for name in names:
+        task = ExtractionTask(study.dataset, point, (name,), str(folder), threads=1)
+        with ThreadPoolExecutor(1) as thread:
+            running = thread.submit(actor.run, task)
+            while not running.done():
+                seen.append(actor.images_done())
+                time.sleep(0.01)
+        tally, keys = running.result()
+        assert (tally.images, tally.misses, len(keys)) == (160, 2, 2)
+    assert seen == sorted(seen)
+    assert actor.images_done() == 320
 
 
 def test_what_cannot_be_computed_ahead_is_left_to_the_trials(ray, study, folder):
