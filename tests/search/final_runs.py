@@ -36,7 +36,7 @@ PRETRAINED = Hyperparameters(image_size=64)
 CLASSES = [f"number {n}" for n in range(9)] + ["nine | *neuf*"]
 
 
-def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH) -> Run:
+def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH, seed: int = 0) -> Run:
     """A run of the digits whose one trial was fine-tuned; its model has seen nothing."""
     run = Run(folder)
     folder.mkdir(parents=True)
@@ -46,7 +46,7 @@ def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH) -> R
     with Ledger(run.ledger) as ledger:
         for event in _events(study, point):
             ledger.append(event)
-    _save_model(run, point)
+    _save_model(run, point, seed)
     write_finetune(run)
     return run
 
@@ -79,13 +79,13 @@ def _events(study: Study, point: Hyperparameters) -> list[events.Event]:
     ]
 
 
-def _save_model(run: Run, point: Hyperparameters) -> None:
+def _save_model(run: Run, point: Hyperparameters, seed: int) -> None:
     import keras
 
     from trainables.training.training import build_pretrained
 
     keras.utils.set_random_seed(3)
-    network = build_pretrained(point, len(CLASSES))
+    network = build_pretrained(point, len(CLASSES), seed)
     chance = np.random.default_rng(3)
     for layer in network.model.layers:  # statistics as after training, not 0 and 1
         if isinstance(layer, keras.layers.BatchNormalization) and point.backbone == "none":

@@ -30,9 +30,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 def make_run(tmp_path, make_study):
     """A run with a final model and a checkpoint of each of its trials."""
 
-    def make(name, trials=1, seconds=1.5, **sections) -> Run:
+    def make(name, trials=1, seconds=1.5, seed=0, **sections) -> Run:
         given = {"space": {"dropout": {"low": 0.0, "high": 0.5}}, "recipes": {}}
-        run = final_run(tmp_path / name, make_study(**given | sections))
+        run = final_run(tmp_path / name, make_study(**given | sections), seed=seed)
         with Ledger(run.ledger) as ledger:
             for number in range(1, trials):
                 measured = Measurement(
@@ -154,7 +154,7 @@ def test_another_model_is_refused_unless_again_and_that_is_told(make_run):
     run = make_run("run")
     first, _ = evaluate(run)
     model = run.model / "model.keras"
-    other = make_run("other").model / "model.keras"
+    other = make_run("other", seed=1).model / "model.keras"
     model.write_bytes(other.read_bytes())
     with pytest.raises(RunStateError, match="is not the file that fine-tuning wrote"):
         evaluate(run)

@@ -98,7 +98,8 @@ def test_two_replicas_do_not_drop_the_same_units() -> None:
 PROCESS = """
 import sys
 import numpy as np
-from trainables.training.distributed import strategy_of, weights_digest
+from trainables.networks.weights import weights_digest
+from trainables.training.distributed import strategy_of
 
 strategy = strategy_of(int(sys.argv[1]))
 from spaces.hyperparameters import Hyperparameters
