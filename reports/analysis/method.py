@@ -32,9 +32,9 @@ def _fidelity(data: RunData) -> str:
         return ""
     were = "was" if stopped == 1 else "were"
     return (
-        f"{formats.sentence(formats.plural(stopped, 'trial'))} {were} stopped early: they show "
-        "their best epoch until then, not what they would have reached. Slices, grids and parallel "
-        "coordinates mix them with trials of full length."
+        f"{formats.sentence(formats.plural(stopped, 'trial'))} {were} stopped early. The "
+        "result of such a trial is its best epoch until then, not what it would have reached. "
+        "Slices, grids and parallel coordinates mix them with trials of full length."
     )
 
 

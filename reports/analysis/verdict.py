@@ -112,7 +112,8 @@ def _no_verdict(data: RunData, comparison: Comparison) -> str:
     images = f"{comparison.images:,} " if comparison.images else ""
     text = f"The test set {state}. "
     if comparison.is_of_one_trial:
-        return text + f"The winner was chosen on these {images}validation images."
+        who = "best so far" if data.is_under_way else "winner"
+        return text + f"The {who} was chosen on these {images}validation images."
     if comparison.seeds is not None:
         return text + (
             f"The winner was chosen on these {images}validation images, and new seeds are judged "
@@ -147,8 +148,8 @@ def _uncertainty(comparison: Comparison) -> str:
 
 def _words() -> str:
     return (
-        "It says beat, or did worse, only if the interval leaves out zero, and equal only if it "
-        f"lies within {MARGIN_TEXT}."
+        "The verdict is beat, or did worse, only if this interval leaves out zero, and equal only "
+        f"if it lies within {MARGIN_TEXT}."
     )
 
 

@@ -132,8 +132,8 @@ class RunData:
     def best_recipe(self, among: set[int] | None = None) -> Trial | None:
         """The trial of the best recipe on validation, of those that did not fail.
 
-        Recipes with a mean over new seeds are compared by it; only if none has one, by the best
-        epoch of the search.
+        Recipes that were trained again with new seeds are compared by their means, and come before
+        those that were not; if none was, by the best epoch of the search.
 
         Args:
             among: Numbers of the trials to choose from; None means all.

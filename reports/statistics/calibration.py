@@ -11,6 +11,8 @@ BINS = 15
 """Of equal width, as in Guo et al. (ICML 2017)."""
 
 RESAMPLES = 1000
+_CELLS = 4_000_000
+"""Images of resamples held in memory at once."""
 
 Floats = NDArray[np.float64]
 
@@ -104,10 +106,11 @@ def consistency(confidence: Floats, is_right: NDArray[np.bool_], seed: int) -> C
     """
     index = bin_of(confidence)
     chance = np.random.default_rng(seed)
-    errors = np.empty(RESAMPLES)
-    for number in range(RESAMPLES):
-        gap = (chance.random(len(confidence)) < confidence) - confidence
-        errors[number] = np.abs(np.bincount(index, gap, BINS)).sum() / len(confidence)
+    at_once = max(1, _CELLS // len(confidence))
+    sizes = [min(at_once, RESAMPLES - done) for done in range(0, RESAMPLES, at_once)]
+    bins = np.eye(BINS)[index]
+    gaps = ((chance.random((n, len(index))) < confidence) - confidence for n in sizes)
+    errors = np.concatenate([np.abs(gap @ bins).sum(axis=1) for gap in gaps]) / len(confidence)
     error = reliability(confidence, is_right).error
     p = (1 + np.sum(errors >= error - 1e-12)) / (1 + RESAMPLES)
     return Consistency(error, float(errors.mean()), float(np.quantile(errors, 0.95)), float(p))

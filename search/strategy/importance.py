@@ -80,19 +80,22 @@ def _best_until(trial: Trial, epoch: int, objective: Objective) -> float:
     return best(finite, default=np.nan)
 
 
-def resampled(trials: Sequence[FrozenTrial], mode: str, seed: int) -> list[dict[str, Any]]:
+def resampled(
+    trials: Sequence[FrozenTrial], mode: str, seed: int, resamples: int = RESAMPLES
+) -> list[dict[str, Any]]:
     """Relative importance with its bootstrap over trials, the most important first.
 
     Args:
         trials: With a value each.
         mode: "max" or "min".
         seed: Of the resamples.
+        resamples: How many to draw.
 
     Returns:
         `parameters`, as in `importance`.
     """
     values = relative_importance(trials, mode)
-    places = np.random.default_rng(seed).integers(0, len(trials), (RESAMPLES, len(trials)))
+    places = np.random.default_rng(seed).integers(0, len(trials), (resamples, len(trials)))
     drawn = [relative_importance([trials[i] for i in row], mode) for row in places]
     parameters = []
     for name in sorted(values, key=lambda name: -values[name]):
@@ -101,7 +104,7 @@ def resampled(trials: Sequence[FrozenTrial], mode: str, seed: int) -> list[dict[
         firsts = sum(max(one, key=one.__getitem__, default="") == name for one in drawn)
         parameters.append(
             {"name": name, "mean": values[name], "low": float(low), "high": float(high)}
-            | {"first": firsts / RESAMPLES}
+            | {"first": firsts / resamples}
         )
     return parameters
 

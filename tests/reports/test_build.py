@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from reports.build import build_report
-from search.records.run import Run
+from search.records.run import Run, write_json
 from spaces.errors import RunStateError
 
 ROOT = Path(__file__).parents[2]
@@ -76,6 +76,16 @@ def test_a_run_with_every_file_has_the_pictures_that_come_of_them(reported) -> N
     assert [name for name in photographs if f"(figures/{name})" not in markdown] == []
     tables = {path.stem for path in (folder / "tables").iterdir()}
     assert {"finalists", "importance", "preflight", "sizes", "attempts", "rungs"} <= tables
+
+
+def test_a_run_of_an_older_version_is_reported(runs, tmp_path) -> None:
+    """Its importance.json has fANOVA's deviations over forests, and no method."""
+    shutil.copytree(runs["full"].folder, tmp_path / "copy", ignore=shutil.ignore_patterns("report"))
+    run = Run(tmp_path / "copy")
+    parameters = [{"name": "dropout", "mean": 0.2, "std": 0.3}]
+    write_json(run.importance, {"epoch": 3, "trials": 14, "parameters": parameters})
+    page = build_report(run).read_text(encoding="utf-8")
+    assert "An older version computed this with fANOVA from the 14 trials" in page
 
 
 def test_nothing_is_written_beside_the_report(failed) -> None:

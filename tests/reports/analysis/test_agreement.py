@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from reports.analysis.agreement import Agreement, agreement, disagreement_sentences
-from reports.build import document_of
+from reports.build import build_report, document_of
 from reports.data.run_data import read_run
 
 
@@ -47,6 +47,19 @@ def test_it_is_said_on_the_first_screen(tested) -> None:
     assert "photos that belong together, such as several of one object" in note
     assert "Plan by the test figure" in note
     assert "another dataset.seed" in note
+
+
+def test_it_stands_right_under_the_headline_in_both_forms(make_run, open_test) -> None:
+    maker = make_run()
+    trial, _ = maker.propose("two_phase")
+    maker.measure(trial, 1, 0.97)
+    maker.end(trial)
+    run = maker.close()
+    open_test(run, {"final": 0.85, "winner": 0.85})
+    page = build_report(run).read_text(encoding="utf-8")
+    headline, warning = page.index('class="verdict"'), page.index('class="warning"')
+    assert headline < warning < page.index('class="results"')
+    assert "\n> Validation and test disagree: " in (run.report / "report.md").read_text("utf-8")
 
 
 def test_a_test_set_that_is_easier_is_said_to_be(make_run, open_test) -> None:

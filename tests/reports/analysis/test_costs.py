@@ -71,5 +71,5 @@ def test_features_and_checkpoints_are_told_and_counted(make_run) -> None:
     said = " ".join(b.text for b in section(data).blocks if isinstance(b, Text))
     assert "90 images passed the frozen layers once" in said
     assert "3.0 MB stored" in said
-    assert "1 checkpoint was written, 40.0 kB at the most" in said
+    assert "1 checkpoint was written, at most 40.0 kB" in said
     assert {s.name: s.seconds for s in stages(data)}["features"] == 16

@@ -65,7 +65,7 @@ def test_what_is_not_exact_is_said(read) -> None:
     assert "9 trials were stopped early" in complete
     assert "trained once, with one seed" in complete
     assert "trained once, with one seed" not in full
-    assert "No trial had augmentation" in full
+    assert "No trial used augmentation" in full
 
 
 def test_the_hardware_is_what_the_ledger_knows(read) -> None:

@@ -42,7 +42,7 @@ def score_rows(scale: float) -> Iterator[Values]:
         large = predictions(np.repeat(label, 400_000 // len(label)), recalls, chance)
         truth = {name: one.value for name, one in _values(large).items()}
         covered: dict[str, list[bool]] = {kind.name: [] for kind in KINDS}
-        for number in range(max(2, int(2000 * scale))):
+        for number in range(max(2, int(1500 * scale))):
             for name, one in estimates(predictions(label, recalls, chance), number).items():
                 if one.low is not None and one.high is not None:
                     covered[name].append(one.low <= truth[name] <= one.high)
@@ -109,19 +109,23 @@ SPACE = {
 
 
 def importance_rows(scale: float) -> Iterator[Values]:
-    """How often a hyperparameter is said to have mattered most, rightly or not."""
-    for trials, repetitions in ((20, 200), (100, 200), (500, 60)):
+    """How often a hyperparameter is said to have mattered most, rightly or not.
+
+    With fewer resamples than the search draws, which take longest of all.
+    """
+    resamples = 40 if scale > 0.01 else 2
+    for trials, repetitions in ((20, 100), (100, 100), (500, 20)):
         for truth, strength, bound in (
             ("none matters", 0.0, "at most 5 %"),
             ("the learning rate explains half", 0.012, "as it comes"),
             ("the learning rate explains all", 0.1, "as it comes"),
         ):
             count = max(2, int(repetitions * scale))
-            found = [_has_a_first(trials, strength, seed) for seed in range(count)]
+            found = [_has_a_first(trials, strength, seed, resamples) for seed in range(count)]
             yield "mattered most", truth, f"{trials} trials", bound, found
 
 
-def _has_a_first(trials: int, strength: float, seed: int) -> bool:
+def _has_a_first(trials: int, strength: float, seed: int, resamples: int) -> bool:
     chance = np.random.default_rng([seed, trials])
     made = []
     for _ in range(trials):
@@ -137,6 +141,6 @@ def _has_a_first(trials: int, strength: float, seed: int) -> bool:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        parameters = importance.resampled(made, "max", seed)
+        parameters = importance.resampled(made, "max", seed, resamples)
     values = {"method": "PED-ANOVA", "epoch": 1, "trials": trials, "parameters": parameters}
     return Importance.from_dict(values).has_a_first

@@ -180,10 +180,10 @@ def _tested(world: World, others: int, chance: np.random.Generator) -> NDArray[n
 EVEN = World()
 UNEVEN = World(accuracy=(0.95, 0.9, 0.8, 0.7), classes=(0.7, 0.2, 0.07, 0.03))
 SETTINGS = {
-    "360 images, 20 trials": (EVEN, 20, 2500),
-    "360 images, 100 trials": (EVEN, 100, 2500),
-    "360 images, 500 trials": (EVEN, 500, 2500),
-    "360 images, 100 trials, uneven classes": (UNEVEN, 100, 2500),
+    "360 images, 20 trials": (EVEN, 20, 1500),
+    "360 images, 100 trials": (EVEN, 100, 1500),
+    "360 images, 500 trials": (EVEN, 500, 1000),
+    "360 images, 100 trials, uneven classes": (UNEVEN, 100, 1500),
 }
 DIFFERENCES = {"no difference": 0.0, "winner 1 point better": 0.01, "winner 4 points better": 0.04}
 
