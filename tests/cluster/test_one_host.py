@@ -180,8 +180,10 @@ def test_metrics_move_and_trials_have_names(host: Cluster, tmp_path: Path) -> No
     sections = {"budget": budget, "base": base, "space": space, "recipes": {}}
     seen: dict[str, set[float]] = defaultdict(set)
     named: set[str] = set()
-    for run in ("first", "second"):  # the second run finds the features that the first has computed
-        made = Search(tmp_path, tmp_path / run, resources=resources, **sections)
+    # The second run finds the features that the first has computed. It has another seed, so that
+    # its incumbent is another one: within a run the best may be reached before the first scrape.
+    for seed, run in enumerate(("first", "second")):
+        made = Search(tmp_path, tmp_path / run, resources=resources, seed=seed, **sections)
         driver = host.search(made.study, "--run", made.run.folder)
         while driver.poll() is None:
             for name, value in _figures(host.scrape()):
