@@ -63,7 +63,7 @@ def test_every_file_named_without_its_folder_exists(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page):
     links = _LINK.findall(text_of(page))
-    assert links or page == "CONTRIBUTING.md"
+    assert links or page not in ("README.md", "docs/cluster.md", "docs/watching.md")
     assert [link for link in links if not (ROOT / page).parent.joinpath(link).exists()] == []
 
 

@@ -14,6 +14,7 @@ from reports.data.predictions import Predictions, read_predictions
 from reports.data.preflight import Preflight
 from reports.data.result_files import DataSets, EvaluatedModel, Evaluation, FineTuning, read_record
 from reports.data.working_time import WorkingTime
+from search.records.choice import choose
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run
@@ -116,10 +117,11 @@ class RunData:
     def winner(self) -> Trial | None:
         """The trial that was tested, fine-tuned or chosen; until then the incumbent."""
         tested = self.test.in_role("winner") if self.test else None
-        chosen = tested or self.finetuning or (self.finalists.winner if self.finalists else None)
-        if chosen is None:
-            return self.history.incumbent(self.objective)
-        return self.history.trials[chosen.trial]
+        decided = tested or self.finetuning
+        if decided is not None:
+            return self.history.trials[decided.trial]
+        choice = choose(self.study, self.history)
+        return None if choice is None else choice.trial
 
     def recipe_trials(self) -> dict[str, Trial | None]:
         """The trial of every recipe, None if it has not been tried."""

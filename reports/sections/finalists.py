@@ -10,7 +10,13 @@ from reports.figures.finalists import draw_finalists
 from reports.page.document import Beside, Block, TableBlock, Text
 from reports.page.picture import Picture
 from reports.text import formats
+from search.records.choice import is_unfinished
 from search.records.events import PRUNED
+
+_UNFINISHED = (
+    "The finalists have not all been trained, so none of them is chosen yet, and the best trial of "
+    "the search stands in as the winner. Finish them with thawtune search --resume."
+)
 
 
 def blocks(data: RunData) -> list[Block]:
@@ -18,7 +24,10 @@ def blocks(data: RunData) -> list[Block]:
     found = data.finalists
     if found is None or not found.finalists:
         return [Text(_why_none(data))]
+    is_open = data.finetuning is None and is_unfinished(data.study, data.history)
+    unfinished = [Text(_UNFINISHED)] if is_open else []
     return [
+        *unfinished,
         Text(_what_was_done(found)),
         Text(f"{bias_sentence(found, data.objective)}{_fewer_epochs(data, found)}"),
         Beside(_picture(data, found), TableBlock(finalists_table(found, data.objective))),

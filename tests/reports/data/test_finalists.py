@@ -12,6 +12,8 @@ from reports.data.finalists import Finalists, bias_sentence, finalists_table
 from reports.data.importance import Importance, importance_sentence, importance_table
 from reports.data.preflight import Preflight, findings_table
 from reports.data.run_data import read_run
+from reports.sections.finalists import blocks
+from search.records.choice import choose
 from search.records.run import Run
 from spaces.errors import RunStateError
 from spaces.study import Objective
@@ -68,15 +70,32 @@ def test_a_repeat_that_failed_does_not_count() -> None:
     assert [cell.text for cell in row.cells][5] == "2 of 3"
 
 
-def test_the_chosen_finalist_is_the_winner_before_anything_is_tested(read, runs, tmp_path) -> None:
-    shutil.copytree(runs["full"].folder, tmp_path / "copy")
-    run = Run(tmp_path / "copy")
+def untested(runs, folder) -> Run:
+    """A copy of the full run before anything was fine-tuned or tested."""
+    shutil.copytree(runs["full"].folder, folder)
+    run = Run(folder)
     run.test.unlink()
     run.finetune.unlink()
+    return run
+
+
+def test_before_the_test_the_winner_is_the_one_that_the_ledger_chooses(runs, tmp_path) -> None:
+    """As `finetune` takes it: finalists.json is derived, and may be old."""
+    run = untested(runs, tmp_path / "copy")
     values = json.loads(run.finalists.read_text())
     run.finalists.write_text(json.dumps(values | {"chosen": 0}))
-    assert read_run(run).winner.number == 0
-    assert read("full").winner.number != 0
+    found = read_run(run)
+    choice = choose(found.study, found.history)
+    assert found.winner.number == choice.trial.number != 0
+
+
+def test_finalists_that_are_not_finished_are_said(runs, tmp_path) -> None:
+    run = untested(runs, tmp_path / "copy")
+    found = read_run(run)
+    assert not choose(found.study, found.history).is_final
+    assert found.winner.number == found.history.incumbent(found.objective).number
+    [said] = [block.text for block in blocks(found) if "have not all been trained" in str(block)]
+    assert "--resume" in said
 
 
 @pytest.mark.parametrize("name", ["finalists.json", "importance.json"])
