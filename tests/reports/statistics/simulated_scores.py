@@ -90,7 +90,7 @@ def calibration_rows(scale: float) -> Iterator[Values]:
     for images in (60, 360, 2000):
         for truth, power, bound in (
             ("calibrated", 1.0, "about 5 %"),
-            ("3 points too sure", 1.35, "as it comes"),
+            ("about 3 points too sure", 1.35, "as it comes"),
         ):
             chance = np.random.default_rng([images, int(10 * power)])
             found = []

@@ -308,7 +308,7 @@ def _luck(runs: int) -> Iterator[Row]:
     chance = np.random.default_rng(0)
     for seeds in (2, 3, 5):
         means, deviations = [], []
-        for _ in range(4 * runs):
+        for _ in range(TEST_SETS * runs):
             drawn = chance.normal(size=seeds)
             means.append(drawn.mean())
             deviations.append(drawn.std(ddof=1) / seeds**0.5)

@@ -38,7 +38,7 @@ def test_every_published_rate_is_within_its_bound(published) -> None:
 
 
 def test_true_accuracies_are_what_the_world_says() -> None:
-    world = World(accuracy=(0.95, 0.8), classes=(0.75, 0.25), difference=0.02, trials=2, test=4000)
+    world = World(accuracy=(0.95, 0.8), classes=(0.75, 0.25), difference=0.02, trials=3, test=4000)
     drawn = list(simulate(world, 20))
     assert np.mean([one.tested for one in drawn]) == pytest.approx(
         0.75 * 0.97 + 0.25 * 0.82, abs=3e-3
