@@ -49,7 +49,8 @@ BACKBONES: dict[str, int] = {
 }
 """Weight layers (convolutions and dense layers, without the classifier) of each backbone.
 
-All but the first three, which `trainables.networks.backbones` builds, are Keras's.
+All but the first three, which `trainables.networks.backbones` builds, are Keras's. ConvNeXt's stem
+and its three downsamplings are Sequentials, each of which counts as one weight layer.
 """
 
 RESCALE_INSIDE = ("ConvNeXt", "EfficientNetB", "EfficientNetV2", "MobileNetV3")

@@ -46,7 +46,7 @@ class Network:
 
     @property
     def head_layers(self) -> list[keras.Layer]:
-        """What stands on the backbone, input first."""
+        """The head's layers, input first."""
         return [layer for layer in self.model.layers if layer.name.startswith(PREFIX)]
 
     @property
@@ -56,15 +56,15 @@ class Network:
 
     @property
     def boundary(self) -> str:
-        """Name of the lowest layer that is trained in this phase; nothing below it is."""
+        """Name of the lowest layer that is trained in this phase."""
         return next(layer.name for layer in self.model.layers if layer.trainable_weights)
 
     def freeze_backbone(self) -> None:
-        """Train the head alone."""
+        """Train only the head."""
         self._train(())
 
     def thaw(self) -> None:
-        """Train all that the configuration says."""
+        """Train everything that the configuration thaws, and the head."""
         layers = self.backbone_layers
         if self.point.boundary_layer is not None:
             start = layers.index(layer_of(layers, self.point.boundary_layer, self.point.backbone))
@@ -87,13 +87,13 @@ class Network:
                     layer.trainable = False
 
     def adjust_dropout(self) -> None:
-        """Let the head's dropout drop the configuration's share."""
+        """Set the rate of the head's dropout to the configuration's."""
         for layer in self.model.layers:
             if isinstance(layer, AdjustableDropout):
                 layer.adjust(self.point.dropout)
 
     def with_probabilities(self) -> keras.Model:
-        """Pixels to probabilities (batch, classes): a copy, of layers that Keras itself has."""
+        """A copy, pixels to probabilities (batch, classes), of layers that Keras itself has."""
         plain = keras.models.clone_model(self.model, clone_function=_plain)
         copy_weights(self.model, plain)
         activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
@@ -136,8 +136,8 @@ def build_network(
     Args:
         point: What to build.
         classes: Number of outputs.
-        inputs: What `build_inputs` made of this or a like configuration, to build the head on;
-            None builds that, too.
+        inputs: Result of `build_inputs` for a configuration with the same backbone, to build the
+            head on; None calls it.
 
     Raises:
         InputError: If the network cannot be built.
@@ -174,7 +174,7 @@ def _nothing_is_trained(network: Network) -> str:
 
 
 def kept_weights(network: Network) -> list[keras.Variable]:
-    """Variables that training changes in any phase: the rest is as it was loaded.
+    """Variables that training changes in any phase; all others stay as they were loaded.
 
     Leaves the network thawed.
     """
@@ -196,7 +196,7 @@ def _has_kernel(layer: keras.Layer) -> bool:
 
 
 def _plain(operation: keras.Operation) -> keras.Operation:
-    """A copy of a layer; what has no state serves as it is."""
+    """A copy of a layer; an operation without state is used again."""
     if isinstance(operation, AdjustableDropout):
         return operation.plain
     if not isinstance(operation, keras.Layer):
