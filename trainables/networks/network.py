@@ -115,15 +115,7 @@ def build_inputs(point: Hyperparameters) -> tuple[keras.KerasTensor, keras.Keras
     size = point.image_size
     pixels = keras.Input((size, size, 3), name="pixels")
     inputs = preprocess(pixels, point.preprocessing, point.backbone)
-    features = backbone_features(inputs, point)
-    if 0 in features.shape[1:]:
-        height, width = features.shape[1:3]
-        raise InputError(
-            f"{point.backbone} leaves nothing of images of {size} pixels: its feature map has "
-            f"{height} x {width} places. Take larger images, or cut it off at a lower layer by "
-            "truncation_layer."
-        )
-    return pixels, features
+    return pixels, backbone_features(inputs, point)
 
 
 def build_network(
