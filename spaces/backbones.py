@@ -49,7 +49,8 @@ BACKBONES: dict[str, int] = {
 }
 """Number of weight layers (convolutions and dense layers, without the classifier) per backbone.
 
-`trainables.networks.backbones` builds the first three; all others come from Keras.
+`trainables.networks.backbones` builds the first three; all others come from Keras. ConvNeXt's stem
+and its three downsamplings are Sequentials, each of which counts as one weight layer.
 """
 
 RESCALE_INSIDE = ("ConvNeXt", "EfficientNetB", "EfficientNetV2", "MobileNetV3")

@@ -1,4 +1,4 @@
-"""Stored views: versions of the training images that are drawn once and shared by all trials."""
+"""Stored views: augmented versions of the training images, drawn once for all trials."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _BLOCK = 64
 
 
 def views(images: Images, point: Hyperparameters) -> list[Images]:
-    """What the epochs train on in turn: the images themselves where none are to be stored.
+    """Image sets that the epochs train on in turn: only the images themselves without views.
 
-    The versions depend on the augmentation and their number alone, not on a trial's seed, so that
-    all trials find the features of the same ones.
+    Views depend on the augmentation and their number, not on a trial's seed, so that all trials
+    share their features.
 
     Args:
         images: The training set.
-        point: Says how many versions, and how they are drawn.
+        point: Says how many views, and how they are drawn.
     """
     if not point.views:
         return [images]

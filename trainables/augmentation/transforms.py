@@ -13,11 +13,11 @@ from spaces.hyperparameters import Hyperparameters
 
 
 class Augmentation:
-    """What is done to training images (batch, size, size, 3), RGB, 0..255.
+    """Random transforms of training images (batch, size, size, 3), RGB, 0..255.
 
     Args:
-        steps: Applied in this order, each with what is added to the seed for it.
-        seed: Of what is drawn.
+        steps: Layers in the order of application, each with an offset that is added to the seed.
+        seed: Of the random numbers.
     """
 
     def __init__(self, steps: Sequence[tuple[int, keras.Layer]], seed: int) -> None:
@@ -30,27 +30,27 @@ class Augmentation:
         return images
 
     def reset(self, seed: int) -> None:
-        """Draw from the beginning, by another seed."""
+        """Restart the random numbers from a seed."""
         for offset, step in self._steps:
             for variable in step.variables:
                 variable.assign([seed + offset, 0])
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """States of the random number generators, which a checkpoint has to hold."""
+        """States of the random number generators, which a checkpoint must contain."""
         return [variable for _, step in self._steps for variable in step.variables]
 
 
 def augmentation(point: Hyperparameters, seed: int) -> Augmentation | None:
-    """What a configuration does to training images, or None."""
+    """The augmentation of a configuration, or None if it has none."""
     steps: list[tuple[int, keras.Layer]] = []
     if point.crop:
-        # A crop at a random place is a shift, then the middle: what the shift fills is cut off.
+        # A random crop is a shift and then a centre crop, which cuts off what the shift filled.
         steps.append((0, layers.RandomTranslation(point.crop / 2, point.crop / 2)))
         steps.append((1, layers.RandomZoom((-point.crop, -point.crop))))
     if point.flip != "none":
         steps.append((2, layers.RandomFlip("horizontal")))
-    if point.flip == "both":  # one layer for both turns an image both ways or not at all
+    if point.flip == "both":  # one layer for both would flip an image both ways or not at all
         steps.append((3, layers.RandomFlip("vertical")))
     if point.rotation:
         steps.append((4, layers.RandomRotation(point.rotation / 360)))

@@ -1,4 +1,4 @@
-"""A model in another format, and whether it still says the same."""
+"""Exports of a model to other formats, each compared with the model."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TOLERANCE = 1e-4
 """Largest difference of a probability from the .keras model's."""
 
 KEPT_CLASSES = 0.95
-"""Least share of images that a quantized model must give to the same class."""
+"""Least share of images for which a quantized model must predict the same class."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ FORMATS = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """An export beside the model that it was made from.
+    """Comparison of an export with its model on the same images.
 
     Attributes:
-        images: How many were shown to both.
-        difference: Largest of a probability.
-        same_class: Share of images that both give to the same class.
+        images: How many images.
+        difference: Largest difference of a probability.
+        same_class: Share of images for which both predict the same class.
     """
 
     images: int
@@ -98,13 +98,13 @@ def write_export(
     Args:
         model: Pixels to probabilities.
         names: Of its classes.
-        path: To be written; it ends in the format's suffix.
-        format_: As `check_format` gives it.
+        path: Where to write; it ends in the format's suffix.
+        format_: Result of `check_format`.
         pixels: uint8 (images, size, size, 3), real ones.
         is_quantized: Keep weights in 8 bits.
 
     Raises:
-        RunStateError: If the model cannot be converted, or says something else afterwards.
+        RunStateError: If the model cannot be converted, or the export computes something else.
     """
     from trainables.networks.forward import forward
 

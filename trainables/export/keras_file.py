@@ -14,7 +14,7 @@ from trainables.networks.forward import forward
 from trainables.prediction.inference import load_model
 
 MEMBER = "class_names.json"
-"""Keras reads the members that it knows and passes over others."""
+"""Name of the member; Keras ignores members that it does not know."""
 
 
 def write(model: keras.Model, names: Sequence[str], path: Path) -> None:
@@ -25,7 +25,7 @@ def write(model: keras.Model, names: Sequence[str], path: Path) -> None:
 
 
 def outputs(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """What the file says of float32 pixels (images, size, size, 3)."""
+    """Probabilities that the file gives for float32 pixels (images, size, size, 3)."""
     return forward(load_model(path), pixels)
 
 

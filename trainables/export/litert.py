@@ -1,7 +1,7 @@
 """A LiteRT (.tflite) file, with the class names as a zip archive at its end.
 
-That is where TensorFlow Lite's metadata keep associated files too: interpreters pass over it, and
-any zip tool takes labels.txt out, one name a line.
+TensorFlow Lite's metadata keeps associated files there too. Interpreters ignore it, and any zip
+tool extracts labels.txt, one name a line.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def write(
 ) -> None:
     """Write a model, pixels to probabilities, and its class names.
 
-    Only LiteRT's own operations are used, so that no other part of TensorFlow is needed to run it.
+    Only LiteRT's own operations are used, so that it runs without TensorFlow.
 
     Args:
         model: Pixels to probabilities.
@@ -39,7 +39,7 @@ def write(
 
 
 def outputs(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """What the file says of float32 pixels (images, size, size, 3)."""
+    """Probabilities that the file gives for float32 pixels (images, size, size, 3)."""
     module = importlib.import_module("ai_edge_litert.interpreter")
     interpreter = module.Interpreter(model_path=str(path))
     given = interpreter.get_input_details()[0]["index"]

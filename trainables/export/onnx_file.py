@@ -60,7 +60,7 @@ def _convertible(model: keras.Model) -> keras.Model:
 
 
 def _known(operation: keras.Operation) -> keras.Operation:
-    """A copy of a layer, or another one that does the same; what has no state serves as it is."""
+    """A copy of a layer, or an equivalent that tf2onnx can convert."""
     if not isinstance(operation, keras.Layer):
         return operation
     config = operation.get_config()
@@ -81,7 +81,7 @@ def _gelu(x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def _name_ends(graph: onnx.GraphProto) -> None:
-    """Give input, output and batch axis names that can be remembered; tf2onnx numbers them."""
+    """Name input, output and batch axis, which tf2onnx only numbers."""
     renamed = {graph.input[0].name: INPUT, graph.output[0].name: OUTPUT}
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
@@ -92,7 +92,7 @@ def _name_ends(graph: onnx.GraphProto) -> None:
 
 
 def outputs(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """What the file says of float32 pixels (images, size, size, 3).
+    """Probabilities that the file gives for float32 pixels (images, size, size, 3).
 
     ONNX Runtime computes it where it is installed, else ONNX's own evaluator: exact, and about a
     third of a second an image of 224 pixels for a small network.

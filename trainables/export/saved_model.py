@@ -23,7 +23,7 @@ def write(model: keras.Model, names: Sequence[str], path: Path) -> None:
 
 
 def outputs(path: Path, pixels: np.ndarray) -> np.ndarray:
-    """What the folder's model says of float32 pixels (images, size, size, 3)."""
+    """Probabilities that the model gives for float32 pixels (images, size, size, 3)."""
     loaded = tf.saved_model.load(str(path))
     starts = range(0, len(pixels), BATCH)
     return np.concatenate([loaded.serve(pixels[s : s + BATCH]).numpy() for s in starts])

@@ -10,10 +10,10 @@ import keras
 from trainables.networks.keras_private import sources
 
 PIXELS = "pixels"
-"""Name of the cut below which there is nothing."""
+"""Name of the cut at the input, with nothing below it."""
 
 _OWN_RATE = "thawed_rate"
-"""Attribute in which a frozen dropout layer keeps the rate that it has when it is thawed."""
+"""Attribute in which a frozen dropout layer keeps the rate that it will have once thawed."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def cut(model: keras.Model, kept: Collection[str] | None = None) -> Cut:
 
     Args:
         model: Pixels to logits; its frozen dropout layers are turned off, its thawed ones on.
-        kept: Names of the cuts to choose from; None chooses from all.
+        kept: Names of the cuts to choose from; None allows all.
     """
     for operation in reversed(cuts(model)):
         if kept is None or operation.name in kept:
@@ -71,9 +71,9 @@ def cuts(model: keras.Model) -> list[keras.Operation]:
 
 
 def freeze_dropout(model: keras.Model) -> None:
-    """Let the dropout of the frozen part do nothing, as its batch norms do in inference mode.
+    """Turn dropout off in the frozen part, whose batch norms run in inference mode too.
 
-    Above the boundary it drops. A layer that drops the inputs of a thawed one belongs to that.
+    Above the boundary it is on, as it is right below it, where it feeds a thawed layer.
     """
     operations = model.operations
     fed = {
@@ -88,7 +88,7 @@ def freeze_dropout(model: keras.Model) -> None:
 
 
 def _turn(dropout: keras.layers.Dropout, on: bool) -> None:
-    """Off, or back on; one that was never turned off is another's to change."""
+    """Turn it off, or back on; leave a layer alone that was never turned off here."""
     if on and hasattr(dropout, _OWN_RATE):
         dropout.rate = getattr(dropout, _OWN_RATE)
         delattr(dropout, _OWN_RATE)

@@ -14,9 +14,9 @@ EVALUATION_BATCH = 256
 def rows_of(
     model: keras.Model, inputs: np.ndarray, batch: int = EVALUATION_BATCH
 ) -> Callable[[int, int], Iterator[np.ndarray]]:
-    """Outputs of a model for some of the inputs, by the first and the one after the last.
+    """A function from a range of inputs (first, last + 1) to the model's outputs for them.
 
-    They are float32 and come batch by batch; nothing is trained.
+    Yields float32 arrays, one for each batch; trains nothing.
     """
     step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
 
@@ -28,7 +28,7 @@ def rows_of(
 
 
 def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:
-    """A model as a graph, traced once for all who ask and for as long as there is the model."""
+    """The model as a graph, traced once and kept with the model."""
     graphs = vars(model).setdefault("_inference_graphs", {})
     if signature not in graphs:
 
@@ -42,5 +42,5 @@ def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Ten
 
 
 def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
-    """Outputs of a model for all inputs, float32, nothing trained."""
+    """Outputs of a model for all inputs, float32; trains nothing."""
     return np.concatenate(list(rows_of(model, inputs)(0, len(inputs))))

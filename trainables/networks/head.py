@@ -23,9 +23,9 @@ def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> k
     """Append a head to a graph.
 
     Args:
-        features: (batch, height, width, channels), or (batch, channels) from a backbone that
-            ends in dense layers: then there is nothing to convolve or to pool.
-        point: What the head is like.
+        features: (batch, height, width, channels); or (batch, channels) from a backbone that
+            ends in dense layers, which need no convolutions and no pooling.
+        point: Describes the head.
         classes: Number of outputs.
 
     Returns:

@@ -1,8 +1,7 @@
-"""Where a training begins: random weights and random numbers, from its seed alone.
+"""Initial weights and random number generators of a training, from its seed alone.
 
-Keras draws the seeds of initializers from a global state, so that weights would depend on all
-that was built before in the process. Here each is drawn from the training's seed and the
-variable's name.
+Keras seeds initializers from a global state, so weights would depend on everything that the process
+built before. Here each weight is drawn from the training's seed and the variable's path.
 """
 
 from __future__ import annotations
@@ -14,9 +13,9 @@ import keras
 
 
 def initialise(layers: Iterable[keras.Layer], seed: int) -> None:
-    """Give layers the weights that their initializers draw from a seed.
+    """Draw the weights of layers by their initializers, from a seed.
 
-    Weights without an initializer, which are constants in Keras's layers, are left alone.
+    Weights without an initializer, which are constants in Keras's layers, keep their values.
     """
     for layer in layers:
         initialise(getattr(layer, "layers", ()), seed)  # of a Sequential, as ConvNeXt has them
@@ -28,14 +27,14 @@ def initialise(layers: Iterable[keras.Layer], seed: int) -> None:
 
 
 def reseed(model: keras.Model, seed: int) -> None:
-    """Set a model's random number generators, which dropout draws from, to their beginning."""
+    """Reset a model's random number generators, which dropout draws from."""
     generators = [variable for variable in model.variables if is_generator(variable)]
     for number, variable in enumerate(generators):
         variable.assign([derived_seed(seed, f"generator {number}"), 0])
 
 
 def is_generator(variable: keras.Variable) -> bool:
-    """Whether it is the state of a random number generator."""
+    """Whether a variable is the state of a random number generator."""
     return variable.name == "seed_generator_state"
 
 
@@ -45,7 +44,7 @@ def derived_seed(seed: int, name: str) -> int:
 
 
 def _initializer(layer: keras.Layer, weight: str) -> keras.initializers.Initializer | None:
-    """The initializer of a weight, by the names that Keras gives the two."""
+    """The initializer of a weight, found by Keras's names for both."""
     is_depthwise = isinstance(layer, keras.layers.DepthwiseConv2D) and weight == "kernel"
     name = "depthwise" if is_depthwise else weight
     for attribute in (f"{name}_initializer", f"{name.removesuffix('_kernel')}_initializer"):

@@ -46,7 +46,7 @@ class Network:
 
     @property
     def head_layers(self) -> list[keras.Layer]:
-        """What stands on the backbone, input first."""
+        """The head's layers, input first."""
         return [layer for layer in self.model.layers if layer.name.startswith(PREFIX)]
 
     @property
@@ -56,15 +56,15 @@ class Network:
 
     @property
     def boundary(self) -> str:
-        """Name of the lowest layer that is trained in this phase; nothing below it is."""
+        """Name of the lowest layer that is trained in this phase."""
         return next(layer.name for layer in self.model.layers if layer.trainable_weights)
 
     def freeze_backbone(self) -> None:
-        """Train the head alone."""
+        """Train only the head."""
         self._train(())
 
     def thaw(self) -> None:
-        """Train all that the configuration says."""
+        """Train everything that the configuration thaws, and the head."""
         layers = self.backbone_layers
         if self.point.boundary_layer is not None:
             start = layers.index(layer_of(layers, self.point.boundary_layer, self.point.backbone))
@@ -87,13 +87,13 @@ class Network:
                     layer.trainable = False
 
     def adjust_dropout(self) -> None:
-        """Let the head's dropout drop the configuration's share."""
+        """Set the rate of the head's dropout to the configuration's."""
         for layer in self.model.layers:
             if isinstance(layer, AdjustableDropout):
                 layer.adjust(self.point.dropout)
 
     def with_probabilities(self) -> keras.Model:
-        """Pixels to probabilities (batch, classes): a copy, of layers that Keras itself has."""
+        """A copy, pixels to probabilities (batch, classes), of layers that Keras itself has."""
         plain = keras.models.clone_model(self.model, clone_function=_plain)
         copy_weights(self.model, plain)
         activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
@@ -115,15 +115,7 @@ def build_inputs(point: Hyperparameters) -> tuple[keras.KerasTensor, keras.Keras
     size = point.image_size
     pixels = keras.Input((size, size, 3), name="pixels")
     inputs = preprocess(pixels, point.preprocessing, point.backbone)
-    features = backbone_features(inputs, point)
-    if 0 in features.shape[1:]:
-        height, width = features.shape[1:3]
-        raise InputError(
-            f"{point.backbone} leaves nothing of images of {size} pixels: its feature map has "
-            f"{height} x {width} places. Take larger images, or cut it off at a lower layer by "
-            "truncation_layer."
-        )
-    return pixels, features
+    return pixels, backbone_features(inputs, point)
 
 
 def build_network(
@@ -136,8 +128,8 @@ def build_network(
     Args:
         point: What to build.
         classes: Number of outputs.
-        inputs: What `build_inputs` made of this or a like configuration, to build the head on;
-            None builds that, too.
+        inputs: Result of `build_inputs` for a configuration with the same backbone, to build the
+            head on; None calls it.
 
     Raises:
         InputError: If the network cannot be built.
@@ -174,7 +166,7 @@ def _nothing_is_trained(network: Network) -> str:
 
 
 def kept_weights(network: Network) -> list[keras.Variable]:
-    """Variables that training changes in any phase: the rest is as it was loaded.
+    """Variables that training changes in any phase; all others stay as they were loaded.
 
     Leaves the network thawed.
     """
@@ -196,7 +188,7 @@ def _has_kernel(layer: keras.Layer) -> bool:
 
 
 def _plain(operation: keras.Operation) -> keras.Operation:
-    """A copy of a layer; what has no state serves as it is."""
+    """A copy of a layer; an operation without state is used again."""
     if isinstance(operation, AdjustableDropout):
         return operation.plain
     if not isinstance(operation, keras.Layer):

@@ -1,4 +1,4 @@
-"""Grad-CAM: where in an image a network sees what it takes for a class.
+"""Grad-CAM: the places of an image that speak for a class.
 
 Source: Selvaraju et al. 2017, Grad-CAM: Visual Explanations from Deep Networks via
 Gradient-based Localization, https://arxiv.org/abs/1610.02391.
@@ -70,11 +70,11 @@ class GradCam:
     def __call__(self, pixels: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """Heat of each place for a class: float32 (images, size, size), 0..1.
 
-        The hottest place of an image has 1; where nothing speaks for the class, all is 0.
+        The hottest place of an image is 1; all are 0 where nothing speaks for the class.
 
         Args:
             pixels: uint8 (images, size, size, 3), RGB.
-            classes: (images,), for which class of each image.
+            classes: (images,), the class of each image to explain.
         """
         return self._heat(tf.constant(pixels), tf.constant(classes, tf.int32)).numpy()
 

@@ -1,4 +1,4 @@
-"""Trained networks brought back: from a trial's checkpoint, or from a saved model."""
+"""Trained networks from a trial's checkpoint or a saved model, and their predictions."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def best_model(
     Args:
         point: What the trial trained.
         classes: Number of classes.
-        state: Of its last checkpoint.
+        state: From its last checkpoint.
 
     Raises:
-        RunStateError: If the checkpoint is another configuration's.
+        RunStateError: If the checkpoint belongs to another configuration.
     """
     network = build_pretrained(point, classes, int(state.get("seed", np.array(0))))
     for i, variable in enumerate(kept_weights(network)):
@@ -47,15 +47,15 @@ def load_model(path: Path) -> keras.Model:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunStateError(
-            f"The model {path} cannot be loaded: {error}. Make it anew by thawtune finetune."
+            f"The model {path} cannot be loaded: {error}. Make it again with thawtune finetune."
         ) from error
 
 
 def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
     """Share of each class, summing to 1: float32 (images, classes).
 
-    Sigmoid outputs are divided by their sum, so that all models can be compared; where all are
-    zero, every class has the same share.
+    Sigmoid outputs are divided by their sum, so that models are comparable; where all are zero,
+    every class has the same share.
 
     Args:
         model: Pixels to probabilities.

@@ -1,4 +1,4 @@
-"""A backbone with its weights, which one head after the other is put on."""
+"""A backbone with its weights, shared by the heads of one trial after another."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from trainables.networks.keras_private import Node, nodes
 from trainables.networks.network import build_inputs
 
 SHAPE = ("backbone", "weights", "image_size", "preprocessing", "truncation_layer")
-"""Hyperparameters that decide what a trunk is."""
+"""Hyperparameters that a trunk depends on."""
 
 
 class Trunk:
-    """Everything of a network that is below its head.
+    """A network without its head.
 
     Attributes:
-        inputs: Pixels, and features of them, as `build_network` takes them.
-        layers: Those between the two, input first.
-        flags: What stands for the present state of the layers' `trainable`.
+        inputs: Pixels and their features, as `build_network` takes them.
+        layers: Layers between the two, input first.
+        flags: Identifies the present state of the layers' `trainable`.
 
     Args:
-        point: Says what it is like, in the hyperparameters of `SHAPE`.
+        point: Describes it, by the hyperparameters of `SHAPE`.
 
     Raises:
         InputError: If it cannot be built, or its weights cannot be had.
@@ -58,11 +58,11 @@ class Trunk:
         return [weight for layer in self.layers for weight in layer.weights]
 
     def begin(self, seed: int, changing: Iterable[keras.Variable]) -> None:
-        """Make it as it was built, whatever has been trained on it since.
+        """Restore the weights that it was built with, whatever has been trained on it since.
 
         Args:
             seed: Of random weights, where none are pretrained.
-            changing: Variables that the training that begins may change.
+            changing: Variables that the next training may change.
         """
         for variable, value in self._lent:
             variable.assign(value)
@@ -70,14 +70,14 @@ class Trunk:
             initialise(self.layers, seed)
         self._seed = seed
         mine = {id(weight) for weight in self.weights}
-        # What is read shares the variable's memory until that is written to.
+        # The value read shares the variable's memory until the variable is written to.
         self._lent = [(v, v.value.read_value()) for v in changing if id(v) in mine]
 
     def examples_at(self, cut: Cut, images: Images) -> Examples:
-        """What the part above a cut takes for these images; at once where it is still in memory.
+        """Inputs of the part above a cut for these images, from memory where they still are.
 
         Args:
-            cut: Below anything that training changes.
+            cut: Nothing below it changes in training.
             images: One set.
         """
         seed = self._seed if self._is_random else None
@@ -86,7 +86,7 @@ class Trunk:
         if (found := inputs()) is not None:
             return Examples(found, labels)
         if self._is_random and cut.below is not None:
-            # What is below has other weights than for the last seed: another network to the store.
+            # Other random weights below than for the last seed: a different network to the store.
             below = keras.Model(cut.below.input, cut.below.output)
             cut = Cut(cut.name, below, cut.above)
         examples = examples_at(cut, images)
@@ -96,7 +96,7 @@ class Trunk:
 
     @contextmanager
     def noting(self, noted: list[Node]) -> Iterator[None]:
-        """Note the nodes by which graphs that are built meanwhile hang on its layers."""
+        """Note the nodes by which graphs built in this context are attached to its layers."""
         before = {id(node) for _, node in self._nodes()}
         yield
         noted += [(listed, node) for listed, node in self._nodes() if id(node) not in before]
@@ -106,6 +106,6 @@ class Trunk:
 
 
 def forget(noted: Sequence[Node]) -> None:
-    """Take nodes out of the lists they are in, so that the graphs they belong to can be freed."""
+    """Remove nodes from their lists, so that the graphs they belong to can be freed."""
     for listed, node in noted:
         listed.remove(node)

@@ -1,4 +1,4 @@
-"""What a configuration comes to, without training it."""
+"""Description of a configuration without training it: layers, parameters, cost."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What one training by many processes needs beside the loop: a strategy, shared statistics.
+"""Training by many processes: the strategy, cores, and statistics of batch norms.
 
-The loop itself (`trainables.training.loop`) is the one of the trials. `Model.fit` cannot be used:
-under `MultiWorkerMirroredStrategy` it fails in Keras 3.
+The loop (`trainables.training.loop`) is that of the trials, since `Model.fit` fails under
+`MultiWorkerMirroredStrategy` in Keras 3.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import keras
 import tensorflow as tf
 
 _strategies: list[tf.distribute.Strategy] = []
-"""Those that were made: one that is freed waits for its health check, for up to half a minute."""
+"""All that were made: freeing one waits up to half a minute for its health check."""
 
 
 def strategy_of(workers: int) -> tf.distribute.Strategy:
-    """TensorFlow's strategy for so many processes, which TF_CONFIG names; waits for all of them.
+    """TensorFlow's strategy for the processes that TF_CONFIG names; waits for all of them.
 
-    Make it before anything else of TensorFlow is used.
+    Call it before anything else of TensorFlow.
 
     Args:
-        workers: Processes; one alone has TensorFlow's default strategy.
+        workers: Number of processes; for one, TensorFlow's default strategy.
     """
     if workers == 1:
         return tf.distribute.get_strategy()
@@ -30,10 +30,10 @@ def strategy_of(workers: int) -> tf.distribute.Strategy:
 
 
 def share_cores(workers: int) -> None:
-    """Give this process its part of the machine's cores.
+    """Limit this process to its share of the machine's cores.
 
     Args:
-        workers: Processes of this training on this machine; one alone has what TensorFlow takes.
+        workers: Processes of this training on this machine; one alone is not limited.
     """
     if workers > 1:
         threads = max(1, (os.cpu_count() or 1) // workers)
@@ -41,13 +41,13 @@ def share_cores(workers: int) -> None:
 
 
 def share_statistics(model: keras.Model, share: bool) -> None:
-    """Let trained batch norms see the batch of all replicas, or that of their own alone.
+    """Let trained batch norms use the batch of all replicas, or only their own part.
 
-    In a last batch of fewer images than there are replicas, one image counts more than once.
+    In a last batch with fewer images than replicas, one image counts more than once.
 
     Args:
-        model: Its graphs must not be traced yet.
-        share: Whether they do. A model is saved without, so that it needs no strategy.
+        model: Must not be traced yet.
+        share: Whether they use all. Save a model without, so that it needs no strategy.
     """
     for layer in model.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

@@ -27,8 +27,8 @@ class Loop:
         optimizer: Not yet built.
         loss: As in `Hyperparameters.loss`.
         augment: Applied to the inputs of a training batch, or None.
-        accumulate: Parts that a batch is computed in, one after the other, their gradients added
-            up: less memory for the same update.
+        accumulate: Parts in which a batch is computed, one after the other, with their gradients
+            added: less memory for the same update.
     """
 
     def __init__(
@@ -82,9 +82,9 @@ class Loop:
             rates: float32 (updates,), the learning rate of each.
 
         Returns:
-            Mean loss and accuracy of the examples, as they were trained.
+            Mean loss and accuracy of the examples, each at the step that trained on it.
         """
-        # As long as the order whatever the batch size, which so is no reason to trace anew.
+        # As long as the order whatever the batch size, so that this does not retrace.
         padded = np.zeros(len(order), np.float32)
         padded[: len(rates)] = rates
         sums = self._train(
@@ -119,7 +119,7 @@ class Loop:
     def _update(
         self, inputs: tf.Tensor, labels: tf.Tensor, chosen: tf.Tensor, rate: tf.Tensor
     ) -> tf.Tensor:
-        """Learn from a batch; returns the sums of losses and of right answers of this replica."""
+        """Make one update; returns this replica's sums of losses and of right answers."""
         share = 1 / tf.cast(tf.shape(chosen)[0], tf.float32)
         chosen, counts = self._mine(chosen)
         if self._accumulate == 1:
@@ -131,7 +131,7 @@ class Loop:
         return sums * counts
 
     def _mine(self, chosen: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """This replica's part of a batch, and 1; or an example of another's, and 0."""
+        """This replica's part of a batch, and 1; or another replica's example, and 0."""
         context = tf.distribute.get_replica_context()
         replicas, mine = context.num_replicas_in_sync, context.replica_id_in_sync_group
         if replicas == 1:

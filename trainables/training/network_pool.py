@@ -1,8 +1,8 @@
 """Networks that a process has built, kept for the next trial of the same shape.
 
-A trial in which only values differ from an earlier one's (see `prepared.VALUES`) takes over its
-network and its traced loops, with all weights, random numbers and optimizers set to where they
-begin; one with another head takes over the backbone. What a trial measures does not depend on it.
+A trial that differs from an earlier one only in values (see `prepared_network.VALUES`) reuses its
+network and traced loops, after weights, random numbers and optimizers have been reset; one with
+another head reuses the backbone. A trial measures the same either way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MEBIBYTE = 2**20
 
 
 class _Place:
-    """A trunk and what has been prepared on it; one training at a time is at work there."""
+    """A trunk and the networks prepared on it; one training at a time uses it."""
 
     def __init__(self, point: Hyperparameters) -> None:
         self.trunk = Trunk(point)
@@ -31,11 +31,11 @@ class _Place:
 
     @property
     def is_taken(self) -> bool:
-        """Whether a training, or anyone else, still holds the network that was given out last."""
+        """Whether anything still holds the network that was handed out last."""
         return self._network is not None and self._network() is not None
 
     def take(self, point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, Network]:
-        """The configuration's network as it begins."""
+        """The configuration's network, ready to be trained from the start."""
         shape = shape_of(point, classes)
         prepared = self._prepared.get(shape)
         if prepared is None:
@@ -50,12 +50,12 @@ _places: LruCache[_Place] = LruCache(4, 512 * MEBIBYTE)
 
 
 def prepare(point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, Network]:
-    """A configuration's network as it begins, with all that training it needs.
+    """A configuration's network, ready to be trained from the start, with all that training needs.
 
-    Nothing else changes the network for as long as it is held. Under a strategy it is built anew.
+    Nothing else changes the network while it is held. Under a strategy it is always built.
 
     Args:
-        point: What is built.
+        point: What to build.
         classes: Number of outputs.
         seed: Of weights, dropout and augmentation.
 
@@ -73,7 +73,7 @@ def prepare(point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, 
 
 
 def build_pretrained(point: Hyperparameters, classes: int, seed: int = 0) -> Network:
-    """A network of its own, that nothing else uses: pretrained, its head random.
+    """A network that nothing else uses: pretrained, its head random.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
@@ -82,5 +82,5 @@ def build_pretrained(point: Hyperparameters, classes: int, seed: int = 0) -> Net
 
 
 def clear() -> None:
-    """Give back the memory of all networks."""
+    """Free the memory of all networks."""
     _places.clear()

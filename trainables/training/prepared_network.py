@@ -1,4 +1,4 @@
-"""A network made ready for trials of one shape: built, cut, its loops traced."""
+"""A network prepared for trials of one shape: built, cut, its loops traced."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ VALUES = frozenset(
         "output_activation",
     }
 )
-"""Hyperparameters that can change without another graph."""
+"""Hyperparameters that can change without retracing."""
 
 SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views"})
-"""Hyperparameters of which only counts for the graph whether they are above 0."""
+"""Hyperparameters of which the graph depends only on whether they are above 0."""
 
 
 def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
-    """What two configurations must have in common to be trained by the same graph."""
+    """Values in which two configurations must agree to be trained by the same graph."""
     parts = [classes]
     for name, value in vars(point).items():
         if name not in VALUES:
@@ -59,11 +59,11 @@ def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
 
 @dataclass(frozen=True)
 class Phase:
-    """What is trained at a time.
+    """The network and loop of one phase: the head alone, or what is thawed too.
 
     Attributes:
         split: Where the network is cut.
-        loop: Trains what is above.
+        loop: Trains the part above.
     """
 
     split: Cut
@@ -71,17 +71,17 @@ class Phase:
 
 
 class Prepared:
-    """A head on a trunk, with all that training it needs.
+    """A head on a trunk, with all that training needs.
 
     Attributes:
-        network: As it was built; a training has one of its own, with the same model.
+        network: As it was built; each training has its own, with the same model.
         kept: Variables that training changes in any phase.
         trained_params: Parameters that are trained in any phase.
-        augment: What is done to training images in each epoch anew, or None.
+        augment: Augmentation that is drawn in each epoch, or None.
 
     Args:
-        trunk: What the head is put on.
-        point: Says what the network is like.
+        trunk: To build the head on.
+        point: Describes the network.
         classes: Number of classes.
 
     Raises:
@@ -101,17 +101,17 @@ class Prepared:
         trunk.flags = None
 
     def examples_at(self, split: Cut, images: Images) -> Examples:
-        """What the part above a cut of its network takes for these images."""
+        """Inputs of the part above a cut of its network for these images."""
         return self._trunk.examples_at(split, images)
 
     @property
     def size(self) -> int:
-        """Bytes that it needs beside the trunk: weights of the head, and the optimizer's."""
+        """Bytes that it needs besides the trunk: the head's weights and the optimizer's."""
         head = [weight for layer in self._heads for weight in layer.weights]
         return 4 * (_count(head) + 2 * self.trained_params)
 
     def begin(self, point: Hyperparameters, seed: int) -> Network:
-        """A network for a training from its beginning, whatever was trained before.
+        """A network for a training from the start, whatever was trained before.
 
         Args:
             point: Of this one's shape.
@@ -134,13 +134,13 @@ class Prepared:
         accumulate: int,
         kept: Collection[str] | None,
     ) -> Phase:
-        """Thaw what a phase trains, with an optimizer that has made no update yet.
+        """Thaw what a phase trains, and reset its optimizer.
 
         Args:
             point: Of this one's shape.
             is_head_phase: Whether the head alone is trained.
             class_weights: float32 (classes,), what an example of each class counts.
-            accumulate: Parts that a batch is computed in.
+            accumulate: Parts in which a batch is computed.
             kept: Names of boundaries whose features are stored; None does not restrict them.
         """
         self._thaw(is_head_phase)
@@ -155,7 +155,7 @@ class Prepared:
         return self._phases[key]
 
     def close(self) -> None:
-        """Take its graphs off the trunk."""
+        """Detach its graphs from the trunk."""
         forget(self._nodes)
         self._nodes = []
 
@@ -172,7 +172,7 @@ class Prepared:
         self, point: Hyperparameters, accumulate: int, kept: Collection[str] | None
     ) -> Phase:
         model = self.network.model
-        # Parts of a batch are not as many on every replica: none could wait for the others.
+        # Replicas may have different numbers of parts, so none can wait for the others.
         share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
         split = cut(model, kept) if self.augment is None else Cut(PIXELS, None, model)
         optimizer = optimizer_of(point)

@@ -14,7 +14,7 @@ class Schedule:
     """Learning rates of one training, from its configuration and what it has seen.
 
     Attributes:
-        point: Says how the learning rate decays, and the patience of early stopping.
+        point: Says how the learning rate decays and when to stop early.
         best_loss: Lowest validation loss so far in this phase: the frozen or the thawed one.
         epochs_since_best: Epochs since then.
         drops: Times that the plateau decay has lowered the learning rate in this phase.

@@ -1,4 +1,4 @@
-"""One configuration being trained, epoch by epoch: what a trial, a fine-tuning and a test share."""
+"""The training of one configuration, epoch by epoch, in a trial, fine-tuning or a test."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from trainables.training.network_pool import prepare
 from trainables.training.schedule import Schedule
 
 State = dict[str, np.ndarray]
-"""All that going on from an epoch needs, by name."""
+"""Arrays by name: all that resuming after an epoch needs."""
 
 
 class Training:
-    """A configuration, its network, and how far it has come.
+    """A configuration, its network, and its progress.
 
     Attributes:
-        network: Its own for as long as it is held.
+        network: Nothing else changes it while it is held.
         trained_params: Parameters that are trained in any phase.
         epoch: Epochs trained.
         best: Measurement of the best epoch so far.
 
     Args:
-        point: What is trained.
+        point: What to train.
         classes: Number of classes.
         train: Training images.
-        validation: Validation images; None where all there is is trained on. Then the training
-            loss stands for the validation loss in decay and early stopping.
+        validation: Validation images; None where all images are trained on. Then decay and early
+            stopping watch the training loss.
         seed: Of initial weights, dropout, augmentation and the order of examples.
         objective: Says which epoch is the best.
-        accumulate: Parts that a batch is computed in, for less memory. Batch norms that are
-            trained see a part at a time.
-        kept: Names of boundaries whose features are stored; None does not restrict them.
+        accumulate: Parts in which a batch is computed, for less memory. Trained batch norms see
+            one part at a time.
+        kept: Names of boundaries whose features may be stored; None allows all.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
@@ -125,7 +125,7 @@ class Training:
         return measurement
 
     def state(self) -> State:
-        """All that `restore` needs to go on from here; at the end, the best weights alone."""
+        """All that `restore` needs to resume from here; at the end, only the best weights."""
         state = {
             "epoch": np.array(self.epoch),
             "seed": np.array(self.seed),
@@ -145,7 +145,7 @@ class Training:
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on after the epoch whose `state` this is."""
+        """Resume after the epoch that this is the `state` of."""
         self.epoch = int(state["epoch"])
         self._schedule.restore(state["schedule"])
         count = len(self._prepared.kept)
@@ -163,19 +163,19 @@ class Training:
         for i, variable in enumerate(self._generators):
             variable.assign(state[f"augmentation/{i}"])
         if self.epoch == (self.point.head_epochs or 0):
-            return  # the next epoch begins a phase, with an optimizer of its own
+            return  # the next epoch begins a phase, with a new optimizer
         for i, variable in enumerate(self._loop.optimizer.variables):
             variable.assign(state[f"optimizer/{i}"])
 
     def restore_best(self) -> None:
-        """Give the network the weights of its best epoch."""
+        """Set the network's weights to those of its best epoch."""
         self._set_weights(self._best_weights)
 
     def _is_in_head_phase(self, epoch: int) -> bool:
         return epoch <= (self.point.head_epochs or 0)
 
     def _enter_phase(self, epoch: int) -> None:
-        """Thaw what is trained in an epoch, and take the data up to there."""
+        """Thaw what an epoch trains, and load the data up to there."""
         self._trains_head_alone = self._is_in_head_phase(epoch)
         with self._timed("start"):
             phase = self._prepared.enter(
@@ -223,7 +223,7 @@ class Training:
         self._seconds[kind] = self._seconds.get(kind, 0.0) + time.perf_counter() - start
 
     def add_seconds(self, kind: str, seconds: float) -> None:
-        """Count time that was spent for this training elsewhere into its next measurement."""
+        """Add time that was spent elsewhere for this training to its next measurement."""
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
 
     def _take_seconds(self) -> dict[str, float]:
@@ -232,7 +232,7 @@ class Training:
 
 
 def _class_weights(point: Hyperparameters, labels: np.ndarray, classes: int) -> np.ndarray:
-    """What an example of each class counts: float32 (classes,), rare classes more."""
+    """Weight of an example of each class, float32 (classes,): rare classes weigh more."""
     if point.class_weights == "none":
         return np.ones(classes, np.float32)
     counts = np.bincount(labels, minlength=classes)

