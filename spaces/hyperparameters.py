@@ -82,9 +82,9 @@ class Hyperparameters:
 
     Attributes:
         backbone: A name in `spaces.backbones.BACKBONES`, or "none" if the head is the network.
-        weights: "imagenet", "none" (random), or the path of a file. A `.weights.h5` file is loaded as
-            Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that ImageNet's
-            weights need, which a model saved as `.keras` has.
+        weights: "imagenet", "none" (random), or the path of a file. A `.weights.h5` file is
+            loaded as Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that
+            ImageNet's weights need, which a model saved as `.keras` has.
         image_size: Side of the square input, in pixels.
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
