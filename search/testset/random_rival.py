@@ -18,7 +18,8 @@ _SAME = ("space", "base", "objective", "dataset")
 def rival(run: Run, other: Run) -> tuple[Trial, Run]:
     """The best trial that a random search had when it had cost what `run`'s search cost.
 
-    Cost is the seconds of the searched trials, repeats of finalists left out.
+    The search's cost is all that its winner took: the seconds of its trials, of the finalists'
+    repeats, and of the features computed in advance. The random search's is that of its trials.
 
     Args:
         run: The run that is to be compared.
@@ -33,7 +34,7 @@ def rival(run: Run, other: Run) -> tuple[Trial, Run]:
     """
     study, others = run.study(), other.study()
     _refuse_another(study, others, run, other)
-    cost = sum(trial.total_seconds for trial in _history(run).searched)
+    cost = _cost(_history(run))
     history = _history(other)
     spent = sum(trial.total_seconds for trial in history.searched)
     if spent < cost:
@@ -77,6 +78,11 @@ def _sets(run: Run, study: Study) -> str:
 
 def _history(run: Run) -> History:
     return History.of(read_ledger(run.ledger))
+
+
+def _cost(history: History) -> float:
+    trials = sum(trial.total_seconds for trial in history.trials.values())
+    return trials + sum(event["seconds"] * event["cores"] for event in history.features)
 
 
 def _within(history: History, cost: float) -> list[Trial]:

@@ -206,3 +206,20 @@ def test_after_the_test_a_rival_needs_again(make_run):
     other = make_run("random", trials=4, searcher="random")
     with pytest.raises(RunStateError, match="--again"):
         evaluate(run, against=other)
+
+
+def test_the_cost_of_a_search_is_all_that_its_winner_took(make_run):
+    """Repeats of finalists and features computed in advance are paid for by the winner too."""
+    run = make_run("run", trials=3)
+    with Ledger(run.ledger) as ledger:
+        measured = Measurement(1, 0.5, 0.8, 0.6, 0.6, 1e-3, {"train": 1.0})
+        stored = {"seconds": 2.0, "cores": 2.0, "bytes": 1, "hits": 0, "misses": 1, "images": 9}
+        ledger.append(events.features_stored(**stored))
+        ledger.append(events.trial_proposed(3, None, SCRATCH, 7, 2))
+        ledger.append(events.trial_measured(3, measured))
+        ledger.append(events.trial_ended(3, events.COMPLETE, "max_epochs"))
+    enough = 3 * 1.5 + 1.0 + 2 * 2.0
+    with pytest.raises(InputError, match=f"the search {enough:.0f} s"):
+        evaluate(run, against=make_run("short", trials=6, searcher="random", seconds=1.5))
+    record, _ = evaluate(run, against=make_run("long", trials=8, searcher="random", seconds=1.5))
+    assert record["models"][-1]["trial"] == 5
