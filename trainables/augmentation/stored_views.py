@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -40,7 +41,7 @@ def _drawn_by(point: Hyperparameters) -> str:
 
 
 def _view(images: Images, augment: Augmentation, drawn_by: str, number: int) -> Images:
-    name = address(images.fingerprint, drawn_by, number, tf.__version__)
+    name = address(images.fingerprint, drawn_by, number, tf.__version__, keras.__version__)
 
     def write(path: Path) -> None:
         augment.reset(1 + 100 * number)

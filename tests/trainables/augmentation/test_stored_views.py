@@ -40,6 +40,14 @@ def test_they_differ_from_each_other_and_are_the_same_for_all_trials(images):
     assert views(images, point(rotation=10.0))[0].fingerprint != first.fingerprint
 
 
+@pytest.mark.parametrize("library", ["keras", "tensorflow"])
+def test_another_version_draws_them_again(images, monkeypatch, library):
+    before = [view.fingerprint for view in views(images, point())]
+    monkeypatch.setattr(f"{library}.__version__", "99.0")
+    after = [view.fingerprint for view in views(images, point())]
+    assert not set(before) & set(after)
+
+
 def test_epochs_train_on_features_of_one_after_the_other(images):
     training = Training(point(learning_rate=0.0001), 3, images, images, 0, Objective())
     taken = []
