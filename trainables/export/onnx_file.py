@@ -106,7 +106,9 @@ def outputs(path: Path, pixels: np.ndarray) -> np.ndarray:
     evaluator = ReferenceEvaluator(str(path))
     starts = range(0, len(pixels), BATCH)
     parts = [pixels[start : start + BATCH] for start in starts]
-    return np.concatenate([np.asarray(evaluator.run([OUTPUT], {INPUT: x}))[0] for x in parts])
+    # It computes both forms of a sigmoid and takes the one that does not overflow.
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.concatenate([np.asarray(evaluator.run([OUTPUT], {INPUT: x}))[0] for x in parts])
 
 
 def class_names(path: Path) -> tuple[str, ...]:

@@ -22,6 +22,9 @@ def with_layer(layer):
 
 LAYERS = {
     "gelu": lambda: keras.layers.Activation("gelu"),
+    "sigmoid of large values": lambda: keras.Sequential(
+        [keras.layers.Rescaling(1000.0), keras.layers.Activation("sigmoid")]
+    ),
     "depthwise": lambda: keras.layers.Conv2D(6, 3, padding="same", groups=6, strides=2),
     "depthwise with activation": lambda: keras.layers.Conv2D(
         6, 3, groups=6, use_bias=False, activation="relu"
