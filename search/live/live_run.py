@@ -162,15 +162,21 @@ def locked(run: Run) -> Iterator[None]:
     """Keep other processes of this machine from writing to a run.
 
     Raises:
-        RunStateError: If one drives it.
+        RunStateError: If one drives it, or its folder cannot be written to.
     """
+    lock = FileLock(run.folder / ".lock")
     try:
-        with FileLock(run.folder / ".lock", timeout=0):
-            yield
+        lock.acquire(blocking=False)
     except Timeout as error:
         raise RunStateError(
             f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
         ) from error
+    except OSError as error:
+        raise _unwritable(run, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager
@@ -188,10 +194,14 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
         ):
             yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
     except OSError as error:
-        raise RunStateError(
-            f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or "
-            "make it writable, then continue with --resume."
-        ) from error
+        raise _unwritable(run, error) from error
+
+
+def _unwritable(run: Run, error: OSError) -> RunStateError:
+    return RunStateError(
+        f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or make it "
+        "writable, then continue with --resume."
+    )
 
 
 def said(event: events.Event) -> str | None:

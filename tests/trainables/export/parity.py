@@ -148,7 +148,7 @@ def make_up(model: keras.Model, inputs: np.ndarray) -> None:
     chance = np.random.default_rng(1)
     for variable in model.variables:
         values = {
-            "gamma": lambda shape: chance.uniform(0.5, 1.5, shape),
+            "gamma": lambda shape: chance.uniform(0.2, 0.6, shape),
             "beta": lambda shape: chance.normal(0, 0.2, shape),
             "bias": lambda shape: chance.normal(0, 0.2, shape),
             "mean": lambda shape: chance.uniform(0.3, 0.6, shape),
