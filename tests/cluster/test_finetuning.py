@@ -26,6 +26,7 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study_file import parse_study
 from tests.cluster.hosts import Host, cluster_of
 from tests.search import final_runs
+from trainables.datasets.preflight.examine import preflight
 from trainables.training.measurement import Measurement
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
@@ -79,8 +80,9 @@ def make_run(folder: Path, point: Hyperparameters, subset: int = 300) -> Run:
     assert study is not None, problems
     run = Run(folder)
     write_whole(run.study_file, study.to_yaml())
-    sets = dict.fromkeys(("train", "validation", "test"), [1] * 10)
-    write_json(run.data, {"classes": list("0123456789"), **sets, "image": "8×8 pixels"})
+    found = preflight(study.dataset, study.name)
+    write_json(run.data, found.to_dict())
+    write_whole(run.sets, found.sets.to_parquet())
     with Ledger(run.ledger) as ledger:
         ledger.append(events.study_opened(study.name, study.hash, {"keras": "3"}))
         ledger.append(events.trial_proposed(0, "probe", point, 5))
