@@ -170,7 +170,7 @@ def finetune(
     incumbent: Annotated[
         bool,
         typer.Option(
-            "--incumbent", help="Take the best of the search though its finalists are unfinished."
+            "--incumbent", help="Use the best trial so far even if finalists are unfinished."
         ),
     ] = False,
 ) -> None:
@@ -191,7 +191,7 @@ def finetune(
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
         f"{record['images']} images in {record['seconds']:.0f} s"
-        + (f", resumed {again} {'time' if again == 1 else 'times'}" if again else ""),
+        + (f", restarted {again} {'time' if again == 1 else 'times'}" if again else ""),
         highlight=False,
     )
 
@@ -200,11 +200,13 @@ def finetune(
 def evaluate(
     run: RunFolder,
     again: Annotated[
-        bool, typer.Option("--again", help="Open it a second time; the report will say so.")
+        bool, typer.Option("--again", help="Open the test set again; the report will say so.")
     ] = False,
     against: Annotated[
         str | None,
-        typer.Option(metavar="RUN", help="Also test this random search, at equal cost."),
+        typer.Option(
+            metavar="RUN", help="Also test the best trial of this random search, at equal cost."
+        ),
     ] = None,
     data: DataPath = None,
 ) -> None:

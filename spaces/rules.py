@@ -1,4 +1,4 @@
-"""What no configuration may break, whatever the space it comes from."""
+"""Rules that every configuration must obey, whatever its space."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
 _SHARES = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
 
 _MOST_SHEAR = 45
-"""Degrees: a slope of 1, which is the most that Keras's layer takes."""
+"""In degrees: a slope of 1, the largest that Keras's layer accepts."""
 
 
 def broken_rules(values: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each rule that these hyperparameters break, its first word the name.
+    """A message for each rule that these hyperparameters break; it starts with a name.
 
     Args:
-        values: Every hyperparameter by name; None where it does not exist.
+        values: Every hyperparameter by name; None if it does not apply.
     """
     for name, value in values.items():
         yield from broken_range(name, value)
@@ -48,13 +48,13 @@ def broken_rules(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def broken_range(name: str, value: Any) -> list[str]:
-    """A sentence if a hyperparameter's value is out of its own range, and none if it is not."""
+    """A message if the value is outside the range of the hyperparameter, else an empty list."""
     text = None if value is None else _range_broken(name, value)
     return [f"{name} is {value}, must be {text}"] if text else []
 
 
 def _range_broken(name: str, value: Any) -> str | None:
-    """What a value must be and is not, or None."""
+    """The requirement that a value violates, or None."""
     if isinstance(value, float) and not math.isfinite(value):
         return "finite"
     if name in _AT_LEAST_ONE and value < 1:
@@ -84,10 +84,10 @@ def _about_the_backbone(values: Mapping[str, Any]) -> Iterator[str]:
             yield f"{named} is {values[named]}, but without a backbone there is nothing to thaw"
     elif backbone not in BACKBONES:
         near = difflib.get_close_matches(backbone, BACKBONES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(BACKBONES)}"
+        hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(BACKBONES)}"
         yield f"backbone is {backbone!r}, which is not known; {hint}"
     elif depth > BACKBONES[backbone]:
-        yield f"unfrozen_depth is {depth}, {backbone} has {BACKBONES[backbone]} weight layers"
+        yield f"unfrozen_depth is {depth}, but {backbone} has {BACKBONES[backbone]} weight layers"
     if backbone.startswith(RESCALE_INSIDE) and values["preprocessing"] not in ("backbone", "none"):
         yield (
             f"preprocessing is {values['preprocessing']}, but {backbone} scales pixels of 0..255 "

@@ -1,4 +1,4 @@
-"""What is approximate in a run, and its hardware, in words."""
+"""Sentences about a run's approximations and its hardware."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _selection(data: RunData) -> str:
         return ""
     return (
         "Every configuration was trained once, with one seed. Chance flatters the best of many "
-        "single results; no finalists were trained again to say by how much."
+        "single results; no finalists were trained again to estimate by how much."
     )
 
 
@@ -46,7 +46,7 @@ def _augmentation(data: RunData) -> str:
     texts = []
     if live:
         texts.append(
-            f"{formats.sentence(formats.plural(live, 'trial'))} drew augmentation anew in "
+            f"{formats.sentence(formats.plural(live, 'trial'))} drew new augmentation in "
             "every epoch, and used no cached features of training images."
         )
     if stored:
@@ -64,12 +64,12 @@ def _resumed(data: RunData) -> str:
         return ""
     return (
         f"{formats.sentence(formats.plural(count, 'trial'))} resumed from a checkpoint; "
-        "epochs that were trained twice count once, by their later result."
+        "epochs that were trained twice count once, with their later result."
     )
 
 
 def hardware(data: RunData) -> str:
-    """Machines, the share of each trial, and what the search noted about them."""
+    """The machines, the resources of each trial, and what the search recorded about them."""
     nodes = {trial.node for trial in data.history.trials.values() if trial.node}
     resources = data.study.resources
     share = f"{resources.cpu:g} CPU"

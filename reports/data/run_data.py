@@ -1,4 +1,4 @@
-"""RunData: everything that the report reads of a run, once."""
+"""RunData: everything that the report reads from a run, read once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from spaces.study import Objective, Study
 
 
 def tested_model(data: RunData) -> tuple[EvaluatedModel, Predictions] | None:
-    """The final model, or else the winner, with its predictions; None if either is missing."""
+    """The tested final model or else winner, with its predictions; None if one is missing."""
     if data.test is None:
         return None
     model = data.test.in_role("final") or data.test.in_role("winner")
@@ -37,11 +37,11 @@ _WINDOWS = re.compile(rf"\b[A-Za-z]:\\(?:{_PART}\\)*({_PART})")
 
 
 def without_folders(text: str, known: Iterable[str | None] = ()) -> str:
-    """The text with every absolute path cut to its last part, as in …/weights.npz.
+    """The text with every absolute path shortened to its last part, as in …/weights.npz.
 
     Args:
         text: Any text, such as an error message.
-        known: Absolute paths that may occur in it, and may contain spaces.
+        known: Absolute paths that may occur in the text; they may contain spaces.
     """
     for path in known:
         if path is not None and PurePath(path).is_absolute():
@@ -51,20 +51,20 @@ def without_folders(text: str, known: Iterable[str | None] = ()) -> str:
 
 @dataclass(frozen=True)
 class RunData:
-    """A run as it stands on disk.
+    """The content of a run's folder.
 
     Attributes:
-        name: Of the run's folder.
+        name: Name of the run's folder.
         study: The study as it was run.
-        study_text: The saved study file, with paths cut to their last part.
+        study_text: The saved study file, with paths shortened to their last part.
         history: All trials.
         working_time: When a driver was running.
         sets: None if there is no data.json yet; likewise `finetuning` and `test`.
-        predictions: By the name of the model; empty before the test set is opened.
-        preflight: What was found in the data, if it is on file.
-        finalists: The best trials with other seeds, if they were trained again.
+        predictions: Predictions by name of the model; empty until the test set is opened.
+        preflight: The result of the preflight, if it was saved.
+        finalists: The best trials' repeats with other seeds, if there are any.
         importance: Relative importance of the hyperparameters, if it was computed.
-        explained: Pictures of where the final model looked; `mistaken`: of its mistakes.
+        explained: Grad-CAM pictures of the final model; `mistaken`: of its mistakes.
         contact_sheet: A picture of random images, if there is one.
         remarks: Notes that the search left for the reader.
         known_paths: Absolute paths that may occur in texts of this run.
@@ -132,10 +132,10 @@ class RunData:
         return trials
 
     def best_recipe(self, among: set[int] | None = None) -> Trial | None:
-        """The trial of the best recipe on validation, of those that did not fail.
+        """The trial of the best recipe by validation, of those that did not fail.
 
-        Recipes that were trained again with new seeds are compared by their means, and come before
-        those that were not; if none was, by the best epoch of the search.
+        If any recipes have repeats with other seeds, only these count, compared by their means;
+        otherwise recipes are compared by their best epoch in the search.
 
         Args:
             among: Numbers of the trials to choose from; None means all.
@@ -149,14 +149,14 @@ class RunData:
         return best(means, key=lambda pair: pair[0])[1]
 
     def mean_of(self, trial: Trial) -> Mean | None:
-        """Mean metric of a finalist's new trainings; None if there is none."""
+        """Mean metric of a finalist's repeats; None if there are none."""
         found = self.finalists.of_trial(trial.number) if self.finalists else None
         if found is None or found.mean is None or not found.seeds_done:
             return None
         return Mean(found.mean, found.seeds_done)
 
     def without_folders(self, text: str) -> str:
-        """A text of this run with paths cut to their last part."""
+        """A text of this run with paths shortened to their last part."""
         return without_folders(text, self.known_paths)
 
 
@@ -164,7 +164,7 @@ def read_run(run: Run) -> RunData:
     """Read a run.
 
     Raises:
-        RunStateError: If there is no run in the folder, or a file of it cannot be used.
+        RunStateError: If there is no run in the folder, or one of its files cannot be used.
     """
     study = run.study()
     events = read_ledger(run.ledger)
@@ -173,7 +173,7 @@ def read_run(run: Run) -> RunData:
     except (KeyError, TypeError, ValueError) as error:
         raise RunStateError(
             f"{run.ledger} cannot be replayed: {type(error).__name__} {error}. A ledger is only "
-            "ever appended to: restore the file from a copy."
+            "ever appended to, so this one is damaged: restore it from a copy."
         ) from error
     test = read_record(run, run.test, Evaluation.from_dict)
     finetuning = read_record(run, run.finetune, FineTuning.from_dict)
@@ -216,6 +216,6 @@ def _check_trials_are_known(
     for path, trial in named:
         if trial not in history.trials:
             raise RunStateError(
-                f"{path} speaks of trial {trial}, which {run.ledger} does not have. They are not "
-                "of the same run: delete the first and make it anew."
+                f"{path} refers to trial {trial}, which is not in {run.ledger}. The files belong "
+                "to different runs: delete the first and create it again."
             )

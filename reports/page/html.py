@@ -22,13 +22,13 @@ def render_page(
     photographs: Mapping[str, bytes] | None = None,
     refresh: int | None = None,
 ) -> str:
-    """The page.
+    """Render the report as a page.
 
     Args:
-        document: What it says.
+        document: The content of the report.
         drawings: The SVG of each picture by its stem, as `figures.picture.save` returns it.
         photographs: The JPEG of each photograph by its stem.
-        refresh: Seconds after which the page loads itself anew; None is never.
+        refresh: Seconds after which the page reloads itself; None means never.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -40,7 +40,7 @@ def render_page(
     script = (TEMPLATES / "sort.js").read_text(encoding="utf-8")
     return environment.get_template("index.html.j2").render(
         document=document,
-        # From matplotlib, which escapes every text in it.
+        # From matplotlib, which escapes all text.
         drawings={stem: Markup(svg) for stem, svg in drawings.items()},  # noqa: S704
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704
         photographs={s: data_address(jpeg) for s, jpeg in (photographs or {}).items()},

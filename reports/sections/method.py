@@ -1,4 +1,4 @@
-"""The section about the method: all that is needed to repeat the search."""
+"""The section about the method: everything needed to repeat the search."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def section(data: RunData) -> Section:
         TableBlock(versions_table(data)),
         Heading("Settings", "settings"),
         Text(
-            "The study as it was run, with every default written out and absolute paths cut to "
-            f"their last part. {_hash(data)}"
+            "The study as it was run, with every default spelled out and absolute paths shortened "
+            f"to their last part. {_hash(data)}"
         ),
         Code(data.study_text, "study.yaml"),
     ]
@@ -56,7 +56,7 @@ def commands(run_name: str) -> str:
 
 
 def versions_table(data: RunData) -> Table:
-    """Versions of the packages that the search used."""
+    """Package versions that the search used."""
     versions = (data.history.opened or {}).get("versions") or {}
     columns = (Column("name", "package", is_number=False), Column("version", "version", False))
     rows = [row([Cell.of(name), Cell.of(str(value))]) for name, value in versions.items()]

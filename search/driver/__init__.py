@@ -1,1 +1,1 @@
-"""The search itself: preparing the run, running Ray Tune, and the adapter to the ledger."""
+"""The search itself: preparing the run, running Ray Tune, and adapting it to the ledger."""

@@ -1,4 +1,4 @@
-"""Making a run's folder, or taking up one that is there."""
+"""Creating a run's folder, or resuming an existing run."""
 
 from __future__ import annotations
 
@@ -21,41 +21,43 @@ from spaces.study_file import parse_study
 def prepare(
     run: Run, study: Study, trials: int | None, resume: bool, console: Console
 ) -> tuple[Run, Study]:
-    """The run to go on with, and the study as it is to be run.
+    """Prepare the run to search in, and the study with the wanted number of trials.
 
     Args:
-        run: That is to be; its folder may not be there yet.
-        study: As it is written now.
-        trials: In place of the study's number, or None.
-        resume: Take up the run that is there.
-        console: Where the preflight of a new run shows how far it is.
+        run: The run to create or resume; its folder may not exist yet.
+        study: The study file as it is now.
+        trials: Number of trials instead of the study's, or None.
+        resume: Resume the existing run.
+        console: Shows the progress of a new run's preflight.
 
     Raises:
-        InputError: If the folder is there and was not to be taken up, or the other way round.
+        InputError: If the folder exists without `resume`, or is missing with it.
         DataError: If the dataset cannot be used.
-        RunStateError: If the run's study is another, or another process drives it.
-        ChangedDataError: If an image of the run has gone or changed.
+        RunStateError: If the run belongs to a different study, or another process drives it.
+        ChangedDataError: If an image of the run is missing or has changed.
     """
     wanted, folder = _with_trials(study, trials), run.place
     if not resume and not _is_unborn(run):
         raise InputError(
-            f"{folder} exists already. Go on by --resume, or give another folder by --run."
+            f"{folder} exists already. Resume it with --resume, or give another with --run."
         )
     if resume and not run.folder.exists():
-        raise InputError(f"There is no run in {folder} to resume. Leave --resume out to begin one.")
+        raise InputError(
+            f"There is no run in {folder} to resume. Omit --resume to start a new one."
+        )
     if _is_unborn(run):
         found = checked_data(wanted.dataset, wanted.name, console)
         create_run(run, wanted, found)
         write_contact_sheet(wanted.dataset, found.sets, run.contact_sheet)
     else:
-        run.study()  # where there is no run, no lock is left either
+        run.study()  # raises if this is no run, before locking creates a file
         with locked(run):
             _take_up(run, wanted, console)
     return run, wanted
 
 
 def _is_unborn(run: Run) -> bool:
-    """Whether there is no run yet: the ledger, written last, is not begun, and nothing else is."""
+    """Whether there is no run yet: the ledger, created last, is empty, and no other file exists."""
     if not run.folder.exists():
         return True
     made_first = (run.study_file.name, run.data.name, run.sets.name, run.ledger.name)
@@ -91,7 +93,7 @@ def _with_trials(study: Study, trials: int | None) -> Study:
 
 
 def _check_same(then: Study, now: Study) -> None:
-    """Refuse a study in which more has changed than what may."""
+    """Refuse a study in which anything has changed that must stay the same during a run."""
     before, after = (_without_what_may_change(study).splitlines() for study in (then, now))
     if before != after:
         difference = [
@@ -100,14 +102,14 @@ def _check_same(then: Study, now: Study) -> None:
             if not line.startswith("@@")
         ]
         raise RunStateError(
-            "The study has changed since this run began:\n  "
+            "The study has changed since this run started:\n  "
             + "\n  ".join(difference)
-            + "\nUndo the change, or begin a new run by --run."
+            + "\nUndo the change, or start a new run with --run."
         )
 
 
 def _without_what_may_change(study: Study) -> str:
-    """All but the number of trials, the time, the machine, the finalists and where the data are."""
+    """The study without trial count, time limit, resources, finalists and dataset path, as YAML."""
     defaults = study.model_copy(
         update={
             "budget": study.budget.model_copy(update={"trials": 1, "seconds": None}),

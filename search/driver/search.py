@@ -1,4 +1,4 @@
-"""The search itself: Ray Tune drives the trials, the ledger keeps what they say."""
+"""The search itself: Ray Tune drives the trials, and the ledger records their results."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "numpy", "thawtune")
 
 
 def create_run(run: Run, study: Study, found: Preflight) -> None:
-    """Make a run's folder: its study, its data and their sets, and the ledger's first event."""
+    """Create a run's folder: study, preflight, sets, and the first event of the ledger."""
     run.folder.mkdir(parents=True, exist_ok=True)
     write_whole(run.study_file, study.to_yaml())
     write_json(run.data, found.to_dict())
@@ -49,18 +49,18 @@ def create_run(run: Run, study: Study, found: Preflight) -> None:
 
 
 def search(run: Run, study: Study, address: str | None, console: Console) -> History:
-    """Run a study's trials that have not ended yet, and write what follows from them.
+    """Run the trials of a study that have not ended yet, and write the files derived from them.
 
     Args:
-        run: A run that `create_run` made.
-        study: What is searched.
-        address: Of a Ray cluster; None runs on this machine.
-        console: Where the live view goes.
+        run: A run that `create_run` created.
+        study: The study to search.
+        address: Address of a Ray cluster; None runs on this machine.
+        console: Shows the live view.
 
     Raises:
-        RunStateError: If another process drives the run, or it cannot be written.
-        InterruptedSearchError: If a signal ended it before its time.
-        EveryTrialFailedError: If no trial worked.
+        RunStateError: If another process drives the run, or its folder cannot be written.
+        InterruptedSearchError: If a signal ended the search early.
+        EveryTrialFailedError: If every trial failed.
     """
     ending = Ending(study.budget.seconds)
     with opened(run, study, ending, console) as current:
@@ -81,12 +81,12 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
 
 
 def _close(current: OpenRun) -> None:
-    """Say how the search ended: as it should, too early, or without a trial that worked."""
+    """Record how the search ended, and raise if it ended early or every trial failed."""
     ending, folder = current.ending, current.run.place
     if ending.reason == "storage":
         raise RunStateError(
-            f"{ending.sentence}. All that is in the ledger is whole. Make room there, or make it "
-            f"writable, and go on by thawtune search {current.study.name} --run {folder} --resume."
+            f"{ending.sentence}. The ledger is intact. Free some space there, or make it writable, "
+            f"and resume with: thawtune search {current.study.name} --run {folder} --resume"
         )
     is_early = not current.dispatch.is_over
     reason = "seconds" if current.dispatch.is_closed else "done"
@@ -95,21 +95,21 @@ def _close(current: OpenRun) -> None:
     if is_early and ending.signal is not None:
         raise InterruptedSearchError(
             f"Ended by {signal.Signals(ending.signal).name}; everything so far is saved in "
-            f"{folder}. Go on by thawtune search {current.study.name} --run {folder} --resume.",
+            f"{folder}. Resume with: thawtune search {current.study.name} --run {folder} --resume",
             ending.signal,
         )
     failed = current.history.in_state(events.FAIL)
     if failed and len(failed) == len(current.history.trials):
         said = (failed[0].error or failed[0].reason or "").strip().splitlines()[-1]
         raise EveryTrialFailedError(
-            f"Every one of {len(failed)} trials failed. The first one said: {said}"
+            f"Every one of {len(failed)} trials failed. The first error was: {said}"
         )
 
 
 def _fit(
     current: OpenRun, study: Study, sets: RecordedSets, plan: Plan | None, scratch: str
 ) -> None:
-    """Let Tune drive. What it keeps for itself goes to a scratch folder, and is never read."""
+    """Run Tune. It keeps its own files in a scratch folder, which nothing reads afterwards."""
     concurrent = study.resources.concurrent or 1
     os.environ |= _environment(concurrent)
     job = Job(
@@ -140,7 +140,7 @@ def _fit(
             verbose=0,
         ),
     )
-    # What a lost worker or a failed trial said is in the ledger, and told in a sentence.
+    # The ledger has the errors of lost workers and failed trials; we report them in one sentence.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     try:
         with watched(current):
@@ -151,12 +151,12 @@ def _fit(
 
 
 def _environment(concurrent: int) -> dict[str, str]:
-    """Tune writes no files and no tables of its own, and leaves signals to us."""
+    """Variables that keep Tune from writing files and tables of its own and handling signals."""
     return {
         "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
         "RAY_AIR_NEW_OUTPUT": "0",
         "TUNE_DISABLE_SIGINT_HANDLER": "1",
         "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
-        "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # a worker in a long epoch is not waited for
+        "TUNE_FORCE_TRIAL_CLEANUP_S": "10",  # do not wait for a worker in a long epoch
         "TUNE_MAX_PENDING_TRIALS_PG": str(concurrent),  # so that an autoscaler sees the demand
     }

@@ -52,7 +52,7 @@ class DispatchedSearcher(NotPickled, Searcher):
     """Passes the trials that `Dispatch` chooses to Tune.
 
     Args:
-        current: The run, whose dispatch decides what is next.
+        current: The run; its dispatch decides which trial is next.
         concurrent: Largest number of concurrent trials.
     """
 

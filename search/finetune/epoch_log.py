@@ -1,4 +1,4 @@
-"""What the workers of a fine-tuning say, written down where the driver runs."""
+"""The log of a fine-tuning: what its workers report, written on the driver's node."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ray.train import Checkpoint, UserCallback
 
 
 class Log(UserCallback):
-    """Ray Train's controller calls it, on the driver's node: a line for each event.
+    """A callback of Ray Train's controller, on the driver's node: logs one line per event.
 
     Args:
-        path: Of the file, which is appended to.
+        path: The file to append to.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,11 +24,11 @@ class Log(UserCallback):
     def after_report(
         self, run_context: Any, metrics: list[dict[str, Any]], checkpoint: Checkpoint | None
     ) -> None:
-        """All workers have trained an epoch, and its checkpoint is there."""
+        """Log an epoch that all workers have finished, once its checkpoint exists."""
         self._append({"event": "epoch", "workers": metrics})
 
     def after_exception(self, run_context: Any, worker_exceptions: dict[int, Exception]) -> None:
-        """Workers were lost, by their ranks, or failed."""
+        """Log workers that were lost or failed, by their ranks."""
         lost = {str(rank): in_a_line(error) for rank, error in worker_exceptions.items()}
         self._append({"event": "lost", "workers": lost})
 
@@ -39,17 +39,17 @@ class Log(UserCallback):
 
 @dataclass(frozen=True)
 class Told:
-    """A log, read.
+    """The content of a log.
 
     Attributes:
-        events: In their order; a last line that was torn is left out.
+        events: In order; an incomplete last line is left out.
     """
 
     events: tuple[dict[str, Any], ...]
 
     @classmethod
     def read(cls, path: Path) -> Told:
-        """What has been written so far."""
+        """Read what has been logged so far."""
         if not path.is_file():
             return cls(())
         whole = path.read_text(encoding="utf-8").rpartition("\n")[0]
@@ -57,21 +57,21 @@ class Told:
 
     @property
     def history(self) -> list[dict[str, Any]]:
-        """The measurements of the epochs; of one that was trained twice the later one."""
+        """The measurement of each epoch, the later one where an epoch was trained twice."""
         epochs = {e["workers"][0]["epoch"]: e["workers"][0] for e in self._epochs}
         names = ("epoch", "train_loss", "train_accuracy", "learning_rate", "seconds")
         return [{name: epochs[n][name] for name in names} for n in sorted(epochs)]
 
     @property
     def digests(self) -> list[str]:
-        """Of the weights of each worker, after the last epoch."""
+        """Digest of each worker's weights after the last epoch."""
         return [worker["digest"] for worker in self._epochs[-1]["workers"]] if self._epochs else []
 
     @property
     def restarts(self) -> list[dict[str, Any]]:
-        """After which epoch training was taken up anew, why, and by how many workers.
+        """After which epoch training was restarted, why, and with how many workers.
 
-        The number of workers is None where none of them has come to the end of an epoch.
+        The number of workers is None if they did not finish an epoch.
         """
         found: list[dict[str, Any]] = []
         newest, attempt = 0, None
@@ -81,7 +81,7 @@ class Told:
                 continue
             first = event["workers"][0]
             if attempt not in (None, first["attempt"]) and not _is_open(found):
-                found.append(_restart(first["began_after"], "the workers were started anew"))
+                found.append(_restart(first["began_after"], "the workers were restarted"))
             if _is_open(found):
                 found[-1] |= {"workers": len(event["workers"]), "epoch": first["began_after"]}
             newest, attempt = first["epoch"], first["attempt"]
@@ -93,7 +93,7 @@ class Told:
 
 
 def in_a_line(error: Exception) -> str:
-    """The kind of an error, and the first line of what it says."""
+    """The type of an error and the first line of its message."""
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0] if said else ''}".strip().removesuffix(":")
 

@@ -1,4 +1,4 @@
-"""Fine-tuning the winner on training and validation images together, by Ray Train."""
+"""Fine-tuning the winner on training and validation images together, with Ray Train."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ def finetune(
     takes_incumbent: bool = False,
     say: Callable[[str], None] = print,
 ) -> dict[str, Any]:
-    """Train the winner anew on training and validation images, and save the model.
+    """Train the winner from scratch on training and validation images, and save the model.
 
-    It is trained for as long as what the choice was made on, see `search.records.choice`.
+    It trains for as many epochs as the trainings it was chosen by: see `search.records.choice`.
 
     Args:
         run: A run with at least one measured trial.
-        workers: Processes of Ray Train.
-        use_gpu: One GPU for each of them.
-        address: Of a Ray cluster, whose nodes all see the run's folder; None runs on this machine.
-        batch: Images in an update, over all workers; None: as many as the winner's trial had.
+        workers: Number of Ray Train workers.
+        use_gpu: Give each worker one GPU.
+        address: Address of a Ray cluster whose nodes all see the run's folder; None runs here.
+        batch: Images per update over all workers; None keeps the winner's batch size.
         data: Where the dataset is, if it has moved since the search.
-        takes_incumbent: Fine-tune the best of the search though its finalists are not finished.
-        say: Called with a sentence if images have come since the run began.
+        takes_incumbent: Fine-tune the best trial so far even if its finalists are unfinished.
+        say: Called with a message if images have been added since the run started.
 
     Returns:
-        What finetune.json holds.
+        The content of finetune.json.
 
     Raises:
         RunStateError: If there is no winner yet, or training failed.
         InputError: If there are fewer CPUs, GPUs or images in a batch than workers.
         DataError: If the dataset cannot be used.
-        ChangedDataError: If an image of the run has gone or changed.
+        ChangedDataError: If an image of the run is missing or has changed.
     """
     study = run.study()
     choice = chosen(run, study, takes_incumbent)
@@ -67,7 +67,7 @@ def finetune(
     task = Task(
         study.model_copy(update={"dataset": section}).to_dict(),
         sets.without_test(),
-        # The epochs are given: were it to end early, a checkpoint would be the last of all.
+        # The number of epochs is fixed: early stopping could leave a final checkpoint.
         dataclasses.replace(point, early_stopping=0).to_dict(),
         choice.epochs,
         trial.seed,
@@ -99,8 +99,8 @@ def chosen(run: Run, study: Study, takes_incumbent: bool) -> Choice:
     """The configuration to fine-tune.
 
     Raises:
-        RunStateError: If no trial has been measured, or finalists are due that have not been
-            trained and the incumbent was not asked for.
+        RunStateError: If no trial has a measurement, or due finalists have not been trained and
+            `takes_incumbent` is false.
     """
     choice = choose(study, History.of(read_ledger(run.ledger)))
     resume = f"thawtune search {study.name} --run {run.place} --resume"

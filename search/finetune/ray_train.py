@@ -1,9 +1,9 @@
-"""Ray Train's part of a fine-tuning: workers, checkpoints, what happens when one is lost.
+"""Ray Train's part of a fine-tuning: workers, checkpoints, and recovery from lost workers.
 
-Training is elastic: `TensorflowTrainer` of Ray Train V2 takes a least and a largest number of
-workers. When one is lost, all are started anew from the newest checkpoint, as many as the cluster
-then has room for; when room comes back they are that many again. What is trained does not depend
-on it, since the batch is a global one.
+Training is elastic: `TensorflowTrainer` of Ray Train V2 takes a minimum and a maximum number of
+workers. When a worker is lost, all of them restart from the newest checkpoint, as many as the
+cluster has room for; when there is room again, their number grows back. The result does not depend
+on it, since the batch size is global.
 """
 
 from __future__ import annotations
@@ -28,31 +28,31 @@ from search.remote.working_copy import FINETUNING as FOLDER
 from spaces.errors import InputError, RunStateError
 
 RESTARTS = 3
-"""Workers that may be lost, one after the other; a node that is taken away does not count."""
+"""How often training restarts after losing a worker; preempted nodes do not count."""
 
 _POLL = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 _POLL_SECONDS = "0.2"
-"""Ray Train takes one report each time it looks, by default every two seconds: a short epoch would
+"""Ray Train takes one report per poll, by default every two seconds: a short epoch would have to
 wait for it."""
 
 
 def train(run: Run, task: Task, workers: int, use_gpu: bool) -> dict[str, Any]:
-    """Train, and put the model into the run.
+    """Train, and save the model in the run.
 
-    What Ray Train writes is where the run lies, which all nodes see, and goes when it is done.
+    Ray Train writes its files into the run, where all nodes see them; they are deleted at the end.
 
     Args:
-        run: Gets the model.
-        task: What each worker trains.
-        workers: Processes, at the most and to begin with.
-        use_gpu: One GPU for each of them.
+        run: The run to save the model in.
+        task: The task of each worker.
+        workers: Number of workers at the start, and at most.
+        use_gpu: Give each worker one GPU.
 
     Returns:
-        Of finetune.json: images, history, restarts, and the digest of each worker's weights.
+        Part of finetune.json: images, history, restarts, and the digest of each worker's weights.
 
     Raises:
         InputError: If there are fewer CPUs or GPUs than workers.
-        RunStateError: If training failed, or the workers do not agree.
+        RunStateError: If training failed, or the workers' weights differ.
     """
     _check_resources(workers, use_gpu)
     with _scratch(run) as (log, storage):
@@ -70,7 +70,7 @@ def train(run: Run, task: Task, workers: int, use_gpu: bool) -> dict[str, Any]:
 
 @contextmanager
 def _scratch(run: Run) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """A file for the log, and where Ray Train writes, as its `RunConfig` takes it."""
+    """The log file, and the storage arguments of Ray Train's `RunConfig`; deleted at the end."""
     folder = run.folder.resolve() / FOLDER
     there = None if run.remote is None else Storage(run.remote)
 
@@ -117,10 +117,10 @@ def _fitted(
 
 
 def check_equal(digests: list[str]) -> None:
-    """Refuse a model of which the workers have different weights.
+    """Refuse a model if the workers have different weights.
 
     Args:
-        digests: Of the weights of each worker.
+        digests: Digest of each worker's weights.
 
     Raises:
         RunStateError: If they differ.
@@ -129,8 +129,8 @@ def check_equal(digests: list[str]) -> None:
         each = ", ".join(f"worker {rank}: {d[:12]}" for rank, d in enumerate(digests))
         raise RunStateError(
             f"The workers ended with different weights ({each}), so none of them is the model. "
-            "Nothing was saved. Look for nodes with other versions of TensorFlow or other data, "
-            "or fine-tune with --workers 1."
+            "Nothing was saved. Look for nodes with a different TensorFlow version or different "
+            "data, or fine-tune with --workers 1."
         )
 
 
@@ -150,8 +150,8 @@ def _check_resources(workers: int, use_gpu: bool) -> None:
     kind = "GPU" if use_gpu else "CPU"
     there = int(ray.cluster_resources().get(kind, 0))
     if there < workers:
-        other = ", or leave --gpu out" if use_gpu else ""
+        other = ", or omit --gpu" if use_gpu else ""
         raise InputError(
-            f"{workers} workers need {workers} {kind}s, Ray has {there}. "
-            f"Give --workers {max(there, 1)} at the most{other}."
+            f"{workers} workers need {workers} {kind}s, but Ray has {there}. "
+            f"Give at most --workers {max(there, 1)}{other}."
         )

@@ -1,4 +1,4 @@
-"""What each worker of Ray Train runs: the training loop of the trials, on all that is not test."""
+"""The training loop of each Ray Train worker, on all images except those of the test set."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be trained, the same for all workers.
+    """The training to run, the same for all workers.
 
     Attributes:
-        study: As plain values.
-        sets: Of the run, without the test set.
-        hyperparameters: As plain values; its batch is the global one.
-        epochs: How many.
-        seed: Of all that is random.
-        accumulate: Parts that one worker alone would compute a batch in.
+        study: The study as plain values.
+        sets: The run's sets, without the test set.
+        hyperparameters: As plain values; the batch size is the global one.
+        epochs: Number of epochs.
+        seed: Seed of everything random.
+        accumulate: Number of parts into which a single worker would split each batch.
         cache: Folder of the feature store.
     """
 
@@ -50,17 +50,17 @@ class Task:
 def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
     """Train from the newest checkpoint, or from the beginning, to the end.
 
-    Each worker holds all images and trains its part of every global batch, so that neither the
-    order nor the ragged last batch depends on their number: a training that has lost a worker goes
-    on with fewer as it would have with all. Losses are summed over the workers and divided by the
-    number of images.
+    Each worker holds all images and trains its part of every global batch, so neither the order nor
+    the incomplete last batch depends on the number of workers: a training that has lost a worker
+    continues just as it would have with all of them. Losses are summed over the workers and divided
+    by the number of images.
 
     Args:
-        config: Holds a `task`.
+        config: A dictionary with the `task`.
 
     Returns:
-        How many `images` there were, and why it `failed`, if it did, in a way in which every worker
-        fails alike: training it again would be no use.
+        The number of `images`, and in `failed` the reason if training failed in a way that would
+        be the same for every worker, so that a restart would not help; else None.
     """
     task: Task = config["task"]
     os.environ[FOLDER_VARIABLE] = task.cache
@@ -81,7 +81,7 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
         while training.epoch < task.epochs:
             with strategy.scope():
                 measurement = training.run_epoch()
-            # Not in the strategy's scope: what only one worker does there, it waits for all to do.
+            # Outside the strategy's scope, where it would wait for all workers to do the same.
             is_last = training.epoch == task.epochs
             _report(training, measurement.to_dict() | began, names if is_last else None)
     except TrialFailedError as error:
@@ -112,12 +112,12 @@ def _begun(task: Task, classes: int, images: Any) -> Training:
 
 
 def _report(training: Training, measured: dict[str, Any], names: tuple[str, ...] | None) -> None:
-    """Say what an epoch gave; the first worker adds a checkpoint.
+    """Report an epoch's measurement; the first worker adds a checkpoint.
 
     Args:
-        training: After the epoch.
-        measured: What it gave.
-        names: Of the classes, in the last epoch: then the model is saved.
+        training: The training after the epoch.
+        measured: The measurement.
+        names: Class names in the last epoch, which saves the model; None before.
     """
     from trainables.networks.weights import weights_digest
 

@@ -1,6 +1,6 @@
-"""Who is chosen: the configuration that is fine-tuned, tested and reported, and for how long.
+"""The choice of the configuration that is fine-tuned, tested and reported, and its epochs.
 
-The search, `finetune`, `evaluate` and the report all ask `choose`, so that they name the same one.
+The search, `finetune`, `evaluate` and the report all ask `choose`, so that they agree.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from search.records.history import History, Trial, value_of
 from spaces.study import Objective, Study
 
 NOT_ITS_FAULT = frozenset({"worker_lost", "data"})
-"""Reasons for which a repeat fails that say nothing about its configuration."""
+"""Reasons for a failed repeat that say nothing about its configuration."""
 
 MOST_LOST = 3
-"""Repeats of one finalist that may be lost before it is given up."""
+"""Lost repeats after which a finalist is given up."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Choice:
     """The chosen configuration.
 
     Attributes:
-        trial: In which the search tried it.
+        trial: The trial in which the search tried it.
         repeats: Its full-length trainings with other seeds, by whose mean it was chosen; empty if
-            it was chosen by its one result in the search.
-        is_final: False while finalists that are due have not all been trained.
-        epochs: For how many the final model is trained.
+            it was chosen by its single result in the search.
+        is_final: False until all due finalists have been trained.
+        epochs: Number of epochs to train the final model for.
     """
 
     trial: Trial
@@ -38,9 +38,9 @@ class Choice:
 
     @property
     def tested(self) -> Trial:
-        """The training whose weights stand for the configuration as searched.
+        """The training whose weights represent the configuration as searched.
 
-        That is its repeat with the first of the seeds, which all finalists share.
+        This is its repeat with the first of the seeds that all finalists share.
         """
         return self.repeats[0] if self.repeats else self.trial
 
@@ -48,9 +48,9 @@ class Choice:
 def choose(study: Study, history: History) -> Choice | None:
     """The best finalist by the mean of its repeats, or else the incumbent of the search.
 
-    A finalist counts when it has all its seeds, and never if its configuration failed with one of
-    them (`non_finite`, `out_of_memory`, `error`). Until every due finalist is trained the choice
-    is the incumbent, and not final.
+    A finalist counts once it has been trained with all seeds, and never if its configuration failed
+    with one of them (`non_finite`, `out_of_memory`, `error`). Until every due finalist is trained,
+    the choice is the incumbent, and is not final.
 
     Returns:
         None if no trial has a finite metric.
@@ -65,7 +65,7 @@ def choose(study: Study, history: History) -> Choice | None:
 
 
 def finalists(study: Study, history: History) -> list[Trial]:
-    """The best trials by validation, best first, and every recipe that reached its end."""
+    """The best trials by validation, best first, and every recipe that ran to its end."""
     if study.finalists.count == 0:
         return []
     ended = [t for t in history.searched if t.state in (COMPLETE, PRUNED)]
@@ -76,17 +76,17 @@ def finalists(study: Study, history: History) -> list[Trial]:
 
 
 def is_unfinished(study: Study, history: History) -> bool:
-    """Whether finalists are due that have not all been trained yet."""
+    """Whether due finalists have not all been trained yet."""
     if study.finalists.count == 0:
         return False
     return bool(history.in_state(RUNNING)) or bool(missing_repeats(study, history))
 
 
 def missing_repeats(study: Study, history: History) -> dict[int, int]:
-    """How many repeats each finalist still lacks, by its number; those that lack none left out.
+    """How many repeats each finalist still needs, by trial number, without those that need none.
 
-    A repeat that lost its worker is made again, a limited number of times. A finalist whose
-    configuration failed is not repeated any further.
+    A repeat that lost its worker is retried, a limited number of times. A finalist whose
+    configuration failed is not repeated any more.
     """
     missing = {}
     for finalist in finalists(study, history):
@@ -99,7 +99,7 @@ def missing_repeats(study: Study, history: History) -> dict[int, int]:
 
 
 def is_disqualified(history: History, finalist: Trial) -> bool:
-    """Whether a configuration failed, by its own fault, with one of its seeds."""
+    """Whether one of the repeats failed because of its configuration."""
     return any(
         t.state == FAIL and t.reason not in NOT_ITS_FAULT
         for t in history.repeats_of(finalist.number)
@@ -107,7 +107,7 @@ def is_disqualified(history: History, finalist: Trial) -> bool:
 
 
 def complete_repeats(history: History, finalist: Trial) -> list[Trial]:
-    """The repeats of a finalist that reached their end, in the order in which they were begun."""
+    """The completed repeats of a finalist, in the order in which they were proposed."""
     return [t for t in history.repeats_of(finalist.number) if t.state == COMPLETE]
 
 
@@ -117,7 +117,7 @@ def mean_of(trials: list[Trial], objective: Objective) -> float:
 
 
 def _best_finalist(study: Study, history: History) -> Trial | None:
-    """Among all that have every seed, those included that later trials have displaced."""
+    """The best of all configurations with every seed, including those no longer among the best."""
     means = {
         number: mean_of(made, study.objective)
         for number in history.repeated
@@ -134,10 +134,10 @@ def _not_disqualified(history: History) -> list[Trial]:
 
 
 def _epochs(trial: Trial, repeats: tuple[Trial, ...], objective: Objective) -> int:
-    """As long as what the choice was made on, and never as short as a pruned trial.
+    """As many epochs as in the trainings the choice is based on; a pruned trial does not count.
 
-    With early stopping that is the best epoch, in the middle of the repeats; without, the end, so
-    that the learning rate decays as far as it did.
+    With early stopping this is the median best epoch of the repeats; without, their last epoch, so
+    that the learning rate decays just as far.
     """
     made = repeats or ((trial,) if trial.state == COMPLETE else ())
     if not made:

@@ -1,4 +1,4 @@
-"""The sets of a run: read from its data.parquet by every command that reads images."""
+"""The sets of a run, read from its data.parquet by every command that needs images."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ _NAMED = 3
 
 
 def sets_of(run: Run, section: DatasetSection) -> RecordedSets:
-    """The sets that were fixed when a run began.
+    """The sets that were fixed when a run started.
 
-    A run of an older version has no data.parquet: its dataset is split once more, which gives the
-    same sets as long as nothing in it has changed.
+    A run of an older version has no data.parquet. Its dataset is split again, which gives the same
+    sets as long as nothing in the dataset has changed.
 
     Args:
-        run: Whose sets.
-        section: Its path is where the dataset is now.
+        run: The run.
+        section: The dataset of the study; its path is where the dataset is now.
 
     Raises:
         RunStateError: If the file is damaged.
-        ChangedDataError: If there is none, and the dataset is no longer what it was.
+        ChangedDataError: If there is no file and the dataset has changed.
     """
     if run.sets.is_file():
         try:
@@ -37,16 +37,16 @@ def sets_of(run: Run, section: DatasetSection) -> RecordedSets:
         except ValueError as error:
             raise RunStateError(
                 f"{run.shown(run.sets)} is damaged: {error}. Restore it from a copy of the run; "
-                "without it nobody knows which images were held back for the test."
+                "without it, the images of the test set are unknown."
             ) from error
     found = preflight(section, run.study().name)
     before = (run.read_json(run.data) or {}).get("fingerprint")
     if before != found.fingerprint:
         raise ChangedDataError(
-            f"The images or their labels have changed since this run began: {found.images} images "
-            f"with the fingerprint {found.fingerprint[:12]}, then {str(before)[:12]}. The run is "
-            "older than data.parquet, so that its sets cannot be restored from the new images. "
-            "Put the dataset back as it was, or begin a new run by --run."
+            f"The images or their labels have changed since this run started: the {found.images} "
+            f"images have the fingerprint {found.fingerprint[:12]}, before it was "
+            f"{str(before)[:12]}. The run was made by an older version and has no data.parquet, so "
+            "its sets cannot be restored. Restore the dataset, or start a new run with --run."
         )
     return found.sets
 
@@ -54,17 +54,17 @@ def sets_of(run: Run, section: DatasetSection) -> RecordedSets:
 def checked_sets(
     run: Run, study: Study, data: Path | None, say: Callable[[str], None]
 ) -> tuple[DatasetSection, RecordedSets]:
-    """Where a run's dataset is, and its sets, found unchanged in it.
+    """Locate a run's dataset and check that its training and validation images are unchanged.
 
     Args:
-        run: Whose sets.
-        study: As run.
-        data: Where the dataset is, if it has moved since.
-        say: Called with a sentence if images have come since; they are left out.
+        run: The run.
+        study: The study of the run.
+        data: Where the dataset is, if it has moved.
+        say: Called with a message if images have been added; they are left out.
 
     Raises:
-        DataError: If the dataset is not there.
-        ChangedDataError: If a training or validation image has gone or changed.
+        DataError: If the dataset is missing.
+        ChangedDataError: If a training or validation image is missing or has changed.
     """
     section = located(study.dataset, study.name, data)
     sets = sets_of(run, section)
@@ -72,7 +72,7 @@ def checked_sets(
     if added:
         names = ", ".join(added[:_NAMED]) + (", …" if len(added) > _NAMED else "")
         say(
-            f"{len(added):,} images that have come since the run began are left out: {names}. "
-            "A new run takes them in."
+            f"{len(added):,} images added since the run started are left out: {names}. "
+            "A new run would include them."
         )
     return section, sets

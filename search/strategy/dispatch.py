@@ -1,4 +1,4 @@
-"""What is trained next, decided from what the ledger says and from nothing else."""
+"""Decides which trial is trained next, from the events of the ledger alone."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 
 _MARGIN = 1.25
-"""Of the time that is kept for finalists over what they are expected to take."""
-
+"""Factor by which the time reserved for finalists exceeds its estimate."""
 
 _AGAIN = (
     "The space has few points: some are tried more than once, with other seeds. Lower "
@@ -28,13 +27,13 @@ _AGAIN = (
 
 @dataclass(frozen=True)
 class Assignment:
-    """A trial to be trained, or to be gone on with.
+    """A trial to start or resume.
 
     Attributes:
-        epochs: Those that are known; a checkpoint of a later one does not count.
-        attempt: From 1.
-        accumulate: Parts that a batch is taken in.
-        is_never_stopped: Whether it is none of the scheduler's.
+        epochs: Number of epochs in the ledger; checkpoints of later epochs are ignored.
+        attempt: Number of the attempt, from 1.
+        accumulate: Number of parts into which each batch is split.
+        is_never_stopped: Whether the scheduler must not stop it.
     """
 
     number: int
@@ -48,22 +47,22 @@ class Assignment:
 
 
 class Dispatch:
-    """Hands out trials: broken-off ones first, then promoted ones, new ones, repeats of finalists.
+    """Hands out trials: interrupted ones, then promoted ones, new ones, repeats of finalists.
 
-    Because all of it follows from the history, a search that is resumed, a trial that lost its
-    worker and a trial that waits in a rung are gone on with in the same way.
+    Everything follows from the history, so a resumed search, a trial that lost its worker and a
+    trial that waits in a rung all resume in the same way.
 
     Args:
-        study: Says how many trials there are.
-        history: What has happened; grows with the events that `sink` takes.
-        rungs: Say who may go on.
+        study: Determines the number of trials.
+        history: The run so far; it grows with the events that `sink` takes.
+        rungs: Decide which trials continue.
         searcher: Proposes new points.
         sink: Takes events.
-        seconds_left: Of the search's time budget; None: there is no limit.
+        seconds_left: Returns the rest of the search's time budget; None means no limit.
 
     Attributes:
         running: Numbers of the trials that have a worker.
-        is_closed: Whether no new point is tried any more, so that the finalists still have time.
+        is_closed: Whether no new points are tried any more, to leave time for the finalists.
     """
 
     def __init__(
@@ -94,9 +93,10 @@ class Dispatch:
                 self._sink(events.trial_ended(trial.number, events.PRUNED, "scheduler"))
 
     def next(self) -> Assignment | None:
-        """The next trial, from now on running.
+        """Return the next trial and mark it as running.
 
-        None if there is nothing to do just now; if nothing runs either, the search is over.
+        Returns:
+            None if there is nothing to do now; if nothing is running either, the search is over.
         """
         trial = self._broken_off() or self._promoted() or self._new() or self._repeat()
         if trial is None:
@@ -147,7 +147,7 @@ class Dispatch:
         return self._history.trials[number]
 
     def _is_time_for_finalists(self) -> bool:
-        """Whether the time that is left is what the finalists need, by what trials took so far."""
+        """Whether the finalists need the time that is left, estimated from the trials so far."""
         left = self._seconds_left()
         if not self.is_closed and left is not None:
             needed = seconds_of_repeats(self._study, self._history) / self._workers
@@ -155,7 +155,7 @@ class Dispatch:
         return self.is_closed
 
     def _repeat(self) -> Trial | None:
-        """A repeat of a finalist, once the search itself is over."""
+        """Propose a repeat of a finalist, once the search itself is over."""
         if any(t.number in self.running for t in self._history.searched):
             return None
         self._end_paused()
@@ -170,7 +170,7 @@ class Dispatch:
         return self._history.trials[number]
 
     def _end_paused(self) -> None:
-        """With nothing left that could fill the rungs, those who wait in them are pruned."""
+        """Prune the trials that wait in a rung, since no new trials will join it."""
         for trial in self._history.in_state(events.RUNNING):
             if trial.is_paused and trial.number not in self.running:
                 self._sink(events.trial_ended(trial.number, events.PRUNED, "scheduler"))

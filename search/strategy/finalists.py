@@ -1,4 +1,4 @@
-"""Finalists: which of them is trained next, with which seed, and what finalists.json says."""
+"""Finalists: which of them is trained next, with which seed, and the content of finalists.json."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from spaces.study import Objective, Study
 
 
 def next_repeat(study: Study, history: History) -> tuple[Trial, int] | None:
-    """The finalist that is to be trained once more and its seed, or None if none is due.
+    """The finalist to train again next, and its seed; None if no repeat is due.
 
-    All finalists are trained with the same seeds, so that their means are compared in pairs. The
-    one with the fewest trainings is next.
+    All finalists are trained with the same seeds, so that their means can be compared in pairs.
+    The one with the fewest repeats is next.
     """
     missing = missing_repeats(study, history)
     if not missing:
@@ -42,7 +42,7 @@ def repeat_seed(seed: int, index: int) -> int:
 
 
 def seconds_of_repeats(study: Study, history: History) -> float:
-    """What the repeats that are due would take one after the other, estimated from their trials."""
+    """Estimated seconds of all due repeats in a row, from their finalists' times."""
     seconds = 0.0
     for number, count in missing_repeats(study, history).items():
         trial = history.trials[number]
@@ -52,14 +52,14 @@ def seconds_of_repeats(study: Study, history: History) -> float:
 
 
 def summary(study: Study, history: History) -> dict[str, Any] | None:
-    """What finalists.json holds: each finalist with its repeats, and which one is chosen.
+    """The content of finalists.json: each finalist with its repeats, and which one is chosen.
 
-    `chosen` is None until all finalists that are due have been trained. The selection bias is how
-    much better the chosen one did in the search than on average with other seeds; None if the
-    search pruned it, since then the two have not been trained equally long.
+    `chosen` is None until all due finalists have been trained. The selection bias is how much
+    better the chosen one did in the search than on average with other seeds. It is None if the
+    search pruned the trial, since then it was trained for fewer epochs than its repeats.
 
     Returns:
-        None if no repeat has been made.
+        None if no repeat has been trained.
     """
     repeated = [history.trials[number] for number in history.repeated]
     rows = [_row(finalist, history, study.objective) for finalist in repeated]

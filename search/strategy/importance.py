@@ -18,36 +18,35 @@ from spaces.space import SearchSpace
 from spaces.study import Objective, Study
 
 LEAST_TRIALS = 10
-"""With fewer, nothing is computed."""
+"""With fewer trials, nothing is computed."""
 
 RESAMPLES = 200
 
 _TOP = 0.25
-"""PED-ANOVA compares the best trials with all of them; this share of the trials is the best."""
+"""PED-ANOVA compares the best trials with all of them; this share of them counts as the best."""
 
 _LEAST_TOP = 5
-"""The number of best trials that Optuna recommends as a minimum."""
+"""The smallest number of best trials that Optuna recommends."""
 
 
 def importance(study: Study, history: History) -> dict[str, Any] | None:
-    """Relative importance of each searched hyperparameter, which adds up to 1.
+    """Relative importance of the searched hyperparameters; the values add up to 1.
 
-    All trials are compared by their best value up to the first rung, so that every trial counts
-    that got there. Later rungs hold only the trials that did well: what made them do well hardly
-    varies among them, and would seem unimportant. Trials that failed are left out and counted, and
-    so are those that ended before the first rung; recipes, which may lie anywhere, and repeats of
-    finalists are left out.
+    Trials are compared by their best value up to the first rung, so every trial that got there
+    counts. Later rungs hold only trials that did well: what made them do well hardly varies among
+    them, and would seem unimportant. Trials that failed or ended before the first rung are left out
+    but counted. Recipes, which may lie anywhere, and repeats of finalists are left out.
 
     The method is PED-ANOVA (Watanabe et al., IJCAI 2023), which compares how a hyperparameter is
     distributed among the best trials and among all. It covers hyperparameters that only some
-    configurations have. The interval holds the middle 95 % of what comes out when the trials are
-    drawn again with replacement.
+    configurations have. The interval is the middle 95 % of the values in bootstrap resamples of
+    the trials.
 
     Returns:
         `method`, `epoch`, `trials`, `failed`, `short` (ended before the first rung), `top` (share
-        of the trials that are the best), `resamples`, and `parameters`: name, mean, low, high, and
-        `first`, the share of resamples in which it ranks first. None if fewer than `LEAST_TRIALS`
-        trials got to the first rung, or all have the same value there.
+        of the trials that count as the best), `resamples`, and `parameters`: name, mean, low, high,
+        and `first`, the share of resamples in which it ranks first. None if fewer than
+        `LEAST_TRIALS` trials got to the first rung, or all have the same value there.
     """
     epoch = next(iter(study.budget.rungs), study.budget.max_epochs)
     tried = [trial for trial in history.searched if trial.recipe is None]
@@ -83,13 +82,13 @@ def _best_until(trial: Trial, epoch: int, objective: Objective) -> float:
 def resampled(
     trials: Sequence[FrozenTrial], mode: str, seed: int, resamples: int = RESAMPLES
 ) -> list[dict[str, Any]]:
-    """Relative importance with its bootstrap over trials, the most important first.
+    """Relative importance with bootstrap intervals over trials, the most important first.
 
     Args:
-        trials: With a value each.
+        trials: Trials with a value.
         mode: "max" or "min".
-        seed: Of the resamples.
-        resamples: How many to draw.
+        seed: Seed of the resamples.
+        resamples: Number of resamples.
 
     Returns:
         `parameters`, as in `importance`.
@@ -110,17 +109,17 @@ def resampled(
 
 
 def relative_importance(trials: Sequence[FrozenTrial], mode: str) -> dict[str, float]:
-    """Importance of each parameter of these trials, normalised so that all add up to 1.
+    """Importance of each parameter of these trials, normalised to add up to 1.
 
     Args:
-        trials: With a value each.
+        trials: Trials with a value.
         mode: "max" or "min".
     """
     study = optuna.create_study(direction="maximize" if mode == "max" else "minimize")
     study.add_trials(trials)
     evaluator = PedAnovaImportanceEvaluator(target_quantile=_top(len(trials)))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of rare conditions, which the interval shows
+        warnings.simplefilter("ignore")  # of parameters that few trials have: see their intervals
         found = get_param_importances(study, evaluator=evaluator)
     return {name: float(value) for name, value in found.items()}
 

@@ -25,12 +25,12 @@ _STATES = {
 
 
 class Journal:
-    """Written anew from the history when a run is opened, and whenever a trial has ended.
+    """The journal: rewritten from the history when a run is opened, then extended by each event.
 
     Args:
-        path: The file.
-        study: What is searched.
-        history: What has happened so far; has taken an event before `take` does.
+        path: Path of the journal file.
+        study: The study that is searched.
+        history: The run so far; it takes each event before `take` does.
     """
 
     def __init__(self, path: Path, study: Study, history: History) -> None:
@@ -69,7 +69,7 @@ class Journal:
 
 
 def frozen_trial(trial: Trial, study: Study) -> FrozenTrial:
-    """A trial as Optuna keeps it: its state as it is, every epoch's metric, what went wrong."""
+    """A trial as Optuna stores it: its true state, the metric of every epoch, and any error."""
     space = study.search_space
     parameters = {p.key: p for p in space.parameters}
     choices = space.choices_of(trial.point)

@@ -1,4 +1,4 @@
-"""The searcher: recipes first, then what Optuna proposes."""
+"""The searcher: tries recipes first, then the points that Optuna proposes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spaces.study import Study
 from trainables.training.measurement import Measurement
 
 _DRAWS = 20
-"""Of a point that has not been tried, before one is proposed that has."""
+"""Further draws before a point that has been tried already is proposed again."""
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -31,11 +31,11 @@ class OptunaSearcher:
 
     A pruned trial reaches Optuna as PRUNED with its intermediate values. One whose configuration
     failed (`non_finite`, `out_of_memory`, `error`) reaches it as PRUNED and infeasible: TPE ignores
-    failed trials, so that a region that diverges would stay unexplored in its eyes, and attractive.
-    The ledger keeps FAIL.
+    failed trials, so a region that diverges would look unexplored to it, and attractive. The ledger
+    records FAIL.
 
     Args:
-        study: Says space, recipes, objective and seed.
+        study: Determines space, recipes, objective and seed.
     """
 
     def __init__(self, study: Study) -> None:
@@ -56,7 +56,7 @@ class OptunaSearcher:
 
     @property
     def has_more(self) -> bool:
-        """Whether there is a point left to propose: only a grid comes to its end."""
+        """Whether there is a point left to propose; only a grid can run out of them."""
         return self._study.searcher != "grid" or bool(self._untried or self._grid)
 
     def has_tried(self, point: Hyperparameters) -> bool:
@@ -64,7 +64,7 @@ class OptunaSearcher:
         return self._tried[point] > 0
 
     def propose(self, number: int) -> tuple[str | None, Hyperparameters]:
-        """The recipe and the point to try as trial `number`; the recipe is None beyond them.
+        """The recipe and the point to try as trial `number`; the recipe is None if it is not one.
 
         Recipes that have not been tried come first. Where every parameter is discrete, a point
         that was tried already is proposed again only if no other is found in a few draws.
@@ -74,8 +74,8 @@ class OptunaSearcher:
             self._enqueue(self._space.choices_of(self._recipes[recipe]))
         elif self._study.searcher == "grid":
             self._enqueue(self._grid[0])
-        # A sampler for each number: proposals depend on it and on what is known, and not on how
-        # often the search was stopped and resumed.
+        # A new sampler for each number: a proposal depends on the number and on the results so far,
+        # but not on how often the search was stopped and resumed.
         self._optuna.sampler = _sampler(self._study, number)
         trial, point = self._ask()
         for _ in range(_DRAWS if recipe is None and self._study.searcher != "grid" else 0):
@@ -89,7 +89,7 @@ class OptunaSearcher:
     def take(self, event: Event) -> None:
         """Learn from an event of the ledger."""
         if event.get("trial") in self._repeats:
-            return  # the same point once more would tell Optuna that it lies where it lay
+            return  # Optuna would learn nothing from a second result at the same point
         if event["event"] == "trial_proposed" and event["finalist_of"] is not None:
             self._repeats.add(event["trial"])
         elif event["event"] == "trial_proposed":
@@ -129,7 +129,7 @@ class OptunaSearcher:
         if not np.isfinite(value):
             return
         self._values.setdefault(number, {})[measurement.epoch] = value
-        # An epoch that is trained again after a checkpoint: Optuna keeps the first report.
+        # After a resume an epoch may be measured again; Optuna keeps its first report.
         if (number, measurement.epoch) not in self._reported:
             self._reported.add((number, measurement.epoch))
             self._running[number].report(value, measurement.epoch)

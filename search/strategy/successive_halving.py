@@ -1,7 +1,7 @@
-"""Asynchronous successive halving: which trials stand in which rung, and which may go on.
+"""Asynchronous successive halving: which trials are in which rung, and which continue.
 
 After Li et al., A System for Massively Parallel Hyperparameter Tuning (MLSys 2020); η is the
-reduction factor, and the resource is the epoch. All that is known comes from the ledger's events.
+reduction factor, and the resource is the epoch. Everything follows from the ledger's events.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class Rungs:
 
     Attributes:
         milestones: Epochs at which trials are judged, in order: grace_period · η^k.
-        values: By milestone, the metric of each trial there. What is not finite stands in none.
+        values: The metric of each trial, by milestone. Values that are not finite are left out.
 
     Args:
-        study: Says grace period, η, the most epochs and the objective.
+        study: Determines grace period, η, largest number of epochs and objective.
     """
 
     def __init__(self, study: Study) -> None:
@@ -43,17 +43,17 @@ class Rungs:
                 self.values[measurement.epoch][event["trial"]] = value
 
     def is_among_the_best(self, trial: int, milestone: int, value: float) -> bool:
-        """Whether a trial that is never to be paused goes on from a rung.
+        """Whether a trial continues beyond a rung, in a search without promotion.
 
-        It does among the best 1/η of those that have come so far, itself counted, and at least
-        one does. Equals pass together.
+        It does if it is among the best 1/η of the trials that have reached the rung so far,
+        itself included; at least one continues. Ties continue together.
         """
         others = [v for t, v in self.values[milestone].items() if t != trial]
         better = sum(self._is_better(other, value) for other in others)
         return better < max(1, math.floor((len(others) + 1) / self._factor))
 
     def promotable(self, paused: Iterable[int]) -> int | None:
-        """The trial that waits in the highest rung whose best 1/η it is among, or None."""
+        """The waiting trial in the highest rung that is among the best 1/η there, or None."""
         waiting = set(paused)
         for milestone in reversed(self.milestones):
             rung = self.values[milestone]
@@ -64,7 +64,7 @@ class Rungs:
         return None
 
     def height(self, trial: int) -> int | None:
-        """The highest rung in which a trial stands, or None."""
+        """The highest rung that a trial has reached, or None."""
         return max((m for m in self.milestones if trial in self.values[m]), default=None)
 
     def _rank(self, value: float) -> float:

@@ -1,4 +1,4 @@
-"""Opening the sealed test set: once, for the final model and for what it has to beat."""
+"""Opening the sealed test set: once, for the final model and the models it has to beat."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ from trainables.weights.packaged import sha256
 
 @dataclass(frozen=True)
 class Candidate:
-    """A model whose test accuracy is asked for.
+    """A model to test.
 
     Attributes:
-        name: As it is shown.
+        name: Name for display.
         role: "final" (the winner, fine-tuned on training and validation images), "winner" or
-            "recipe" (as searched, trained on training images alone: these two compare), or
-            "random" (as they were, by a random search).
-        trial: In which the search tried its configuration.
-        weights: The trial whose checkpoint is tested: a repeat where there are finalists, so that
-            winner and recipes have been trained equally long, and with the same seed.
-        run: That has the trials.
+            "recipe" (as searched, trained on training images alone, so that these two compare), or
+            "random" (the best of a random search, as searched).
+        trial: The trial in which the search tried its configuration.
+        weights: The trial whose checkpoint is tested: a repeat if there are finalists, so that
+            winner and recipes have been trained equally long and with the same seed.
+        run: The run that has these trials.
     """
 
     name: str
@@ -60,27 +60,27 @@ def evaluate(
     data: Path | None = None,
     say: Callable[[str], None] = print,
 ) -> tuple[dict[str, Any], bool]:
-    """Open the test set, or say what it said when it was opened.
+    """Open the test set, or return the result of an earlier opening.
 
-    Everything that can be missing is looked for first. Then the opening is written down, and only
-    then is the first test image read.
+    First, everything that could be missing is checked. Then the opening is recorded, and only then
+    is the first test image read.
 
     Args:
-        run: Has a final model.
-        again: Open it though it has been opened; the record says so from then on.
-        against: The run of a random search on the same study, whose best trial at equal cost is
+        run: A run with a final model.
+        again: Open it again if it has been opened before; the record keeps this.
+        against: The run of a random search with the same study; its best trial at equal cost is
             tested too.
         data: Where the dataset is, if it has moved since the search.
-        say: Called with what a person should know: images that have come since, another winner.
+        say: Called with messages for the user: about added images, or another winner.
 
     Returns:
-        What test.json holds, and whether it was opened by this call.
+        The content of test.json, and whether this call opened the test set.
 
     Raises:
-        RunStateError: If there is no final model yet, or another one than was tested, or a model
-            to be tested has no weights any more.
-        InputError: If `against` is no random search of the same.
-        ChangedDataError: If an image of the run has gone or changed.
+        RunStateError: If there is no final model yet, it is not the one that was tested, or the
+            weights of a model to test are gone.
+        InputError: If `against` is not a random search of the same study.
+        ChangedDataError: If an image of the run is missing or has changed.
     """
     study = run.study()
     finetuned = check_final(run)
@@ -98,7 +98,7 @@ def evaluate(
     try:
         reread(section, sets, checked=("test",))
     except ChangedDataError:
-        _withdraw(run, opening)  # no model has seen an image
+        _withdraw(run, opening)  # no model has seen a test image
         raise
     record = _test(run, section, sets, candidates)
     record |= {"opened": opening["openings"][-1]["opened"]}
@@ -115,10 +115,10 @@ def evaluate(
 
 
 def _check_same_model(earlier: dict[str, Any], digest: str, against: Run | None) -> None:
-    """Refuse to repeat what the test said if the question is another one.
+    """Refuse to return the earlier result if other models are to be tested.
 
     Raises:
-        RunStateError: With what to do.
+        RunStateError: If the final model is another one, or `against` is given.
     """
     when = _date(earlier["opened"])
     tested = next(m["sha256"] for m in earlier["models"] if m["role"] == "final")
@@ -126,20 +126,20 @@ def _check_same_model(earlier: dict[str, Any], digest: str, against: Run | None)
         raise RunStateError(
             f"The test set was opened on {when} for model {tested[:12]}; this is model "
             f"{digest[:12]}. A second look would choose on the test set; --again takes it "
-            "nevertheless, and the report will say so."
+            "anyway, and the report will say so."
         )
     if against is not None:
         raise RunStateError(
-            f"The test set was opened on {when}, without {against.folder}. --again opens it once "
-            "more, and the report will say so."
+            f"The test set was opened on {when}, without {against.folder}. --again opens it "
+            "again, and the report will say so."
         )
 
 
 def _opening(run: Run, candidates: Sequence[Candidate], digest: str, again: bool) -> dict[str, Any]:
-    """All openings, this one last: when, and for which models.
+    """Record of all openings, this one last: when, and for which models.
 
     Raises:
-        RunStateError: If an opening for other models was never finished.
+        RunStateError: If an evaluation of other models was not finished.
     """
     before = (run.read_json(run.opening) or {}).get("openings", [])
     models = [[c.name, c.run.place, c.weights.number] for c in candidates]
@@ -149,8 +149,7 @@ def _opening(run: Run, candidates: Sequence[Candidate], digest: str, again: bool
         if (last["sha256"], last["models"]) != (digest, models):
             raise RunStateError(
                 f"The test set was opened on {_date(last['opened'])} for other models, and that "
-                "evaluation was not finished. --again opens it once more, and the report will say "
-                "so."
+                "evaluation was not finished. --again opens it again, and the report will say so."
             )
         return {"openings": [*before[:-1], this | {"opened": last["opened"]}]}
     return {"openings": [*before, this]}
@@ -170,7 +169,7 @@ def _test(
     sets: RecordedSets,
     candidates: Sequence[Candidate],
 ) -> dict[str, Any]:
-    """What each candidate says of the test images."""
+    """Write each candidate's predictions of the test images, and return their scores."""
     rows: list[dict[str, Any]] = []
     models = []
     for candidate in candidates:
@@ -217,15 +216,15 @@ def _candidates(
     choice = choose(study, history)
     if choice is not None and choice.trial.number != final:
         say(
-            f"The search has gone on since it was fine-tuned: it would now choose trial "
-            f"{choice.trial.number}. Tested is trial {final}, which was fine-tuned."
+            f"The search has continued since trial {final} was fine-tuned; it would now choose "
+            f"trial {choice.trial.number}. This tests trial {final}, which was fine-tuned."
         )
     recipes = [
         trial
         for trial in history.searched
         if trial.recipe is not None and trial.best(study.objective) is not None
     ]
-    # Like with like: repeats stand for all of them, or for none.
+    # Compare like with like: test repeats of all of them, or of none.
     repeated = all(complete_repeats(history, trial) for trial in [fine_tuned, *recipes])
 
     def weights_of(trial: Trial) -> Trial:
@@ -242,10 +241,10 @@ def _candidates(
 
 
 def _state(candidate: Candidate) -> dict[str, np.ndarray] | None:
-    """The checkpoint that is tested; None for the final model, which has a file of its own.
+    """The checkpoint to test; None for the final model, which has its own file.
 
     Raises:
-        RunStateError: If it is gone.
+        RunStateError: If the checkpoint is gone.
     """
     if candidate.role == "final":
         return None
@@ -254,7 +253,7 @@ def _state(candidate: Candidate) -> dict[str, np.ndarray] | None:
     if state is None:
         raise RunStateError(
             f"Trial {candidate.weights.number} of {candidate.run.place} has no checkpoint to test "
-            f"as {candidate.name}. The test set stays closed."
+            f"as {candidate.name}. The test set was not opened."
         )
     return state
 

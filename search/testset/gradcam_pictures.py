@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import keras
 
 RIGHT, WRONG = 8, 12
-"""Pictures of each kind at the most."""
+"""Largest number of pictures of each kind."""
 
 _SIDE = 224
-"""Pixels a side, at least, of each half of a picture."""
+"""Smallest side of each half of a picture, in pixels."""
 _GAP = 4
 
 
@@ -33,19 +33,19 @@ def explain(
     keys: Sequence[str],
     class_names: Sequence[str],
 ) -> None:
-    """Write gradcam/0001.png, ... and gradcam/index.json, in place of those that are there.
+    """Write gradcam/0001.png, ... and gradcam/index.json, replacing any earlier ones.
 
-    A picture has the image to the left and the heat of the predicted class on it to the right. A
-    network without convolutions has no heat: then the index is empty.
+    A picture shows the image on the left, and on the right the image overlaid with the heat map
+    of the predicted class. A network without convolutions has no heat map: the index is empty.
 
     Args:
-        run: Gets the folder.
-        model: Pixels to probabilities, one flat graph.
+        run: The run to write to.
+        model: Maps pixels to probabilities; one flat graph.
         images: uint8 (images, size, size, 3).
-        labels: (images,).
-        shares: Of each class, (images, classes).
+        labels: Class indices, (images,).
+        shares: Probabilities, (images, classes).
         keys: Name of each image.
-        class_names: In the order of the labels.
+        class_names: Class names, in the order of the labels.
     """
     from trainables.prediction.gradcam import GradCam, feature_maps
 
@@ -75,7 +75,7 @@ def explain(
 
 
 def _chosen(labels: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Images to show: the surest right one of each class, then the worst wrong ones."""
+    """Images to show: the most confident correct one of each class, then the worst mistakes."""
     predicted = shares.argmax(axis=-1)
     own = shares[np.arange(len(labels)), labels]
     surest_first, worst_first = np.argsort(-own, kind="stable"), np.argsort(own, kind="stable")
@@ -87,11 +87,11 @@ def _chosen(labels: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def side_by_side(image: np.ndarray, heat: np.ndarray) -> Image.Image:
-    """An image, enlarged by a whole factor if it is small, and to its right with its heat.
+    """An image, enlarged by an integer factor if small, and next to it the same with its heat map.
 
     Args:
         image: uint8 (height, width, 3).
-        heat: (rows, columns), 0..1.
+        heat: Heat map, (rows, columns), 0..1.
     """
     from trainables.prediction.gradcam import overlay
 

@@ -1,4 +1,4 @@
-"""A random search at equal cost, which the search has to beat as well."""
+"""A random search at equal cost, which the search also has to beat."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ _SAME = ("space", "base", "objective", "dataset")
 
 
 def rival(run: Run, other: Run) -> tuple[Trial, Run]:
-    """The best trial that a random search had when it had cost what `run`'s search cost.
+    """The best trial of a random search by the time it had cost as much as the search of `run`.
 
-    The search's cost is all that its winner took: the seconds of its trials, of the finalists'
-    repeats, and of the features computed in advance. The random search's is that of its trials.
+    The cost of the search is all that finding the winner took: the seconds of its trials, of the
+    finalists' repeats, and of the precomputed features. That of the random search is its trials.
 
     Args:
-        run: The run that is to be compared.
-        other: A run of the same study by `searcher: random`.
+        run: The run to compare.
+        other: A run of the same study with `searcher: random`.
 
     Returns:
-        The trial, and its run.
+        The trial and its run.
 
     Raises:
-        InputError: If `other` is no random search of the same, or ended before it had cost as
-            much, or its trial's weights are gone.
+        InputError: If `other` is not a random search of the same study, has not cost as much
+            yet, or no longer has its trial's weights.
     """
     study, others = run.study(), other.study()
     _refuse_another(study, others, run, other)
@@ -40,20 +40,22 @@ def rival(run: Run, other: Run) -> tuple[Trial, Run]:
     if spent < cost:
         raise InputError(
             f"The random search in {other.folder} took {spent:.0f} s of trial time, the search "
-            f"{cost:.0f} s. Go on with it by --trials and --resume until it has cost as much."
+            f"{cost:.0f} s. Continue it with --trials and --resume until it has cost as much."
         )
     best = history.incumbent(others.objective, _within(history, cost))
     if best is None or Checkpoints(other.trial_checkpoints(best.number)).newest()[0] is None:
         raise InputError(
-            f"{other.folder} has no weights of the trial that was its best after {cost:.0f} s. "
-            "Search with finalists.count of 10 or more there, which keeps as many."
+            f"{other.folder} no longer has the weights of its best trial after {cost:.0f} s. "
+            "Repeat it with finalists.count: 10 or more, which keeps the weights of as many trials."
         )
     return best, other
 
 
 def _refuse_another(study: Study, others: Study, run: Run, other: Run) -> None:
     if others.searcher != "random":
-        raise InputError(f"{other.folder} was searched by {others.searcher}, not by random.")
+        raise InputError(
+            f"{other.folder} was searched with searcher: {others.searcher}, not with random."
+        )
     ours, theirs = (_without_path(each.to_dict()) for each in (study, others))
     differing = [name for name in _SAME if ours[name] != theirs[name]]
     if _sets(run, study) != _sets(other, others):
@@ -62,8 +64,8 @@ def _refuse_another(study: Study, others: Study, run: Run, other: Run) -> None:
         differing.append("budget.max_epochs")
     if differing:
         raise InputError(
-            f"{other.folder} is no search of the same: {', '.join(differing)} differ. The test "
-            "set stays closed."
+            f"{other.folder} is not comparable with this run: {', '.join(differing)} differ. The "
+            "test set was not opened."
         )
 
 
@@ -72,7 +74,7 @@ def _without_path(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sets(run: Run, study: Study) -> str:
-    """The digest of its sets; older runs, which have not kept them, are split once more."""
+    """The digest of a run's sets; the dataset of an older run without them is split again."""
     return sets_of(run, study.dataset).digest
 
 
@@ -86,7 +88,7 @@ def _cost(history: History) -> float:
 
 
 def _within(history: History, cost: float) -> list[Trial]:
-    """Trials that had ended before their seconds together exceeded the cost, recipes left out."""
+    """Trials that ended before their total seconds exceeded the cost, without recipes."""
     found, spent = [], 0.0
     for trial in sorted(history.searched, key=lambda t: t.ended or float("inf")):
         spent += trial.total_seconds

@@ -268,10 +268,10 @@ def test_a_worker_killed_on_one_of_two_hosts_costs_that_epoch(
     ("options", "said"),
     [
         (["--workers", "0"], "--workers 1 or more"),
-        (["--workers", "38"], "--workers 37 at the most, or a larger --batch"),
+        (["--workers", "38"], "at most --workers 37, or a larger --batch"),
         (["--batch", "0"], "--batch 1 or more"),
-        (["--workers", "30"], "30 workers need 30 CPUs, Ray has"),
-        (["--gpu", "--workers", "30"], "or leave --gpu out"),
+        (["--workers", "30"], "30 workers need 30 CPUs, but Ray has"),
+        (["--gpu", "--workers", "30"], "or omit --gpu"),
     ],
 )
 def test_what_cannot_be_done_is_said(tmp_path: Path, options: list[str], said: str) -> None:

@@ -80,19 +80,19 @@ def test_a_folder_that_changes(run, photos):
     kept = {key: (photos / key).read_bytes() for key in (train, test)}
 
     (photos / train).unlink()
-    assert f"have gone since the run began: {train}" in thawtune("finetune", run, code=4)
+    assert f"of the run's images are missing: {train}" in thawtune("finetune", run, code=4)
     paint(photos / train, 7, 0)
-    assert f"have changed since the run began: {train}" in thawtune("finetune", run, code=4)
+    assert f"have changed since the run started: {train}" in thawtune("finetune", run, code=4)
     (photos / train).write_bytes(kept[train])
     assert not (run / "finetune.json").exists()
 
     said = thawtune("finetune", run)
-    assert "2 images that have come since the run began are left out: dark/00a.png" in said
+    assert "2 images added since the run started are left out: dark/00a.png" in said
     trained = json.loads((run / "finetune.json").read_text())
     assert trained["images"] == len(sets.positions("train", "validation")) == 64
 
     paint(photos / test, 8, 0)
-    assert f"have changed since the run began: {test}" in thawtune("evaluate", run, code=4)
+    assert f"have changed since the run started: {test}" in thawtune("evaluate", run, code=4)
     assert not (run / "opening.json").exists()
     assert "has no images" in thawtune("evaluate", run, "--data", photos / "dark", code=2)
     (photos / test).write_bytes(kept[test])

@@ -191,7 +191,7 @@ def test_all_problems_are_named_at_once():
 def test_an_unknown_backbone_comes_with_a_hint(written, meant):
     with pytest.raises(ValueError, match="which is not known") as error:
         Hyperparameters(backbone=written)
-    expected = f"did you mean {meant}?" if meant else "there are EfficientNetLite0, "
+    expected = f"did you mean {meant}?" if meant else "known are EfficientNetLite0, "
     assert expected in str(error.value)
 
 

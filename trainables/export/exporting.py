@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     import keras
 
 TOLERANCE = 1e-4
-"""Largest difference of a probability from the .keras model's."""
+"""Largest allowed difference of a probability from that of the .keras model."""
 
 KEPT_CLASSES = 0.95
-"""Least share of images for which a quantized model must predict the same class."""
+"""Smallest share of images for which a quantized model must predict the same class."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """What a model can be exported to.
+    """An export format.
 
     Attributes:
-        module: In `trainables.export`.
-        suffix: Of the file or folder.
-        packages: Modules of the extra `export` that writing and comparing need.
-        images: How many images are compared, the same number for every format.
+        module: Name of its module in `trainables.export`.
+        suffix: Suffix of the file or folder.
+        packages: Modules from the extra `export` that writing and comparing need.
+        images: Number of images to compare, the same for every format.
     """
 
     module: str
@@ -54,7 +54,7 @@ class Comparison:
     """Comparison of an export with its model on the same images.
 
     Attributes:
-        images: How many images.
+        images: Number of images.
         difference: Largest difference of a probability.
         same_class: Share of images for which both predict the same class.
     """
@@ -68,10 +68,10 @@ def check_format(name: str, is_quantized: bool) -> Format:
     """The format of this name.
 
     Raises:
-        InputError: If there is none, if it cannot be quantized, or a package is missing.
+        InputError: If there is no such format, it cannot be quantized, or a package is missing.
     """
     if name not in FORMATS:
-        raise InputError(f"There is no format {name!r}. Give one of {', '.join(FORMATS)}.")
+        raise InputError(f"There is no format {name!r}. Choose from {', '.join(FORMATS)}.")
     if is_quantized and name != "litert":
         raise InputError(
             f"--quantize is for --format litert; {name} keeps the weights as they are."
@@ -80,7 +80,7 @@ def check_format(name: str, is_quantized: bool) -> Format:
     if missing:
         raise InputError(
             f"--format {name} needs {' and '.join(missing)}, which is not installed. "
-            'Get it by pip install "thawtune[export]".'
+            'Install it with pip install "thawtune[export]".'
         )
     return FORMATS[name]
 
@@ -96,15 +96,15 @@ def write_export(
     """Write a model in a format and read it back for comparison.
 
     Args:
-        model: Pixels to probabilities.
-        names: Of its classes.
+        model: Maps pixels to probabilities.
+        names: Its class names.
         path: Where to write; it ends in the format's suffix.
         format_: Result of `check_format`.
-        pixels: uint8 (images, size, size, 3), real ones.
-        is_quantized: Keep weights in 8 bits.
+        pixels: Real images, uint8 (images, size, size, 3).
+        is_quantized: Store weights in 8 bits.
 
     Raises:
-        RunStateError: If the model cannot be converted, or the export computes something else.
+        RunStateError: If the model cannot be converted, or the export's outputs differ.
     """
     from trainables.networks.forward import forward
 
@@ -116,7 +116,7 @@ def write_export(
         try:
             module.write(model, names, path, **options)
             found = module.outputs(path, shown)
-        # Each converter has exceptions of its own, and promises none.
+        # Each converter raises exceptions of its own, and documents none.
         except Exception as error:
             raise RunStateError(
                 f"The model cannot be converted to {path.suffix}: {' '.join(str(error).split())}"
@@ -134,8 +134,8 @@ def _checked(comparison: Comparison, is_quantized: bool) -> Comparison:
     if is_quantized:
         if not comparison.same_class >= KEPT_CLASSES:
             raise RunStateError(
-                f"With 8-bit weights {comparison.same_class:.0%} {shown} keep their class, fewer "
-                f"than {KEPT_CLASSES:.0%}; nothing was written. Leave --quantize out."
+                f"With 8-bit weights, only {comparison.same_class:.0%} of predictions {shown} stay "
+                f"the same, less than {KEPT_CLASSES:.0%}; nothing was written. Omit --quantize."
             )
     elif not comparison.difference <= TOLERANCE:
         raise RunStateError(

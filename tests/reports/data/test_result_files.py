@@ -37,7 +37,7 @@ def test_a_file_that_is_wrong_is_named_in_a_sentence(complete, name, content) ->
 def test_a_trial_of_another_run_is_refused(complete) -> None:
     values = json.loads(complete.finetune.read_text())
     complete.finetune.write_text(json.dumps(values | {"trial": 99}))
-    with pytest.raises(RunStateError, match="speaks of trial 99"):
+    with pytest.raises(RunStateError, match="refers to trial 99"):
         read_run(complete)
 
 

@@ -120,7 +120,7 @@ def test_anything_else_may_not(tiny_study, study, tmp_path, old, new):
     run, _ = prepare(tmp_path / "run", study, None, resume=False)
     before = run.study_file.read_bytes()
     other = changed(tiny_study, old, new)
-    with pytest.raises(RunStateError, match="has changed since this run began") as error:
+    with pytest.raises(RunStateError, match="has changed since this run started") as error:
         prepare(tmp_path / "run", other, None, resume=True)
     differences = str(error.value).splitlines()
     assert any(line.strip().startswith("-") for line in differences)

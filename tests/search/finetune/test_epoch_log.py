@@ -34,7 +34,7 @@ def epoch(number: int, attempt: int = 0, began_after: int = 0, workers: int = 2)
 LOST = {"event": "lost", "workers": {"1": "ActorDiedError: it is dead"}}
 
 DEAD = "ActorDiedError: it is dead"
-ANEW = "the workers were started anew"
+RESTARTED = "the workers were restarted"
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ ANEW = "the workers were started anew"
         ([LOST, epoch(1, 1)], [(0, 2, DEAD)]),
         ([epoch(1), LOST, LOST, epoch(2, 1, 1)], [(1, None, DEAD), (1, 2, DEAD)]),
         ([epoch(1), LOST], [(1, None, DEAD)]),
-        ([epoch(1, workers=1), epoch(2, 1, 1)], [(1, 2, ANEW)]),
+        ([epoch(1, workers=1), epoch(2, 1, 1)], [(1, 2, RESTARTED)]),
         ([epoch(1), epoch(2), LOST, epoch(2, 1, 1)], [(1, 2, DEAD)]),
     ],
     ids=["none", "fewer", "before the first", "twice", "for good", "more", "not the newest"],

@@ -183,8 +183,8 @@ def test_a_random_search_is_tested_at_equal_cost(make_run):
 def test_it_is_no_rival_if_it_is_not_the_same_or_cost_less(make_run):
     run = make_run("run", trials=3)
     cases = [
-        (make_run("tpe", trials=6), "was searched by tpe, not by random"),
-        (make_run("short", trials=2, searcher="random"), "Go on with it by --trials"),
+        (make_run("tpe", trials=6), "was searched with searcher: tpe, not with random"),
+        (make_run("short", trials=2, searcher="random"), "Continue it with --trials"),
         (
             make_run("seed", 6, searcher="random", dataset={"format": "digits", "seed": 1}),
             "the images of the three sets, dataset differ",

@@ -1,8 +1,8 @@
-"""The sets of a run as they were written when it began: every image, its set and its content.
+"""The record of a run's sets, written when it starts: each image with its set and content.
 
-A run is split once. Whatever becomes of the folder afterwards, search, fine-tuning, evaluation and
-export read the sets from this record: an image that has changed or gone is an error that names it,
-and images that have come since are left out.
+A run's dataset is split once. Whatever happens to the dataset afterwards, search, fine-tuning,
+evaluation and export read the sets from this record: a changed or missing image is an error that
+names it, and images added since are left out.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from trainables.datasets.manifest.index import Index
 from trainables.datasets.sets.splits import SETS, Splits
 
 UNREADABLE = "unreadable"
-"""Set of images that could not be decoded and were left out."""
+"""The set of images that cannot be decoded and are left out."""
 
 _NAMED = 10
 
 
 @dataclass(frozen=True, eq=False)
 class RecordedSets:
-    """One entry an image, in the order of the dataset. Equal by `digest`.
+    """One entry per image, in the order of the dataset. Two are equal if their digests are.
 
     Attributes:
-        class_names: One for each label.
+        class_names: Name of each class, by label.
         keys: Name of each image.
-        labels: int32 (images,); -1 where the image is unreadable.
-        sets: "train", "validation", "test", "unreadable", or "" beyond the study's subset.
-        groups: Number of the group of copies that each image belongs to: int64 (images,).
-        contents: Digest of each image's decoded pixels, hexadecimal; "" where there are none.
-        widths, heights: int32, in pixels, upright.
-        fingerprint: Of the dataset as it was read, unreadable images included.
+        labels: int32 (images,); -1 if the image is unreadable.
+        sets: "train", "validation", "test", "unreadable", or "" outside the study's subset.
+        groups: Number of each image's group of identical copies: int64 (images,).
+        contents: Hexadecimal digest of each image's decoded pixels; "" where there is none.
+        widths, heights: int32 (images,), in pixels, after rotation by EXIF.
+        fingerprint: Fingerprint of the dataset as it was read, including unreadable images.
     """
 
     class_names: tuple[str, ...]
@@ -53,7 +53,7 @@ class RecordedSets:
 
     @cached_property
     def digest(self) -> str:
-        """Changes when an image, its label or its set does."""
+        """A digest that changes with any image, label or set."""
         whole = hashlib.sha256(json.dumps(self.class_names).encode())
         rows = zip(self.keys, self.labels.tolist(), self.sets, self.contents, strict=True)
         for row in rows:
@@ -68,23 +68,23 @@ class RecordedSets:
 
     @property
     def sound(self) -> np.ndarray:
-        """Positions of the images that can be decoded, int64 and ascending."""
+        """Positions of the images that can be decoded: int64, ascending."""
         return self.positions("train", "validation", "test", "")
 
     @property
     def sound_fingerprint(self) -> str:
-        """Of the dataset without the images that cannot be decoded, as `Index.take` makes it."""
+        """Fingerprint of the dataset without unreadable images, as computed by `Index.take`."""
         if len(self.sound) == len(self.keys):
             return self.fingerprint
         digest = hashlib.sha256(self.sound.astype("<i8").tobytes()).hexdigest()
         return f"{self.fingerprint}/{digest[:16]}"
 
     def positions(self, *names: str) -> np.ndarray:
-        """Positions of the images of these sets, int64 and ascending."""
+        """Positions of the images of these sets: int64, ascending."""
         return np.flatnonzero(np.isin(np.array(self.sets, "U10"), names))
 
     def without_test(self) -> RecordedSets:
-        """The record as processes that train have it: no image is known to be in the test set."""
+        """The record for training processes, which does not reveal which images are test images."""
         sets = tuple("" if name == "test" else name for name in self.sets)
         contents = tuple(
             "" if name == "test" else content
@@ -118,7 +118,7 @@ class RecordedSets:
         """Read what `to_parquet` wrote.
 
         Raises:
-            ValueError: If it is something else.
+            ValueError: If the content is anything else.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -149,13 +149,13 @@ def record(
     widths: np.ndarray,
     heights: np.ndarray,
 ) -> RecordedSets:
-    """The record of a dataset that has just been split.
+    """Create the record of a dataset that has just been split.
 
     Args:
-        index: All images, those that cannot be decoded included.
-        sound: Positions of those that can, which `splits` counts.
+        index: All images, including unreadable ones.
+        sound: Positions of the readable images, to which `splits` refers.
         splits: The sets.
-        contents: Digest of each image's decoded pixels; b"" where there are none.
+        contents: Digest of each image's decoded pixels; b"" where there is none.
         widths, heights: int32 (images,).
     """
     sets = np.full(len(index.keys), UNREADABLE, "U10")
@@ -178,13 +178,13 @@ def record(
 
 @dataclass(frozen=True)
 class Restored:
-    """The dataset as it is now, in the order and with the sets of the record.
+    """The present dataset, in the order and with the sets of the record.
 
     Attributes:
-        index: All recorded images but the unreadable ones, labelled as recorded.
+        index: All recorded images except unreadable ones, with the recorded labels.
         splits: The sets.
-        added: Keys of images that have come since the record was made, and are left out.
-        is_unchanged: Whether the dataset is, image by image, the one that was recorded.
+        added: Keys of images that were added since, and are left out.
+        is_unchanged: Whether the dataset is the same as recorded, image by image.
     """
 
     index: Index
@@ -194,18 +194,18 @@ class Restored:
 
 
 def restore(recorded: RecordedSets, index: Index) -> Restored:
-    """Find the recorded images in a dataset as it is now.
+    """Find the recorded images in the present dataset.
 
-    Contents are not compared here: see `check_contents`.
+    This does not compare contents: see `check_contents`.
 
     Raises:
-        ChangedDataError: If an image of a set has gone, or has another label.
+        ChangedDataError: If an image of a set is missing or has another label.
     """
     now = {key: position for position, key in enumerate(index.keys)}
     used = recorded.positions("train", "validation", "test")
     gone = [recorded.keys[p] for p in used if recorded.keys[p] not in now]
     if gone:
-        raise ChangedDataError(_said(gone, "have gone since the run began"))
+        raise ChangedDataError(_said(gone, "are missing"))
     names = index.class_names
     moved = [
         recorded.keys[p]
@@ -213,7 +213,7 @@ def restore(recorded: RecordedSets, index: Index) -> Restored:
         if names[index.labels[now[recorded.keys[p]]]] != recorded.class_names[recorded.labels[p]]
     ]
     if moved:
-        raise ChangedDataError(_said(moved, "have another class than when the run began"))
+        raise ChangedDataError(_said(moved, "have another class than when the run started"))
     sound = recorded.sound
     places = np.array([now.get(recorded.keys[p], -1) for p in sound], np.int64)
     sets = [recorded.sets[p] for p in sound]
@@ -229,15 +229,16 @@ def restore(recorded: RecordedSets, index: Index) -> Restored:
 def check_contents(
     recorded: RecordedSets, keys: Sequence[str], contents: Sequence[bytes], problems: Sequence[str]
 ) -> None:
-    """Refuse images whose pixels are no longer those that were recorded.
+    """Refuse images whose pixels differ from the record.
 
     Args:
-        keys: Of the images that were looked at.
+        recorded: The record.
+        keys: Keys of the images to check.
         contents: Digests of their decoded pixels.
-        problems: Why one cannot be decoded; "" where it can.
+        problems: Why an image cannot be decoded; "" if it can.
 
     Raises:
-        ChangedDataError: Naming them.
+        ChangedDataError: If there are any; the message names them.
     """
     known = dict(zip(recorded.keys, recorded.contents, strict=True))
     changed = [
@@ -246,19 +247,19 @@ def check_contents(
         if problem or content.hex() != known[key]
     ]
     if changed:
-        raise ChangedDataError(_said(changed, "have changed since the run began"))
+        raise ChangedDataError(_said(changed, "have changed since the run started"))
 
 
 def _reordered(
     recorded: RecordedSets, index: Index, sound: np.ndarray, places: np.ndarray
 ) -> Index:
-    """An index of the recorded images in their old order, wherever they are now."""
+    """An index of the recorded images in their recorded order."""
     return replace(
         index.take(places),
         class_names=recorded.class_names,
         keys=tuple(recorded.keys[p] for p in sound),
         labels=recorded.labels[sound],
-        fingerprint=recorded.sound_fingerprint,  # what was stored of these images still counts
+        fingerprint=recorded.sound_fingerprint,  # so that stored features remain valid
     )
 
 
@@ -269,6 +270,6 @@ def _where(sets: Sequence[str], name: str) -> np.ndarray:
 def _said(keys: Sequence[str], what: str) -> str:
     listed = ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
     return (
-        f"{len(keys):,} of the run's images {what}: {listed}. Put them back as they were, or begin "
-        "a new run: the sets of a run are fixed when it begins."
+        f"{len(keys):,} of the run's images {what}: {listed}. Restore them, or start a new run: "
+        "the sets of a run are fixed when it starts."
     )

@@ -126,7 +126,7 @@ def test_a_split_of_the_grown_folder_would_have_leaked(photos, section, sets):
 def test_an_image_that_has_gone_is_named(photos, section, sets, name):
     key = key_in(sets, name)
     (photos / key).unlink()
-    with pytest.raises(ChangedDataError, match=f"1 of the run's images have gone .*{key}"):
+    with pytest.raises(ChangedDataError, match=f"1 of the run's images are missing: .*{key}"):
         reread(section, sets)
 
 
@@ -134,7 +134,7 @@ def test_an_image_that_has_gone_is_named(photos, section, sets, name):
 def test_an_image_that_was_edited_is_named(photos, section, sets, name):
     key = key_in(sets, name)
     paint(photos / key, (7, 7, 7))
-    with pytest.raises(ChangedDataError, match=f"have changed since the run began: {key}"):
+    with pytest.raises(ChangedDataError, match=f"have changed since the run started: {key}"):
         load_trial_data(section, SIZE, sets)
     with pytest.raises(ChangedDataError, match=key):
         load_refit_data(section, SIZE, sets)
