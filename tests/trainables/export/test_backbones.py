@@ -61,9 +61,9 @@ figures are the largest differences over 16 images:
 - rebuilt: of probabilities of the network rebuilt from the checkpoint, from the trained one;
 - saved: of `model.keras` loaded by another process, and of each export, from the trained one too.
 
-All must be at most 1e-4. A backbone without a row has not been measured yet: the large ones take many
-minutes each. Keras has no EfficientNetLite0, AlexNet and ResNet18; these are compared
-with PyTorch's outputs in `tests/trainables/networks/backbones/test_torch_backbones.py`.
+All must be at most 1e-4. A backbone without a row has not been measured yet: the large ones take
+many minutes each. Keras has no EfficientNetLite0, AlexNet and ResNet18; these are compared with
+PyTorch's outputs in `tests/trainables/networks/backbones/test_torch_backbones.py`.
 
 """
 
