@@ -36,14 +36,6 @@ class Choice:
     is_final: bool
     epochs: int
 
-    @property
-    def tested(self) -> Trial:
-        """The training whose weights represent the configuration as searched.
-
-        This is its repeat with the first of the seeds that all finalists share.
-        """
-        return self.repeats[0] if self.repeats else self.trial
-
 
 def choose(study: Study, history: History) -> Choice | None:
     """The best finalist by the mean of its repeats, or else the incumbent of the search.

@@ -224,20 +224,34 @@ def _candidates(
         for trial in history.searched
         if trial.recipe is not None and trial.best(study.objective) is not None
     ]
-    # Compare like with like: test repeats of all of them, or of none.
-    repeated = all(complete_repeats(history, trial) for trial in [fine_tuned, *recipes])
-
-    def weights_of(trial: Trial) -> Trial:
-        return complete_repeats(history, trial)[0] if repeated else trial
-
+    weights = _weights(run, history, [fine_tuned, *recipes])
     found = [
         Candidate("final", "final", fine_tuned, fine_tuned, run),
-        Candidate("winner", "winner", fine_tuned, weights_of(fine_tuned), run),
+        Candidate("winner", "winner", fine_tuned, weights[fine_tuned.number], run),
     ]
-    found += [Candidate(str(t.recipe), "recipe", t, weights_of(t), run) for t in recipes]
+    found += [Candidate(str(t.recipe), "recipe", t, weights[t.number], run) for t in recipes]
     if random is not None:
         found.append(Candidate("random search", "random", random[0], *random))
     return found
+
+
+def _weights(run: Run, history: History, trials: Sequence[Trial]) -> dict[int, Trial]:
+    """The training that is tested for each of these configurations, by number.
+
+    To compare like with like, they are repeats with a seed that all of them have. Where there is
+    none, or older versions have removed their checkpoints, they are the trials of the search.
+    """
+    repeats = [
+        {
+            repeat.seed: repeat
+            for repeat in complete_repeats(history, trial)
+            if Checkpoints(run.trial_checkpoints(repeat.number)).epochs
+        }
+        for trial in trials
+    ]
+    shared = [seed for seed in repeats[0] if all(seed in made for made in repeats)]
+    tested = [made[shared[0]] for made in repeats] if shared else trials
+    return {trial.number: training for trial, training in zip(trials, tested, strict=True)}
 
 
 def _state(candidate: Candidate) -> dict[str, np.ndarray] | None:

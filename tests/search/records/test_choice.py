@@ -55,8 +55,7 @@ def test_a_pruned_trial_that_wins_is_trained_for_the_full_length(study, past):
     assert choice.trial.number == 1
     assert choice.trial.epochs == PRUNED_AT
     assert choice.epochs == FULL
-    assert choice.tested.finalist_of == 1
-    assert choice.tested.epochs == FULL
+    assert [t.epochs for t in choice.repeats] == [FULL] * 3
 
 
 def test_with_early_stopping_the_best_epoch_of_the_repeats_counts(study, past):
@@ -75,7 +74,7 @@ def test_without_finalists_the_best_of_the_search_is_trained_in_full(
     study = make_study(finalists={"count": 0})
     choice = choose(study, past([(0.7, "COMPLETE"), (0.9, state)]))
     assert (choice.trial.number, choice.is_final, choice.epochs) == (1, True, epochs)
-    assert choice.tested is choice.trial
+    assert choice.repeats == ()
 
 
 def test_a_finalist_that_fails_with_two_seeds_does_not_win_by_the_third(study, past):

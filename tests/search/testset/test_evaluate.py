@@ -223,3 +223,31 @@ def test_the_cost_of_a_search_is_all_that_its_winner_took(make_run):
         evaluate(run, against=make_run("short", trials=6, searcher="random", seconds=1.5))
     record, _ = evaluate(run, against=make_run("long", trials=8, searcher="random", seconds=1.5))
     assert record["models"][-1]["trial"] == 5
+
+
+def test_without_checkpoints_of_repeats_the_trials_of_the_search_are_tested(make_run):
+    """Older versions removed those of repeats."""
+    run = make_run("run")
+    with Ledger(run.ledger) as ledger:
+        measured = Measurement(1, 0.5, 0.8, 0.6, 0.9, 1e-3, {"train": 1.0})
+        ledger.append(events.trial_proposed(1, "probe", SCRATCH, 7, 0))
+        ledger.append(events.trial_measured(1, measured))
+        ledger.append(events.trial_ended(1, events.COMPLETE, "max_epochs"))
+    record, _ = evaluate(run)
+    assert [m["weights_of"] for m in record["models"]] == [0, 0, 0]
+
+
+def test_repeats_are_compared_by_a_seed_that_all_have(make_run):
+    """A lost repeat was made again last: the first of each are of different seeds."""
+    run = make_run("run", trials=2, finalists={"count": 1, "seeds": 2})
+    write_json(run.finetune, run.read_json(run.finetune) | {"trial": 1})
+    measured = Measurement(1, 0.5, 0.8, 0.6, 0.9, 1e-3, {"train": 1.0})
+    with Ledger(run.ledger) as ledger:
+        for number, (of, seed) in enumerate([(0, 8), (1, 7), (1, 8)], 2):
+            ledger.append(events.trial_proposed(number, None if of else "probe", SCRATCH, seed, of))
+            ledger.append(events.trial_measured(number, measured))
+            ledger.append(events.trial_ended(number, events.COMPLETE, "max_epochs"))
+    for number in (2, 3, 4):
+        save_weights(run, number)
+    record, _ = evaluate(run)
+    assert [m["weights_of"] for m in record["models"]] == [1, 4, 2]
