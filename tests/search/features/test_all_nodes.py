@@ -106,7 +106,7 @@ def test_the_count_of_images_never_goes_back(ray, study, folder):
     assert len(names) == 2
     seen = []
     for name in names:
-        task = ExtractionTask(study.dataset, point, (name,), str(folder), threads=1)
+        task = ExtractionTask(study.dataset, None, point, (name,), str(folder), threads=1)
         with ThreadPoolExecutor(1) as thread:
             running = thread.submit(actor.run, task)
             while not running.done():
