@@ -25,7 +25,7 @@ from search.testset.random_rival import rival
 from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError, RunStateError
 from spaces.study import Study
-from trainables.datasets.rows.loading import reread
+from trainables.datasets.rows.loading import SealedTest, reread
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints
 from trainables.weights.packaged import sha256
@@ -170,10 +170,17 @@ def _test(
     candidates: Sequence[Candidate],
 ) -> dict[str, Any]:
     """Write each candidate's predictions of the test images, and return their scores."""
+    from trainables.datasets.rows.loading import open_sealed_test
+
     rows: list[dict[str, Any]] = []
     models = []
+    opened: dict[int, SealedTest] = {}
     for candidate in candidates:
-        keys, labels, shares, digest = _predict(run, section, sets, candidate)
+        size = candidate.weights.point.image_size
+        if size not in opened:
+            opened[size] = open_sealed_test(section, size, sets)
+        shares, digest = _predict(run, opened[size], candidate)
+        keys, labels = opened[size].keys, opened[size].images.labels
         predicted = shares.argmax(axis=-1)
         likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
         models.append(
@@ -272,31 +279,23 @@ def _state(candidate: Candidate) -> dict[str, np.ndarray] | None:
     return state
 
 
-def _predict(
-    run: Run,
-    section: DatasetSection,
-    sets: RecordedSets,
-    candidate: Candidate,
-) -> tuple[tuple[str, ...], np.ndarray, np.ndarray, str]:
-    """Keys, labels and probabilities of the test images, and the hash of the model's file."""
-    from trainables.datasets.rows.loading import open_sealed_test
+def _predict(run: Run, test: SealedTest, candidate: Candidate) -> tuple[np.ndarray, str]:
+    """Probabilities of the test images, and the hash of the model's file or weights."""
     from trainables.networks.weights import weights_digest
     from trainables.prediction.inference import best_model, load_model, probabilities
 
-    point = candidate.weights.point
-    test = open_sealed_test(section, point.image_size, sets)
     state = _state(candidate)
     if state is None:
         path = run.model / MODEL
         model, digest = load_model(path), sha256(path)
     else:
-        model = best_model(point, len(test.class_names), state)
+        model = best_model(candidate.weights.point, len(test.class_names), state)
         digest = weights_digest(model)
     shares = probabilities(model, test.images.pixels)
     if candidate.role == "final":
         images = test.images
         explain(run, model, images.pixels, images.labels, shares, test.keys, test.class_names)
-    return test.keys, test.images.labels, shares, digest
+    return shares, digest
 
 
 def _date(seconds: float) -> str:

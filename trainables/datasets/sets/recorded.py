@@ -66,7 +66,7 @@ class RecordedSets:
     def __hash__(self) -> int:
         return hash(self.digest)
 
-    @property
+    @cached_property
     def sound(self) -> np.ndarray:
         """Positions of the images that can be decoded: int64, ascending."""
         return self.positions("train", "validation", "test", "")
