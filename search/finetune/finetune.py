@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from search.cluster.ray_session import ray_running
-from search.final_model.load import MODEL as MODEL
+from search.final_model.load import MODEL
 from search.final_model.model_card import write_card
 from search.finetune.batch_scaling import check_workers, with_batch
 from search.finetune.ray_train import train

@@ -5,11 +5,12 @@ The search, `finetune`, `evaluate` and the report all ask `choose`, so that they
 
 from __future__ import annotations
 
+import math
 import statistics
 from dataclasses import dataclass
 
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
-from search.records.history import History, Trial, value_of
+from search.records.history import History, Trial
 from spaces.study import Objective, Study
 
 NOT_ITS_FAULT = frozenset({"worker_lost", "data"})
@@ -61,8 +62,9 @@ def finalists(study: Study, history: History) -> list[Trial]:
     if study.finalists.count == 0:
         return []
     ended = [t for t in history.searched if t.state in (COMPLETE, PRUNED)]
-    scored = [t for t in ended if t.best(study.objective) is not None]
-    ranked = sorted(scored, key=lambda t: _rank(_value(t, study.objective), study.objective))
+    values = {t.number: v for t in ended if (v := t.best_value(study.objective)) is not None}
+    scored = [t for t in ended if t.number in values]
+    ranked = sorted(scored, key=lambda t: _rank(values[t.number], study.objective))
     best = [t for t in ranked if t.recipe is None][: study.finalists.count]
     return best + [t for t in ranked if t.recipe is not None and t.state == COMPLETE]
 
@@ -104,8 +106,9 @@ def complete_repeats(history: History, finalist: Trial) -> list[Trial]:
 
 
 def mean_of(trials: list[Trial], objective: Objective) -> float:
-    """The mean of the trials' best metrics."""
-    return statistics.fmean(_value(t, objective) for t in trials)
+    """The mean of the trials' best metrics; NaN if one of them has none."""
+    values = (t.best_value(objective) for t in trials)
+    return statistics.fmean(math.nan if value is None else value for value in values)
 
 
 def _best_finalist(study: Study, history: History) -> Trial | None:
@@ -138,11 +141,6 @@ def _epochs(trial: Trial, repeats: tuple[Trial, ...], objective: Objective) -> i
         return max(t.epochs for t in made)
     best = [m.epoch for t in made if (m := t.best(objective)) is not None]
     return statistics.median_high(best)
-
-
-def _value(trial: Trial, objective: Objective) -> float:
-    best = trial.best(objective)
-    return float("nan") if best is None else value_of(best, objective)
 
 
 def _rank(value: float, objective: Objective) -> float:

@@ -79,6 +79,11 @@ class Trial:
         finite = [m for m in self.measurements if math.isfinite(value_of(m, objective))]
         return max(finite, key=lambda m: (_score(m, objective), -m.epoch)) if finite else None
 
+    def best_value(self, objective: Objective) -> float | None:
+        """The metric of the best epoch; None if there is none."""
+        best = self.best(objective)
+        return None if best is None else value_of(best, objective)
+
     def seconds(self, kind: str) -> float:
         """Wall time of one kind, over all its epochs."""
         return math.fsum(m.seconds.get(kind, 0.0) for m in self.measurements)

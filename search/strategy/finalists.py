@@ -16,7 +16,7 @@ from search.records.choice import (
     missing_repeats,
 )
 from search.records.events import COMPLETE, FAIL
-from search.records.history import History, Trial, value_of
+from search.records.history import History, Trial
 from spaces.study import Objective, Study
 
 
@@ -84,18 +84,18 @@ def summary(study: Study, history: History) -> dict[str, Any] | None:
 
 def _row(finalist: Trial, history: History, objective: Objective) -> dict[str, Any]:
     complete = complete_repeats(history, finalist)
-    known = [_metric(t, objective) for t in complete]
+    known = [t.best_value(objective) for t in complete]
     return {
         "name": finalist.recipe or f"trial {finalist.number}",
         "trial": finalist.number,
         "recipe": finalist.recipe,
-        "search": _metric(finalist, objective),
+        "search": finalist.best_value(objective),
         "search_epochs": finalist.epochs,
         "values": [
             {
                 "seed": t.seed,
                 "trial": t.number,
-                "metric": _metric(t, objective),
+                "metric": t.best_value(objective),
                 "state": t.state,
                 "reason": t.reason,
             }
@@ -108,13 +108,8 @@ def _row(finalist: Trial, history: History, objective: Objective) -> dict[str, A
 
 
 def _bias(chosen: Trial, history: History, objective: Objective) -> float | None:
-    searched = _metric(chosen, objective)
+    searched = chosen.best_value(objective)
     if chosen.state != COMPLETE or searched is None:
         return None
     sign = 1 if objective.mode == "max" else -1
     return sign * (searched - mean_of(complete_repeats(history, chosen), objective))
-
-
-def _metric(trial: Trial, objective: Objective) -> float | None:
-    best = trial.best(objective)
-    return None if best is None else value_of(best, objective)
