@@ -20,7 +20,7 @@ from spaces.errors import RunStateError
 from spaces.hyperparameters import CONDITIONS
 from spaces.study import Study
 
-_NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256")
+_NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256", "predictions", "repeats")
 _MOST_CLASSES = 50
 """Largest number of classes that the card lists; beyond that it gives totals only."""
 

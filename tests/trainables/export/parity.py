@@ -156,6 +156,8 @@ def make_up(model: keras.Model, inputs: np.ndarray) -> None:
         }
         if variable.name in values:
             variable.assign(values[variable.name](variable.shape))
+        elif variable.name == "kernel" and not _has_norms(model):
+            variable.assign(variable * 2**0.5)  # each ReLU halves the variance: He et al., 2015
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
@@ -166,6 +168,11 @@ def make_up(model: keras.Model, inputs: np.ndarray) -> None:
     for norm in norms:
         for statistic in (norm.moving_mean, norm.moving_variance):
             statistic.assign(statistic * chance.uniform(0.8, 1.25, statistic.shape))
+
+
+def _has_norms(model: keras.Model) -> bool:
+    kinds = keras.layers.BatchNormalization, keras.layers.LayerNormalization
+    return any(isinstance(layer, kinds) for layer in model.layers)
 
 
 def _of_features(backbone: str, ours: np.ndarray, pixels: np.ndarray) -> float:
