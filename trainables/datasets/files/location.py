@@ -54,6 +54,7 @@ SOURCES = {
 
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
+_TOLD = ("README", "README.md", "README.txt", "LICENSE", "LICENSE.txt")
 _DEBIAN = Path("/usr/share/datasets")
 
 
@@ -94,7 +95,7 @@ def locate(
     for path in _candidates(section, name, data):
         tried.append(path)
         if path.exists():
-            return _only_archive(path).resolve()
+            return _resolved(_only_archive(path))
     if section.format == "tfds" and tried:
         return tried[0].resolve()  # TFDS makes the folder
     raise DataError(_not_found(section, name, tried))
@@ -134,11 +135,23 @@ def _places_of_packages(name: str) -> list[Path]:
     return []
 
 
+def _resolved(path: Path) -> Path:
+    """Absolute, with links followed; but a file keeps its own name, which says what it is."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+
+
 def _only_archive(path: Path) -> Path:
+    """The archive in a folder that has nothing else, except what its link stands for."""
     if not path.is_dir():
         return path
     inside = [Path(entry.path) for entry in entries(path) if not is_leftover(entry.name)]
-    return inside[0] if len(inside) == 1 and is_archive(inside[0]) else path
+    archives = [file for file in inside if is_archive(file)]
+    if len(archives) != 1:
+        return path
+    target = archives[0].resolve()
+    rest = [other for other in inside if other not in archives and other.name not in _TOLD]
+    is_all = all(target.is_relative_to(other.resolve()) for other in rest)
+    return archives[0] if is_all else path
 
 
 def _not_found(section: DatasetSection, name: str | None, tried: list[Path]) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.files.archives import is_archive, refuse_other_archives, unpacked
+from trainables.datasets.files.left_out import left_out_images
 from trainables.datasets.files.location import LAYOUTS, locate
 from trainables.datasets.formats import (
     cifar10,
@@ -44,12 +45,16 @@ def read_index(section: DatasetSection) -> Index:
         DataError: If it does not exist, has another layout, or has fewer than two classes.
     """
     index = _read(section)
+    left_out = "".join(f" {sentence}." for sentence in left_out_images(index.ignored))
     if not index.keys:
-        raise DataError(f"{section.path or section.format} has no images.{_expected(section)}")
+        raise DataError(
+            f"{section.path or section.format} has no images.{left_out}{_expected(section)}"
+        )
+    index = index.without_unused_classes()
     if len(index.class_names) < 2:
         raise DataError(
             f"{section.path or section.format} has only one class, {index.class_names[0]!r}; "
-            f"classification needs two or more.{_expected(section)}"
+            f"classification needs two or more.{left_out}{_expected(section)}"
         )
     return index
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
-from trainables.datasets.files.scanning import Finding, Scan, entries, is_leftover, key_of, natural
+from trainables.datasets.files.scanning import Finding, Scan, entries, is_leftover, key_of
 from trainables.datasets.files.scanning import scan as scan_folder
+from trainables.datasets.formats.tables.columns import in_order
 from trainables.datasets.formats.tables.image_finder import ImageFinder
 from trainables.datasets.formats.tables.label_table import LabelTable, read_label_table, set_named
 from trainables.datasets.formats.tables.table_file import is_table
@@ -31,7 +32,7 @@ def read_index(section: DatasetSection, path: Path) -> Index:
             other or name images that are not there.
     """
     root = (path if path.is_dir() else path.parent).resolve()
-    found = scan_folder(root, root)
+    found = scan_folder(root, root, section.follow_links)
     tables = label_tables(section, path, found)
     files: dict[Path, ImageFile] = {}
     left_out: list[Finding] = []
@@ -48,7 +49,7 @@ def read_index(section: DatasetSection, path: Path) -> Index:
         for image in found.images
         if image not in files
     ]
-    classes = sorted({file.folder for file in files.values()}, key=natural)
+    classes = in_order(file.folder for file in files.values())
     return file_index(root, list(files.values()), classes, section, ignored=left_out)
 
 

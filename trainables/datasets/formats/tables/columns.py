@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from spaces.errors import DataError
+from trainables.datasets.files.scanning import natural
+from trainables.datasets.manifest.names import SUBSETS
 
 IMAGE_NAMES = (
     *("image", "img", "picture", "photo", "file_name", "filename", "file", "path", "filepath"),
@@ -17,13 +19,13 @@ IMAGE_NAMES = (
 )
 LABEL_NAMES = (
     *("label", "labels", "class", "class_name", "classname", "class_label", "category", "target"),
-    *("label_name", "species", "breed", "diagnosis", "dx", "y", "class_id", "label_id"),
+    *("label_name", "species", "breed", "diagnosis", "dx", "class_id", "label_id"),
 )
 SPLIT_NAMES = ("split", "set", "subset", "partition", "dataset", "phase", "usage")
 _NEVER_LABELS = re.compile(
     r"(k?_?folds?|splits?|sets?|subset|partition|phase|usage|is_valid|index|idx|row|number|nr|no"
     r"|ids?|uuid|.*_ids?|.*_index|unnamed.*|__index_level_\d+__|__fragment.*|width|height|size"
-    r"|x|[xy]_?(min|max)|bbox.*|urls?|.*_url|.*path|file.*|(img|image).*|md5|sha\d*|hash|date|time"
+    r"|[xy]_?(min|max)|bbox.*|urls?|.*_url|.*path|file.*|(img|image).*|md5|sha\d*|hash|date|time"
     r"|timestamp|year|lat.*|lon.*|age|sex|gender|split|patient.*|subject.*|group|camera|site"
     r"|weights?|confidence|licen[cs]e|author|source|description|caption|text|comment.*)\Z",
     re.IGNORECASE,
@@ -91,6 +93,15 @@ def class_names_of(values: Sequence[Any]) -> list[str | None]:
     return as_text
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Different names of classes: numbers by value, others in natural order."""
+    different = set(names)
+    try:
+        return sorted(different, key=float)
+    except ValueError:
+        return sorted(different, key=natural)
+
+
 def _text(value: Any) -> str | None:
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -121,3 +132,31 @@ def one_hot(columns: Mapping[str, Sequence[Any]]) -> list[str] | None:
         return None
     names = list(binary)
     return [names[row.index(True)] for row in rows]
+
+
+def split_column(
+    path: Path, wanted: str | None, columns: Mapping[str, Sequence[Any]]
+) -> tuple[str, list[str]] | None:
+    """The column of sets, and the set of each row, or "": the named one, or one of usual name.
+
+    A column that is not named in the study is taken if all of its values are names of sets.
+
+    Raises:
+        DataError: If the named column does not exist or has other values.
+    """
+    if wanted is not None and wanted not in columns:
+        raise DataError(
+            f"{path} has no column {wanted!r} (split_column in the study); columns that could be: "
+            f"{', '.join(columns) or 'none'}."
+        )
+    for name in [wanted] if wanted else usual(columns, SPLIT_NAMES):
+        values = ["" if v is None else str(v).strip().lower() for v in columns[name]]
+        unknown = sorted(set(values) - {"", *SUBSETS})
+        if wanted and unknown:
+            raise DataError(
+                f"The column {wanted!r} of {path} has {', '.join(unknown[:5])}; expected "
+                f"{', '.join(SUBSETS)}, or nothing for images that thawtune splits."
+            )
+        if not unknown and any(values):
+            return name, [SUBSETS.get(value, "") for value in values]
+    return None

@@ -13,12 +13,12 @@ from trainables.datasets.files.content_types import EXTENSIONS
 from trainables.datasets.formats.tables.columns import (
     IMAGE_NAMES,
     LABEL_NAMES,
-    SPLIT_NAMES,
     chosen,
     class_names_of,
     may_be_label,
     one_hot,
     plain,
+    split_column,
     usual,
 )
 from trainables.datasets.formats.tables.image_finder import ImageFinder
@@ -71,18 +71,15 @@ def read_label_table(
         raise DataError(f"{path} has no rows, expected one for each image.")
     image = _image_column(section, path, columns, finder)
     written = tuple(_text(value) for value in columns[image])
-    split = _split_column(section, path, columns, image)
+    others = {k: v for k, v in columns.items() if k not in (image, section.label_column)}
+    split = split_column(path, section.split_column, others)
     whole = set_named(path, root) or ""
-    sets = (
-        (whole,) * len(written)
-        if split is None
-        else tuple(SUBSETS.get(_text(value).lower(), "") for value in columns[split])
-    )
+    sets = tuple(split[1]) if split else (whole,) * len(written)
     return LabelTable(
         path,
         written,
         tuple(finder.find(name, hint) for name, hint in zip(written, sets, strict=True)),
-        tuple(_labels(section, path, columns, {image, split})),
+        tuple(_labels(section, path, columns, {image, split[0] if split else None})),
         sets,
         _groups(section, path, columns, len(written)),
         bool(section.label_column or usual(columns, LABEL_NAMES)),
@@ -124,27 +121,6 @@ def _image_column(
 def _share_found(values: Sequence[Any], finder: ImageFinder) -> float:
     sample = [_text(value) for value in values[:: max(1, len(values) // _SAMPLE)]]
     return sum(finder.find(text) is not None for text in sample) / max(1, len(sample))
-
-
-def _split_column(section: DatasetSection, path: Path, columns: Columns, image: str) -> str | None:
-    """The column of sets: the named one, or one with a usual name whose values are all sets."""
-    wanted = section.split_column
-    if wanted is not None and wanted not in columns:
-        raise DataError(
-            f"{path} has no column {wanted!r} (split_column in the study); its columns are "
-            f"{', '.join(columns)}."
-        )
-    for name in [wanted] if wanted else usual(columns, SPLIT_NAMES):
-        others = {_text(value) for value in columns[name]} - {""}
-        unknown = sorted(value for value in others if value.lower() not in SUBSETS)
-        if wanted and unknown:
-            raise DataError(
-                f"The column {wanted!r} of {path} has {', '.join(unknown[:5])}; expected "
-                f"{', '.join(SUBSETS)}, or nothing for images that thawtune splits."
-            )
-        if name not in (image, section.label_column) and others and not unknown:
-            return name
-    return None
 
 
 def _labels(
