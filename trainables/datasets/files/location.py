@@ -9,6 +9,7 @@ from pathlib import Path
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.files.archives import is_archive
+from trainables.datasets.files.remote import as_url, local_copy
 from trainables.datasets.files.scanning import entries, is_leftover
 
 LAYOUTS = {
@@ -61,7 +62,8 @@ _DEBIAN = Path("/usr/share/datasets")
 def located(
     section: DatasetSection, name: str | None = None, data: str | Path | None = None
 ) -> DatasetSection:
-    """The section with the dataset's absolute `path`, so that later readers find the same.
+    """The section with the dataset's absolute `path`, so that later readers find the same;
+    or its URL.
 
     The section of a format without files (digits, TFDS in its default folder) is unchanged.
 
@@ -72,7 +74,8 @@ def located(
         raise DataError("The digits come with scikit-learn: there is nothing to read from --data.")
     if section.format == "digits" or (section.format == "tfds" and not (data or section.path)):
         return section
-    return section.model_copy(update={"path": str(locate(section, name, data))})
+    url = as_url(data or section.path or "")
+    return section.model_copy(update={"path": url or str(locate(section, name, data))})
 
 
 def locate(
@@ -86,11 +89,13 @@ def locate(
 
     Args:
         name: The study's name, used if `section.name` is not set.
-        data: The argument of `--data`: the dataset's own folder, archive or file.
+        data: The argument of `--data`: the dataset's own folder, archive or file, or its URL.
 
     Raises:
         DataError: If it does not exist; says where to get it and which layout is expected.
     """
+    if url := as_url(data or section.path or ""):
+        return _only_archive(local_copy(url))
     tried = []
     for path in _candidates(section, name, data):
         tried.append(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.files.archives import is_archive, refuse_other_archives, unpacked
-from trainables.datasets.files.location import LAYOUTS, located
+from trainables.datasets.files.location import LAYOUTS, locate, located
 from trainables.datasets.files.scanning import key_of, scan, subfolders
 from trainables.datasets.formats import cifar10, idx, lists
 from trainables.datasets.formats.class_folders import descend
@@ -35,7 +35,7 @@ def recognise(path: str | Path) -> DatasetSection:
             several ways; the message has the choices.
     """
     section = located(DatasetSection(format="folders", path=str(path)))
-    place = Path(str(section.path))
+    place = locate(section)
     content = unpacked(place) if is_archive(place) else place
     refuse_other_archives(content)
     choices = list(_choices(content))
@@ -44,7 +44,7 @@ def recognise(path: str | Path) -> DatasetSection:
     if len(choices) > 1:
         raise DataError(_ambiguous(place, choices))
     keys, _ = choices[0]
-    return DatasetSection.model_validate({"path": str(place), **keys})
+    return DatasetSection.model_validate({"path": section.path, **keys})
 
 
 Choice = tuple[dict[str, object], str]
@@ -69,8 +69,13 @@ def _file_choices(path: Path) -> Iterator[Choice]:
     if path.suffix.lower() == ".parquet" and holds_images(path):
         yield {"format": "parquet"}, "is Parquet with images"
     elif is_table(path.name):
-        label_tables(DatasetSection(format="table"), path, scan(path.parent, path.parent))
-        yield {"format": "table"}, "is a table"
+        found = scan(path.parent, path.parent)
+        try:
+            label_tables(DatasetSection(format="table"), path, found)
+            yield {"format": "table"}, "is a table"
+        except DataError:
+            label_tables(DatasetSection(format="table", follow_links=True), path, found)
+            yield {"format": "table", "follow_links": True}, "is a table of images elsewhere"
 
 
 def _folder_choices(content: Path) -> Iterator[Choice]:

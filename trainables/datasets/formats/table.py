@@ -15,7 +15,7 @@ from spaces.errors import DataError
 from trainables.datasets.files.scanning import Finding, Scan, entries, is_leftover, key_of
 from trainables.datasets.files.scanning import scan as scan_folder
 from trainables.datasets.formats.tables.columns import in_order
-from trainables.datasets.formats.tables.image_finder import ImageFinder
+from trainables.datasets.formats.tables.image_finder import ImageFinder, outside
 from trainables.datasets.formats.tables.label_table import LabelTable, read_label_table, set_named
 from trainables.datasets.formats.tables.table_file import is_table
 from trainables.datasets.manifest.image_files import ImageFile, file_index
@@ -64,7 +64,7 @@ def label_tables(section: DatasetSection, path: Path, found: Scan) -> list[Label
         DataError: If there is none, or if it cannot be told which one is meant.
     """
     root = (path if path.is_dir() else path.parent).resolve()
-    finder = ImageFinder(found.images, root)
+    finder = ImageFinder(found.images, root, section.follow_links)
     if path.is_file():
         return [read_label_table(section, root / path.name, root, finder)]
     files = _table_files(root)
@@ -124,7 +124,10 @@ def _add(
         if label is None:
             unlabelled += 1
         elif image is None:
-            problem = f"row {number} of {name} names {written!r}, which is not there"
+            where = "is not there"
+            if outside(written, root):
+                where = "is outside of the dataset: set follow_links: true in the study's dataset"
+            problem = f"row {number} of {name} names {written!r}, which {where}"
             if section.skip_bad:
                 left_out.append(Finding(f"{name} row {number}", f"names {written!r}, not there"))
             else:

@@ -208,6 +208,20 @@ def test_what_is_no_table_is_a_sentence(photos, name, content, expected):
         read(photos / name, "table")
 
 
+@pytest.mark.parametrize("absolute", [True, False])
+def test_images_outside_of_the_table_s_folder_are_followed_if_the_study_says_so(photos, absolute):
+    there = photos / "photos" if absolute else "../data/photos"
+    table = write(photos.parent / "lists" / "t.csv", lines(image=lambda n: f"{there}/{n}").encode())
+    with pytest.raises(DataError, match="names none of the images beside it: .* follow_links: tr"):
+        read(table, "table")
+    found = recognise(table)
+    assert found.follow_links
+    index = read(table, "table", follow_links=True)
+    assert index.keys[1] == str(photos / "photos" / NAMES[1])
+    assert index.labels.tolist() == [0, 1] * 3
+    assert index.read(5).shape == (40, 48, 3)
+
+
 def test_classes_can_be_dropped_and_columns_group(photos):
     rows = [f"{n},{'abc'[i % 3]},p{i // 2}" for i, n in enumerate(NAMES)]
     write(photos / "t.csv", "\n".join(["image,label,patient", *rows]).encode())

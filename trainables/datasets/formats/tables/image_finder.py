@@ -26,9 +26,11 @@ class ImageFinder:
     Args:
         images: Paths of images.
         root: The folder that they are in.
+        beyond: Whether a path may also lead to a file outside of it.
     """
 
-    def __init__(self, images: Sequence[Path], root: Path) -> None:
+    def __init__(self, images: Sequence[Path], root: Path, beyond: bool = False) -> None:
+        self._root, self._beyond = root, beyond
         self._by_name: dict[str, list[_Image]] = defaultdict(list)
         self._by_stem: dict[str, list[_Image]] = defaultdict(list)
         for image in images:
@@ -59,13 +61,15 @@ class ImageFinder:
         ):
             if len(found) > 1 and preferred:
                 found = preferred
-        return found[0].path if len(found) == 1 else None
+        if len(found) == 1:
+            return found[0].path
+        return outside(written, self._root) if self._beyond and not found else None
 
 
-def outside(written: str, folder: Path) -> Path | None:
-    """The file at an absolute path, or at one relative to the table's folder; None if none."""
-    path = Path(os.path.normpath(folder / written.replace("\\", "/")))
-    return path if path.is_file() else None
+def outside(written: str, root: Path) -> Path | None:
+    """The file at an absolute path, or at one relative to the dataset; None if there is none."""
+    path = Path(os.path.normpath(root / written.strip().replace("\\", "/")))
+    return path if "\0" not in written and path != root and path.is_file() else None
 
 
 def _parts(written: str) -> tuple[str, ...]:

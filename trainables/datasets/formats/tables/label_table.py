@@ -113,7 +113,8 @@ def _image_column(
         raise DataError(
             f"{path} names none of the images beside it: expected a column of paths or names of "
             f"images, with or without their ending; its columns are {', '.join(columns)} (the "
-            f"first row has {example}). Name it as image_column in the study if it is there."
+            f"first row has {example}). Name it as image_column in the study if it is there, and "
+            "set follow_links: true if the images are outside of the table's folder."
         )
     return chosen(path, "image", None, fitting, (usual(fitting, IMAGE_NAMES) or fitting)[:1])
 
