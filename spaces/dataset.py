@@ -90,6 +90,11 @@ def _with_text_keys(value: Any) -> Any:
     return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
+def _with_text(value: Any) -> Any:
+    is_list = isinstance(value, list | tuple)
+    return [str(v) if type(v) is int else v for v in value] if is_list else value
+
+
 class DatasetSection(Section):
     """Where the images are, and how they are split.
 
@@ -136,7 +141,7 @@ class DatasetSection(Section):
     class_names: Annotated[dict[str, str], BeforeValidator(_with_text_keys)] = Field(
         default_factory=dict
     )
-    drop_classes: tuple[str, ...] = ()
+    drop_classes: Annotated[tuple[str, ...], BeforeValidator(_with_text)] = ()
     image_column: str | None = None
     label_column: str | None = None
     split_column: str | None = None

@@ -33,8 +33,9 @@ def test_all_that_can_be_said_reads_back():
         skip_bad=True,
         max_pixels=10**7,
         class_names={0: "zero", "anchor": "Anchor"},
-        drop_classes=["BACKGROUND_Google"],
+        drop_classes=["BACKGROUND_Google", 1990],
     )
+    assert section.drop_classes == ("BACKGROUND_Google", "1990")
     assert section.class_names == {"0": "zero", "anchor": "Anchor"}
     assert DatasetSection.model_validate(section.model_dump(mode="json")) == section
 

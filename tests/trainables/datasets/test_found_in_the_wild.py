@@ -265,7 +265,7 @@ def test_sets_are_not_taken_for_classes(tmp_path):
     assert "format: split_folders" in str(refused.value)
     found = examined(tmp_path)
     assert found.format == "split_folders"
-    assert "1 is left out because each is not one of the sets (extra/)" in found.warnings[0]
+    assert "1 is left out because it is not one of the sets (extra/)" in found.warnings[0]
 
 
 def test_folds_are_not_taken_for_classes(tmp_path):

@@ -29,6 +29,7 @@ def left_out_images(ignored: Sequence[Finding]) -> list[str]:
 
 def _sentence(reason: str, names: list[str]) -> str:
     shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    count = "1 is" if len(names) == 1 else f"{len(names):,} are"
+    count = "1 is left out because it" if len(names) == 1 else ""
+    count = count or f"{len(names):,} are left out because each"
     remedy = f"; {_REMEDIES[reason]}" if reason in _REMEDIES else ""
-    return f"{count} left out because each {reason} ({shown}){remedy}"
+    return f"{count} {reason} ({shown}){remedy}"
