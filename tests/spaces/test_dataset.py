@@ -104,3 +104,18 @@ def test_a_study_says_it_with_its_place():
     _, found = parse_study(raw)
     assert found[0].place == ("dataset",)
     assert found[0].text.startswith("test is 0.2, but format idx comes with a test set")
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"foldr": 2}, "foldr is not a valid key; did you mean folder?"),
+        ({"folder": "two"}, "folder is 'two'"),
+        ({}, "group has nothing; expected one of folder, pattern and column"),
+        (2, "group is 2"),
+    ],
+)
+def test_what_is_wrong_with_a_group_is_said(group, expected):
+    raw = {"name": "pets", "dataset": {"format": "folders", "group": group}, "space": {}}
+    _, found = parse_study(raw)
+    assert any(expected in problem.text for problem in found)
