@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from search.final_model.load import FinalModel
+from spaces.dataset import DatasetSection
 from spaces.errors import InputError
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
@@ -88,7 +89,7 @@ class Predictor:
 
     Args:
         final: The model.
-        max_pixels: Images with more pixels are not decoded.
+        dataset: How images are decoded: `max_pixels` and `bits`.
         top: Number of classes to return for each image.
         batch: Images classified at once; this bounds the memory used.
         explanations: Folder for Grad-CAM pictures, or None. It is created with the first picture.
@@ -100,7 +101,7 @@ class Predictor:
     def __init__(
         self,
         final: FinalModel,
-        max_pixels: int,
+        dataset: DatasetSection,
         top: int,
         batch: int,
         explanations: Path | None = None,
@@ -108,7 +109,7 @@ class Predictor:
         from trainables.prediction.gradcam import GradCam
         from trainables.prediction.inference import Classifier
 
-        self._final, self._max_pixels = final, max_pixels
+        self._final, self._dataset = final, dataset
         self._top, self._batch, self._folder = top, batch, explanations
         self._classify = Classifier(final.model)
         try:
@@ -144,7 +145,7 @@ class Predictor:
         if not path.is_file():  # opening a pipe would block until something is written to it
             raise BadImageError(str(path), "is not a file")
         with path.open("rb") as file:
-            return decode(file, str(path), self._max_pixels)
+            return decode(file, str(path), self._dataset.max_pixels, self._dataset.bits)
 
     def _results(
         self, waiting: list[tuple[int, Path, np.ndarray | Unreadable]]

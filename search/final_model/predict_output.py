@@ -67,8 +67,8 @@ def predict(
     paths, others = find_images(given)
     final = load_final(run)
     top = min(wanted.top, len(final.class_names))
-    pixels = run.study().dataset.max_pixels
-    predictor = Predictor(final, pixels, top, wanted.batch, wanted.explanations)
+    dataset = run.study().dataset
+    predictor = Predictor(final, dataset, top, wanted.batch, wanted.explanations)
     if others:
         errors.print(
             f"Ignoring {others} files in the folders that are not images.", highlight=False

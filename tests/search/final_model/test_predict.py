@@ -18,6 +18,7 @@ from search.final_model.load import MODEL
 from search.final_model.predict import Prediction, Predictor, Unreadable, find_images
 from search.final_model.predict_output import Wanted, predict
 from search.records.run import Run
+from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, RunStateError
 from spaces.hyperparameters import Hyperparameters
 from tests.search.final_runs import CLASSES, final_run
@@ -106,7 +107,7 @@ def test_batches_change_nothing(run, photos, batch):
 def predictor(run, batch, folder=None):
     from search.final_model.load import load_final
 
-    return Predictor(load_final(run), 10**7, 2, batch, folder)
+    return Predictor(load_final(run), DatasetSection(format="folders"), 2, batch, folder)
 
 
 def test_a_terminal_gets_a_table_and_a_bar(run, photos):
