@@ -1,0 +1,62 @@
+"""`thawtune validate`, `describe` and `data`: a study before anything is trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from search.commands.shared import DataPath, StudyName, console, import_tensorflow
+from spaces.errors import DataError
+
+
+def validate(study: StudyName) -> None:
+    """Check a study and list every problem, without training anything."""
+    from search.studies.preflight import progress_bar
+    from search.studies.validate import validate as run_validate
+    from spaces.study_file import find_study
+
+    with progress_bar(console) as progress:
+        checked, missing = run_validate(find_study(study), progress)
+    console.print(f"{checked.name} is valid: {checked.budget.trials} trials.", highlight=False)
+    if missing is not None:
+        console.print(f"Its data was not checked: {missing}", highlight=False)
+
+
+def describe(
+    study: StudyName,
+    recipe: Annotated[
+        str | None, typer.Option(help="Describe this recipe instead of the base configuration.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show the network, parameters, boundary and cost of a configuration."""
+    from search.studies.describe import describe_study, render
+
+    import_tensorflow()
+    description = describe_study(study, recipe)
+    if as_json:
+        print(json.dumps(description, ensure_ascii=False))
+    else:
+        console.print(render(description))
+
+
+def data(
+    study: StudyName,
+    data: DataPath = None,
+    contact_sheet: Annotated[
+        Path | None, typer.Option(help="Write a picture of random training images to this file.")
+    ] = None,
+) -> None:
+    """Check the images of a study before anything is trained on them (preflight)."""
+    from search.studies.preflight import examine_study, write_contact_sheet
+    from trainables.datasets.preflight.view import render
+
+    section, found = examine_study(study, data, console)
+    console.print(render(found))
+    if contact_sheet is not None:
+        write_contact_sheet(section, None, contact_sheet)
+    if found.errors:
+        raise DataError("\n".join(found.errors))
