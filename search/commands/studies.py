@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from search.commands.shared import DataPath, StudyName, console, import_tensorflow
-from spaces.errors import DataError
+from search.commands.shared import DataPath, StudyName, console, import_tensorflow, say
+from spaces.errors import DataError, InputError
 
 
 def validate(study: StudyName) -> None:
@@ -60,3 +60,22 @@ def data(
         write_contact_sheet(section, None, contact_sheet)
     if found.errors:
         raise DataError("\n".join(found.errors))
+
+
+def schema(
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write it to this file, and print the line by which editors find it."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a study, with which editors complete and check study files."""
+    from spaces.json_schema import study_schema, write_schema
+
+    if output is None:
+        print(json.dumps(study_schema(), indent=1, ensure_ascii=False))
+        return
+    try:
+        header = write_schema(output)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror or error}.") from error
+    say(f"Put this line at the top of a study:\n{header}")

