@@ -69,7 +69,7 @@ def test_subset_that_is_neither(subset):
         ),
         (
             {"format": "idx", "image_column": "a"},
-            "is only for formats parquet and tfds, but format is",
+            "is only for formats parquet, tfds and table, but format is",
         ),
         ({"format": "tfds"}, "name is missing: format tfds needs"),
         ({"format": "folders", "validation": 0.5, "test": 0.5}, "leave nothing to train on"),

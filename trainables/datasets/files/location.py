@@ -27,6 +27,9 @@ LAYOUTS = {
     "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or ending in .gz",
     "parquet": "a folder with train-*.parquet and perhaps validation-*.parquet and "
     "test-*.parquet, or one Parquet file, with an image and a label column",
+    "table": "a folder, or a zip or tar of one, with images and a table beside them, or the table "
+    "itself: CSV, TSV, JSON, JSON lines or Parquet, with a column of paths or names of images and "
+    "a column of labels",
     "tfds": "a folder in which TFDS keeps its data",
 }
 """The layout of each format: the rest of a sentence that begins with 'Expected'."""

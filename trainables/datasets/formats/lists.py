@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from trainables.datasets.files.content_types import is_named_like_an_image
 from trainables.datasets.files.scanning import Finding, key_of, natural, scan, subfolders
 from trainables.datasets.manifest.image_files import ImageFile, file_index
 from trainables.datasets.manifest.index import Index
@@ -113,6 +114,16 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     _check_trained(kept, classes)
     ignored = _ignored(base, root, files, section.drop_classes)
     return file_index(root, files, classes, section, ignored=ignored)
+
+
+def holds(path: Path) -> bool:
+    """Whether a folder has train.txt and test.txt, and their lines are paths and no labels."""
+    root = _content(path)
+    lists = [root / names[0] for subset, names in _NAMES.items() if subset != "validation"]
+    if not all(file.is_file() for file in lists):
+        return False
+    with lists[0].open(encoding="utf-8-sig", errors="replace") as file:
+        return is_named_like_an_image(next(file, "").strip())
 
 
 def _content(root: Path) -> Path:

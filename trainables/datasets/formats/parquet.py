@@ -91,7 +91,12 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     """
     path = path.resolve()
     root = path if path.is_dir() else path.parent
-    tables = [ImageTable(file, section) for file in _files(path)]
+    tables = [ImageTable(file, section) for file in files_in(path)]
+    if not tables:
+        raise DataError(
+            f"{path} has no Parquet files. Expected train-*.parquet and perhaps "
+            "validation-*.parquet and test-*.parquet."
+        )
     class_names, labels = numbered([(t.path, t.labels, t.label_names) for t in tables])
     rows = np.concatenate([np.arange(len(table_labels)) for table_labels in labels])
     owners = np.repeat(np.arange(len(tables)), [len(table_labels) for table_labels in labels])
@@ -134,7 +139,8 @@ class _Opener:
         return BytesIO(encoded)
 
 
-def _files(path: Path) -> list[Path]:
+def files_in(path: Path) -> list[Path]:
+    """The Parquet files in a folder and its subfolders, or the one file, in natural order."""
     if path.is_file():
         return [path]
     found = [
@@ -142,11 +148,6 @@ def _files(path: Path) -> list[Path]:
         for file in path.rglob("*.parquet")
         if file.is_file() and not any(is_leftover(part) for part in file.relative_to(path).parts)
     ]
-    if not found:
-        raise DataError(
-            f"{path} has no Parquet files. Expected train-*.parquet and perhaps "
-            "validation-*.parquet and test-*.parquet."
-        )
     return sorted(found, key=lambda file: natural(key_of(file, path)))
 
 

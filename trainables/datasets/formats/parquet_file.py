@@ -70,6 +70,25 @@ class ImageTable:
             raise DataError(f"Row group {group} of {self.path} is damaged: {error}.") from error
 
 
+def holds_images(path: Path) -> bool:
+    """Whether a file is Parquet with a column of encoded images."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return any(_can_be_image(field) for field in pq.read_schema(path))
+    except (OSError, pa.ArrowException):
+        return False
+
+
+def _can_be_image(field: Any) -> bool:
+    import pyarrow.types as kinds
+
+    if kinds.is_struct(field.type):
+        return bool(field.type.get_field_index("bytes") >= 0)
+    return bool(kinds.is_binary(field.type) or kinds.is_large_binary(field.type))
+
+
 def _features(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
     """Features by column, as the `datasets` library writes them into the schema."""
     try:
@@ -87,14 +106,7 @@ def _names(feature: Any) -> list[str] | None:
 def _image_column(
     path: Path, schema: Any, features: dict[str, Any], section: DatasetSection
 ) -> str:
-    import pyarrow.types as kinds
-
-    def can_be(field: Any) -> bool:
-        if kinds.is_struct(field.type):
-            return bool(field.type.get_field_index("bytes") >= 0)
-        return bool(kinds.is_binary(field.type) or kinds.is_large_binary(field.type))
-
-    fitting = [field.name for field in schema if can_be(field)]
+    fitting = [field.name for field in schema if _can_be_image(field)]
     named = [n for n in fitting if _is_feature(features.get(n), "Image")] or fitting
     return _chosen(path, "image", section.image_column, fitting, named, ("image", "img"))
 

@@ -18,6 +18,7 @@ from trainables.datasets.formats import (
     lists,
     parquet,
     split_folders,
+    table,
     tfds,
 )
 from trainables.datasets.manifest.index import Index
@@ -31,6 +32,7 @@ READERS: dict[str, Callable[[DatasetSection, Path], Index]] = {
     "cifar10": cifar10.read_index,
     "idx": idx.read_index,
     "parquet": parquet.read_index,
+    "table": table.read_index,
 }
 """Readers of the formats that have files."""
 
@@ -61,7 +63,7 @@ def _read(section: DatasetSection) -> Index:
     if is_archive(path):
         path = unpacked(path)
     refuse_other_archives(path)
-    if not path.is_dir() and section.format != "parquet":
+    if not path.is_dir() and section.format not in ("parquet", "table"):
         raise DataError(f"{path} is a file.{_expected(section)}")
     return READERS[section.format](section, path)
 

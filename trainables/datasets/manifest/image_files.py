@@ -25,11 +25,13 @@ class ImageFile(NamedTuple):
         path: Absolute path.
         folder: Name of its class's folder.
         subset: Published set that it belongs to, or "".
+        group: Value of the column that groups images, or "".
     """
 
     path: Path
     folder: str
     subset: str = ""
+    group: str = ""
 
 
 def file_index(
