@@ -58,7 +58,10 @@ def minutes_for(source: Source, minutes: float | None) -> float | None:
 
 
 def _recognised(path: Path) -> DatasetSection:
-    return DatasetSection(format="folders", path=str(path), skip_bad=True)
+    """The section that reads the photos; images that cannot be decoded are left out, and told."""
+    from trainables.datasets.formats.recognise import recognise
+
+    return recognise(path).model_copy(update={"skip_bad": True})
 
 
 def _name_of(path: Path) -> str:

@@ -98,7 +98,7 @@ recipes:
   outside:
     class_weights: balanced
   unknown:
-    backbone: EfficientNetLite1
+    backbone: EfficientNetLite9
   deep:
     unfrozen_depth: 60
   typo:
