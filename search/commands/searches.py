@@ -31,14 +31,14 @@ def search(
     from search.cluster.ray_job import run_folder
     from search.driver.prepare import prepare
     from search.driver.search import search as run_search
+    from search.fitting.photos import study_file
     from search.live.live_table import status
     from search.remote.working_copy import run_at
     from search.studies.preflight import progress_bar
     from search.studies.validate import load_checked
-    from spaces.study_file import find_study
 
-    with progress_bar(console) as progress:
-        checked = load_checked(find_study(study), data, skip_bad, progress)
+    with study_file(study, console) as file, progress_bar(console) as progress:
+        checked = load_checked(file, data, skip_bad, progress)
     target = run_folder(run, checked.name)
     with run_at(target, drives=True) as folder:
         prepared, to_run = prepare(folder, checked, trials, resume, console)

@@ -14,12 +14,12 @@ from spaces.errors import DataError, InputError
 
 def validate(study: StudyName) -> None:
     """Check a study and list every problem, without training anything."""
+    from search.fitting.photos import study_file
     from search.studies.preflight import progress_bar
     from search.studies.validate import validate as run_validate
-    from spaces.study_file import find_study
 
-    with progress_bar(console) as progress:
-        checked, missing = run_validate(find_study(study), progress)
+    with study_file(study, console) as file, progress_bar(console) as progress:
+        checked, missing = run_validate(file, progress)
     console.print(f"{checked.name} is valid: {checked.budget.trials} trials.", highlight=False)
     if missing is not None:
         console.print(f"Its data was not checked: {missing}", highlight=False)
@@ -33,10 +33,12 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the network, parameters, boundary and cost of a configuration."""
+    from search.fitting.photos import study_file
     from search.studies.describe import describe_study, render
 
     import_tensorflow()
-    description = describe_study(study, recipe)
+    with study_file(study, console) as file:
+        description = describe_study(str(file), recipe)
     if as_json:
         print(json.dumps(description, ensure_ascii=False))
     else:
@@ -51,10 +53,11 @@ def data(
     ] = None,
 ) -> None:
     """Check the images of a study before anything is trained on them (preflight)."""
-    from search.studies.preflight import examine_study, write_contact_sheet
+    from search.fitting.photos import examined
+    from search.studies.preflight import write_contact_sheet
     from trainables.datasets.preflight.view import render
 
-    section, found = examine_study(study, data, console)
+    section, found = examined(study, data, console)
     console.print(render(found))
     if contact_sheet is not None:
         write_contact_sheet(section, None, contact_sheet)

@@ -97,7 +97,7 @@ def search(
                 sets = sets_of(run, study.dataset).without_test()
                 plan = store_features(current, to_run, sets, console)
                 with (
-                    View(study, current.history, console),
+                    View(study, current.history, console, ending.seconds_left),
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
                     _fit(current, to_run, sets, plan, scratch)

@@ -13,11 +13,10 @@ from search.cluster.ray_job import run_folder
 from search.cluster.ray_session import ray_running
 from search.driver.prepare import prepare, refuse_existing
 from search.driver.search import Limit, create_run, search
-from search.fitting import costs
-from search.fitting.clock import Clock
 from search.fitting.look import Options, Say, prepared_for
-from search.fitting.reserve import Reserve
+from search.fitting.reserve import Clock, Reserve
 from search.fitting.source import Source
+from search.fitting.study import costs
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from search.studies.preflight import write_contact_sheet
@@ -69,7 +68,7 @@ def _begun(
     prepared = prepared_for(source, options, clock, console, say)
     study = prepared.written.study
     create_run(run, study, prepared.found)
-    write_whole(run.study_file, prepared.written.to_yaml())
+    write_whole(run.study_file, prepared.written.to_yaml(is_whole=True))
     write_contact_sheet(study.dataset, prepared.found.sets, run.contact_sheet)
     return study
 

@@ -11,14 +11,15 @@ from rich.console import Console
 from rich.filesize import decimal
 
 from search.cluster.ray_session import ray_running
-from search.fitting import costs, rules
-from search.fitting.clock import Clock
-from search.fitting.facts import DataFacts, Machine, Probe
-from search.fitting.probes import available, measured_machine, probed
+from search.fitting.photos import checked_photos
+from search.fitting.probes import measured_machine, probed
+from search.fitting.reserve import Clock
 from search.fitting.source import DEFAULT_MINUTES, Source
-from search.fitting.written_study import Step, WrittenStudy, step_for, write_study
-from search.studies.preflight import checked_data
-from spaces.dataset import DatasetSection
+from search.fitting.study import costs, rules
+from search.fitting.study.candidates import available
+from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.step import Step, step_for
+from search.fitting.study.written_study import WrittenStudy, write_study
 from spaces.errors import InputError
 from trainables.datasets.preflight.record import Preflight
 
@@ -103,7 +104,7 @@ def prepared_for(
     """
     if source.section is None:
         raise InputError(f"{source.path} is a study already. Give photos.")
-    section, found = _checked(source.section, source.name, console)
+    section, found = checked_photos(source.section, source.name, console)
     data = DataFacts.of(found)
     say(f"{source.name}: {data.in_words}.")
     workers, gpus, gpu = _workers(options)
@@ -130,18 +131,6 @@ def planned(source: Source, options: Options, console: Console) -> Prepared:
     clock = Clock(None if options.minutes is None else 60 * options.minutes)
     with ray_running(options.address):
         return prepared_for(source, options, clock, console, lambda _: None)
-
-
-def _checked(
-    section: DatasetSection, name: str, console: Console
-) -> tuple[DatasetSection, Preflight]:
-    """The dataset with the shares of its sets that the rules give for so many images."""
-    found = checked_data(section, name, console)
-    share = rules.chosen(rules.SPLIT, found.images).value
-    if section.test is None or (section.validation, section.test) == (share, share):
-        return section, found
-    section = section.model_copy(update={"validation": share, "test": share})
-    return section, checked_data(section, name, console)
 
 
 def _affordable(

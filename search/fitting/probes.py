@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import ray
 
-from search.fitting.facts import Machine, Probe
-from search.fitting.rules import CANDIDATES, DEPTHS, Candidate
-from spaces.backbones import BACKBONES
+from search.fitting.study.candidates import depths_of
+from search.fitting.study.facts import Machine, Probe
 from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
 from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
@@ -48,18 +47,6 @@ class ProbeTask:
     gpu: float
 
 
-def available() -> list[Candidate]:
-    """The candidates whose ImageNet weights are on this machine."""
-    from trainables.weights.packaged import is_packaged
-
-    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
-    return [
-        c
-        for c in CANDIDATES
-        if (is_packaged(c.name) if c.file is None else os.path.isfile(f"{home}/models/{c.file}"))
-    ]
-
-
 def measured_machine(workers: int, gpus: int, gpu: float) -> Machine:
     """Measure all workers at once, as they will work at once."""
     task = ray.remote(_pixel_seconds).options(num_cpus=1, num_gpus=gpu)
@@ -79,12 +66,6 @@ def probed(
     return ray.get(
         [task.remote(ProbeTask(section, sets, name, size, cache, gpu)) for name, size in named]
     )
-
-
-def depths_of(backbone: str) -> dict[int, float]:
-    """The depths that a study offers of a backbone, with their share of its weight layers."""
-    layers = BACKBONES[backbone]
-    return {round(share * layers): share for share in DEPTHS}
 
 
 def _set_up(gpu: float) -> None:

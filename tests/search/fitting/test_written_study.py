@@ -6,10 +6,11 @@ import dataclasses
 
 import pytest
 
-from search.fitting import costs, rules
-from search.fitting.facts import DataFacts, Machine, Probe
-from search.fitting.recipes import DEFAULTS
-from search.fitting.written_study import step_for, write_study
+from search.fitting.study import costs, rules
+from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.recipes import DEFAULTS
+from search.fitting.study.step import step_for
+from search.fitting.study.written_study import write_study
 from spaces.backbones import BACKBONES
 from spaces.dataset import DatasetSection
 from spaces.study_file import load_study
@@ -45,8 +46,9 @@ def written(data, seconds, machine=LAPTOP):
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_the_data_the_study_is_sound_and_reads_back(kind, seconds, write_study_file):
     _, study = written(KINDS[kind], seconds)
-    read = load_study(write_study_file(study.to_yaml()))
-    assert read.to_dict() == study.study.to_dict()
+    for is_whole in (True, False):
+        read = load_study(write_study_file(study.to_yaml(is_whole)))
+        assert read.to_dict() == study.study.to_dict()
     assert max(read.search_space.base["batch_size"], *_batches(read)) <= KINDS[kind].train
     assert "linear_probe" in read.recipe_points
 

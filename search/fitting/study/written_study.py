@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.fitting import costs, rules
-from search.fitting.commented_yaml import commented
-from search.fitting.facts import DataFacts, Machine, Probe
-from search.fitting.recipes import DEFAULTS, Default
+from search.fitting.study import costs, rules
+from search.fitting.study.commented_yaml import commented
+from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.recipes import DEFAULTS, Default
+from search.fitting.study.step import Step
 from spaces.backbones import BACKBONES
 from spaces.dataset import DatasetSection
 from spaces.errors import StudyError
@@ -21,83 +22,28 @@ LEAST_TRIAL = 1.5
 
 
 @dataclass(frozen=True)
-class Step:
-    """Image size and epochs that the time allows.
-
-    Attributes:
-        size: Pixels a side.
-        epochs: Of a training.
-        share: Largest share of the backbone's work that may be thawed.
-        units: Trainings in full of that share that the search has time for.
-        why: The reason.
-    """
-
-    size: int
-    epochs: int
-    share: float
-    units: float
-    why: str
-
-
-@dataclass(frozen=True)
 class WrittenStudy:
     """A study with the reasons of its choices.
 
     Attributes:
         study: The study.
+        values: What was chosen, without the defaults.
         why: A reason by the path of a key.
         head: What a reader should know first.
     """
 
     study: Study
+    values: Mapping[str, Any]
     why: Mapping[tuple[str, ...], str]
     head: str
 
-    def to_yaml(self) -> str:
-        """The study as a file, every default written out, with comments."""
-        return commented(self.study.to_dict(), self.why, self.head)
+    def to_yaml(self, is_whole: bool = False) -> str:
+        """The study as a file, with comments.
 
-
-def step_for(data: DataFacts, machine: Machine, seconds: float) -> Step:
-    """The largest images and the most epochs for which a search has time.
-
-    Args:
-        data: The dataset.
-        machine: Its rate.
-        seconds: Of the clock, for everything that is still to do.
-    """
-    found = None
-    for rule in rules.STEPS:
-        size, epochs = rule.value
-        if found is not None and size > max(rules.STEPS[0].value[0], rules.ENLARGED * data.side):
-            break
-        step = _step(data, machine, seconds, size, epochs, 1.0, rule.why)
-        if found is not None and step.units < rules.UNITS:
-            break
-        found = step
-    if found is None:
-        raise ValueError("there is no step")
-    for share in reversed(rules.DEPTHS[:-1]):
-        if found.units >= rules.UNITS:
-            break
-        found = _step(data, machine, seconds, found.size, found.epochs, share, found.why)
-    return found
-
-
-def _step(
-    data: DataFacts,
-    machine: Machine,
-    seconds: float,
-    size: int,
-    epochs: int,
-    share: float,
-    why: str,
-) -> Step:
-    cost = costs.of(data, machine, 1.0, size)
-    training = cost.training(epochs, share, is_live=share == 1.0)
-    left = seconds - cost.after(machine, training, models=4)
-    core_seconds = machine.workers * left - cost.features
-    return Step(size, epochs, share, max(0.0, core_seconds / training), why)
+        Args:
+            is_whole: Whether every default is written out.
+        """
+        return commented(self.study.to_dict() if is_whole else self.values, self.why, self.head)
 
 
 def write_study(
@@ -134,7 +80,7 @@ def write_study(
     if study is None:
         texts = [f"{'.'.join(map(str, p.place))}: {p.text}" for p in problems]
         raise StudyError("The study written for these images cannot be run:", texts)
-    return WrittenStudy(study, writer.why, f"Written by thawtune for: {data.in_words}.")
+    return WrittenStudy(study, values, writer.why, f"Written by thawtune for: {data.in_words}.")
 
 
 class _Writer:
