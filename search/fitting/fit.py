@@ -17,6 +17,8 @@ from search.fitting.look import Options, Say, prepared_for
 from search.fitting.reserve import Clock, Reserve
 from search.fitting.source import Source
 from search.fitting.study import costs
+from search.records import events
+from search.records.ledger import Ledger
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from search.studies.preflight import write_contact_sheet
@@ -69,6 +71,8 @@ def _begun(
     study = prepared.written.study
     create_run(run, study, prepared.found)
     write_whole(run.study_file, prepared.written.to_yaml(is_whole=True))
+    with Ledger(run.ledger) as ledger:
+        ledger.append(*(events.noted(note) for note in prepared.notes))
     write_contact_sheet(study.dataset, prepared.found.sets, run.contact_sheet)
     return study
 

@@ -51,6 +51,7 @@ class Prepared:
         machine: What was measured.
         written: The study.
         seconds: How the time divides.
+        notes: Sentences for the report: what the probes found, and which backbones were dropped.
     """
 
     found: Preflight
@@ -58,6 +59,7 @@ class Prepared:
     machine: Machine
     written: WrittenStudy
     seconds: Seconds
+    notes: tuple[str, ...]
 
     @property
     def in_words(self) -> list[str]:
@@ -113,17 +115,19 @@ def prepared_for(
     step = step_for(data, machine, seconds)
     named = _affordable(data, machine, step, seconds)
     probes = _ranked(probed(section, found.sets.without_test(), named, gpu))
-    for probe in probes:
-        say(f"probe of {probe.backbone}: {probe.accuracy or 0:.4f}")
+    kept = _kept(probes, data)
+    notes = _notes(probes, kept)
+    for note in notes:
+        say(note)
     left = clock.left if clock.left is not None else seconds
     cost = costs.of(data, machine, rules.WORK[probes[0].backbone], step.size)
     training = cost.training(step.epochs, step.share, is_live=step.share == 1)
     after = cost.after(machine, training, models=4)
     _refuse_short(source, data, machine, cost, left)
     written = write_study(
-        source.name, section, data, machine, step, _kept(probes, data), left - after, options.seed
+        source.name, section, data, machine, step, kept, left - after, options.seed
     )
-    return Prepared(found, data, machine, written, Seconds(clock.taken, left - after, after))
+    return Prepared(found, data, machine, written, Seconds(clock.taken, left - after, after), notes)
 
 
 def planned(source: Source, options: Options, console: Console) -> Prepared:
@@ -131,6 +135,20 @@ def planned(source: Source, options: Options, console: Console) -> Prepared:
     clock = Clock(None if options.minutes is None else 60 * options.minutes)
     with ray_running(options.address):
         return prepared_for(source, options, clock, console, lambda _: None)
+
+
+def _notes(probes: list[Probe], kept: list[Probe]) -> tuple[str, ...]:
+    ranked = ", ".join(f"{p.backbone} {p.accuracy or 0:.3f}" for p in probes)
+    dropped = ", ".join(p.backbone for p in probes if p not in kept)
+    unprobed = ", ".join(c.name for c in available() if c.name not in {p.backbone for p in probes})
+    found = [
+        f"Probes at {probes[0].image_size} pixels (validation accuracy of a ridge classifier on "
+        f"frozen features): {ranked}. The search tries {', '.join(p.backbone for p in kept)}"
+        + (f"; dropped: {dropped}." if dropped else ".")
+    ]
+    if unprobed:
+        found.append(f"There was no time to probe {unprobed}.")
+    return tuple(found)
 
 
 def _affordable(

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from search.final_model.predict import Predictor
 
 _BATCH = 64
+_NONE = ((None, None),)
+"""The classes of an image that is too unsure for any."""
 
 
 def fit(
@@ -131,12 +133,15 @@ class FittedRun:
         with self.files() as files:
             return reported(files)[0]
 
-    def predict(self, paths: str | Path | Sequence[str | Path], top: int = 1) -> pd.DataFrame:
+    def predict(
+        self, paths: str | Path | Sequence[str | Path], top: int = 1, threshold: float = 0.0
+    ) -> pd.DataFrame:
         """Classify images.
 
         Args:
             paths: Image files, and folders with images in them and in their subfolders.
             top: Number of classes to return for each image.
+            threshold: Smallest probability of a class; an image without one has no label.
 
         Returns:
             A row for each image and class, the most likely class first: `path`, `rank`, `label`,
@@ -157,11 +162,12 @@ class FittedRun:
         given = [paths] if isinstance(paths, str | Path) else paths
         images, _ = find_images([Path(path) for path in given])
         rows: list[tuple[str, int, str | None, float | None, str | None]] = []
-        for found in self._predictor(top)(images):
+        for found in self._predictor(top, threshold)(images):
             if isinstance(found, Prediction):
+                classes: Sequence[tuple[str | None, float | None]] = found.classes or _NONE
                 rows += [
                     (str(found.path), rank, label, share, None)
-                    for rank, (label, share) in enumerate(found.classes, start=1)
+                    for rank, (label, share) in enumerate(classes, start=1)
                 ]
             else:
                 rows.append((str(found.path), 1, None, None, found.reason))
@@ -169,14 +175,15 @@ class FittedRun:
             raise DataError(f"None of {len(rows)} images can be read. The first: {rows[0][4]}.")
         return pd.DataFrame(rows, columns=["path", "rank", "label", "probability", "problem"])
 
-    def _predictor(self, top: int) -> Predictor:
+    def _predictor(self, top: int, threshold: float) -> Predictor:
         from search.final_model.load import load_final
         from search.final_model.predict import Predictor
 
         with self.files() as files:
             pixels = files.study().dataset.max_pixels
             final = load_final(files)
-        return Predictor(final, pixels, min(top, len(final.class_names)), _BATCH)
+        most = min(top, len(final.class_names))
+        return Predictor(final, pixels, most, _BATCH, threshold=threshold)
 
     def __repr__(self) -> str:
         return f"FittedRun({self.place!r})\n{self.answer}"
