@@ -41,8 +41,9 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
     with run_at(target, drives=True) as run:
         refuse_existing(run)
         with ray_running(options.address):
-            study = _begun(source, options, clock, run, console, say)
-            history = search(run, study, options.address, console, _limit(clock, study, run))
+            study, each_model = _begun(source, options, clock, run, console, say)
+            limit = _limit(clock, study, run, each_model)
+            history = search(run, study, options.address, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
             _import_tensorflow()
             from search.finetune.finetune import finetune
@@ -60,13 +61,17 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
 
 def _begun(
     source: Source, options: Options, clock: Clock, run: Run, console: Console, say: Say
-) -> Study:
-    """Create the run, from a study file or for photos."""
+) -> tuple[Study, float]:
+    """Create the run, from a study file or for photos.
+
+    Returns:
+        The study, and the seconds that the test of one model takes.
+    """
     if source.section is None:
         from search.studies.validate import load_checked
 
         study = load_checked(Path(source.path))
-        return prepare(run, study, None, False, console)[1]
+        return prepare(run, study, None, False, console)[1], costs.EACH_MODEL
     prepared = prepared_for(source, options, clock, console, say)
     study = prepared.written.study
     create_run(run, study, prepared.found)
@@ -74,17 +79,18 @@ def _begun(
     with Ledger(run.ledger) as ledger:
         ledger.append(*(events.noted(note) for note in prepared.notes))
     write_contact_sheet(study.dataset, prepared.found.sets, run.contact_sheet)
-    return study
+    return study, prepared.seconds.each_model
 
 
-def _limit(clock: Clock, study: Study, run: Run) -> Limit | None:
+def _limit(clock: Clock, study: Study, run: Run, each_model: float) -> Limit | None:
     """The search's time: what is left, without what fine-tuning, test and report will take."""
     if clock.left is None:
         return None
     counts = run.read_json(run.data) or {}
     train, validation = (sum(counts.get(name, ())) for name in ("train", "validation"))
     grown = (train + validation) / max(1, train)
-    reserve = Reserve(study, clock.left, grown, max(1.0, costs.PARALLEL * (os.cpu_count() or 1)))
+    speed = costs.speed_of(os.cpu_count() or 1)
+    reserve = Reserve(study, clock.left, grown, speed, each_model)
     return Limit(clock.left, reserve)
 
 

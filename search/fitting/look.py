@@ -34,11 +34,13 @@ class Seconds:
         looked: Taken until the study is written.
         searching: For the search.
         after: For fine-tuning, test and report.
+        each_model: For the test of one model, of that.
     """
 
     looked: float
     searching: float
     after: float
+    each_model: float
 
 
 @dataclass(frozen=True)
@@ -106,28 +108,71 @@ def prepared_for(
     """
     if source.section is None:
         raise InputError(f"{source.path} is a study already. Give photos.")
-    section, found = checked_photos(source.section, source.name, console)
+    given = source.section.model_copy(update={"seed": options.seed})
+    section, found = checked_photos(given, source.name, console)
     data = DataFacts.of(found)
     say(f"{source.name}: {data.in_words}.")
-    workers, gpus, gpu = _workers(options)
-    machine = measured_machine(workers, gpus, gpu)
-    seconds = clock.left if clock.left is not None else 60 * DEFAULT_MINUTES
+    machine, gpu = _measured(options)
+    seconds = 60 * DEFAULT_MINUTES if clock.left is None else clock.left
+    notes: tuple[str, ...] = ()
+    if (subset := subset_for(data, machine, seconds)) is not None:
+        section = section.model_copy(update={"subset": subset})
+        section, found = checked_photos(section, source.name, console)
+        data = DataFacts.of(found)
+        notes = (_of_subset(data, subset),)
     step = step_for(data, machine, seconds)
+    _refuse_short(source, data, machine, step, seconds)
     named = _affordable(data, machine, step, seconds)
     probes = _ranked(probed(section, found.sets.without_test(), named, gpu))
     kept = _kept(probes, data)
-    notes = _notes(probes, kept)
+    notes += _notes(probes, kept)
     for note in notes:
         say(note)
-    left = clock.left if clock.left is not None else seconds
-    cost = costs.of(data, machine, rules.WORK[probes[0].backbone], step.size)
+    times = _divided(clock, seconds, data, machine, step, probes[0])
+    written = write_study(
+        source.name,
+        section,
+        data,
+        machine,
+        step,
+        kept,
+        times.searching,
+        options.seed,
+        uses_gpu=options.gpu is not False,
+    )
+    return Prepared(found, data, machine, written, times, notes)
+
+
+def _divided(
+    clock: Clock, seconds: float, data: DataFacts, machine: Machine, step: Step, best: Probe
+) -> Seconds:
+    """What is left of the time for the search, and what everything after it takes."""
+    left = seconds if clock.left is None else clock.left
+    cost = costs.of(data, machine, rules.WORK[best.backbone], step.size)
     training = cost.training(step.epochs, step.share, is_live=step.share == 1)
     after = cost.after(machine, training, models=4)
-    _refuse_short(source, data, machine, cost, left)
-    written = write_study(
-        source.name, section, data, machine, step, kept, left - after, options.seed
+    return Seconds(clock.taken, left - after, after, cost.each_model(machine))
+
+
+def subset_for(data: DataFacts, machine: Machine, seconds: float) -> float | None:
+    """The share of the images that one pass has time for; None if it has time for all."""
+    smallest = rules.STEPS[0].value[0]
+    images = (
+        rules.PASS_SHARE
+        * machine.workers
+        * seconds
+        / machine.forward_seconds(rules.CANDIDATES[0].work, smallest)
     )
-    return Prepared(found, data, machine, written, Seconds(clock.taken, left - after, after), notes)
+    least = rules.LEAST_OF_CLASS * data.classes
+    share = max(images, least) / data.seen
+    return None if share >= 1 else math.ceil(1000 * share) / 1000
+
+
+def _of_subset(data: DataFacts, subset: float) -> str:
+    return (
+        f"The time allows {subset:.1%} of the images: {data.seen:,} are searched with. With more "
+        "minutes, or a GPU, all of them would be."
+    )
 
 
 def planned(source: Source, options: Options, console: Console) -> Prepared:
@@ -165,13 +210,14 @@ def _affordable(
 
 
 def _refuse_short(
-    source: Source, data: DataFacts, machine: Machine, cost: costs.Cost, left: float
+    source: Source, data: DataFacts, machine: Machine, step: Step, left: float
 ) -> None:
     """Refuse a time in which not even the head of one network can be trained and tested.
 
     Raises:
         InputError: With the time that is needed.
     """
+    cost = costs.of(data, machine, rules.CANDIDATES[0].work, step.size)
     head = cost.training(1, 0.0, is_live=False)
     needed = cost.features / machine.workers + head + cost.after(machine, head, models=3)
     if left >= needed:
@@ -184,15 +230,19 @@ def _refuse_short(
     )
 
 
-def _workers(options: Options) -> tuple[int, int, float]:
-    """Trials at a time, GPUs, and the share of a GPU of each trial."""
+def _measured(options: Options) -> tuple[Machine, float]:
+    """The machine's rate, and the share of a GPU of each trial.
+
+    Raises:
+        InputError: If GPUs are asked for, but there are none.
+    """
     there = ray.cluster_resources()
     cpus, gpus = int(there.get("CPU", 1)), int(there.get("GPU", 0))
     if options.gpu and not gpus:
         raise InputError("--gpu was given, but Ray finds no GPU. Omit it, or check the driver.")
     if options.gpu is False or not gpus:
-        return max(1, cpus - 1 if cpus > 2 else cpus), 0, 0.0
-    return gpus, gpus, 1.0
+        return measured_machine(max(1, cpus - 1 if cpus > 2 else cpus), 0, 0.0), 0.0
+    return measured_machine(gpus, gpus, 1.0), 1.0
 
 
 def _ranked(probes: list[Probe]) -> list[Probe]:

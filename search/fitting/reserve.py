@@ -49,12 +49,14 @@ class Reserve:
         seconds: The whole time.
         grown: Images that the final model is trained on, for each that a trial is trained on.
         speed: How much faster a fine-tuning is, which has all cores, than a trial.
+        each_model: Seconds of the clock to test one model.
     """
 
     study: Study
     seconds: float
     grown: float
     speed: float
+    each_model: float = costs.EACH_MODEL
 
     def __call__(self, history: History) -> float:
         """Seconds of the clock, from the incumbent's epochs so far."""
@@ -62,11 +64,7 @@ class Reserve:
         training = 0.0 if trial is None else self.training_seconds(trial)
         models = 2 + sum(t.recipe is not None and bool(t.epochs) for t in history.searched)
         needed = (
-            costs.FINETUNING
-            + training
-            + costs.EVALUATION
-            + models * costs.EACH_MODEL
-            + costs.REPORT
+            costs.FINETUNING + training + costs.EVALUATION + models * self.each_model + costs.REPORT
         )
         return min(needed, LARGEST * self.seconds)
 

@@ -32,6 +32,11 @@ REPORT = 7.0
 """Seconds to write the report. Measured."""
 
 
+def speed_of(cores: int) -> float:
+    """How much faster a process with so many cores is than with one."""
+    return max(1.0, PARALLEL * cores)
+
+
 @dataclass(frozen=True)
 class Cost:
     """Estimates for one backbone at one size.
@@ -71,9 +76,12 @@ class Cost:
             models: Number of models that are tested.
         """
         grown = self.data.seen / self.data.train
-        finetuning = FINETUNING + grown * training / max(1.0, PARALLEL * machine.workers)
-        passes = models * self.data.test * self.forward / max(1.0, PARALLEL * machine.workers)
-        return finetuning + EVALUATION + models * EACH_MODEL + passes + REPORT
+        finetuning = FINETUNING + grown * training / speed_of(machine.workers)
+        return finetuning + EVALUATION + models * self.each_model(machine) + REPORT
+
+    def each_model(self, machine: Machine) -> float:
+        """Seconds of the clock to build a model and test it."""
+        return EACH_MODEL + self.data.test * self.forward / speed_of(machine.workers)
 
 
 def of(data: DataFacts, machine: Machine, work: float, size: int) -> Cost:

@@ -1,7 +1,7 @@
 """The rules by which a study is written: tables of values, each with its reason and its source.
 
 A table's rows are ordered by what they ask for; the last row whose `at_least` is reached holds.
-"Measured" means: by us, on two CPU cores, with EfficientNet-Lite0.
+"Our choice" has no source but experience; what a training costs is measured, see `costs`.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ OBJECTIVE = (
 """What trials are judged by, by number of validation images."""
 
 STEPS = (
-    Rule(0, (96, 6), "the time allows no larger images", "measured"),
-    Rule(1, (96, 10), "the time allows no larger images", "measured"),
-    Rule(2, (128, 10), "the time allows no larger images", "measured"),
-    Rule(3, (128, 16), "the time allows no larger images", "measured"),
-    Rule(4, (160, 16), "the time allows no larger images", "measured"),
-    Rule(5, (192, 16), "the time allows no larger images", "measured"),
-    Rule(6, (224, 16), "what the backbones were trained on", "measured"),
+    Rule(0, (96, 6), "the time allows no larger images", "by the machine's measured rate"),
+    Rule(1, (96, 10), "the time allows no larger images", "by the machine's measured rate"),
+    Rule(2, (128, 10), "the time allows no larger images", "by the machine's measured rate"),
+    Rule(3, (128, 16), "the time allows no larger images", "by the machine's measured rate"),
+    Rule(4, (160, 16), "the time allows no larger images", "by the machine's measured rate"),
+    Rule(5, (192, 16), "the time allows no larger images", "by the machine's measured rate"),
+    Rule(6, (224, 16), "what the backbones were trained on", "by the machine's measured rate"),
     Rule(
         7,
         (224, 30),
@@ -98,15 +98,15 @@ STEPS = (
 
 UNITS = 5
 """Trainings in full of a whole backbone that a search has time for, at least. A step up in size or
-epochs that leaves fewer is not taken. Measured: with fewer, recipes alone use the time."""
+epochs that leaves fewer is not taken. Our choice: with fewer, recipes alone use the time."""
 
 ENLARGED = 4
 """Images are enlarged to at most this many times their shorter side (CIFAR-10 at 128: Kornblith et
 al. 2019, https://arxiv.org/abs/1805.08974, gain by enlarging)."""
 
 BATCH = (
-    Rule(0, (8, 16), "small batches: an epoch has few images", "measured"),
-    Rule(200, (16, 32), "some dozens of updates an epoch", "measured"),
+    Rule(0, (8, 16), "small batches: an epoch has few images", "our choice"),
+    Rule(200, (16, 32), "some dozens of updates an epoch", "our choice"),
     Rule(1000, (16, 32, 64), "usual for fine-tuning", "fastai's default is 64"),
     Rule(10_000, (32, 64, 128), "many images an epoch", "AutoGluon's default is 128"),
 )
@@ -124,9 +124,9 @@ CLASS_WEIGHTS = (
 """Choices of class weights, by imbalance."""
 
 FINALISTS = (
-    Rule(0, (0, 1), "no time to train any configuration again", "measured"),
-    Rule(8, (1, 1), "time for one more training of the best and of the recipes", "measured"),
-    Rule(16, (2, 2), "time for two more seeds of each", "measured"),
+    Rule(0, (0, 1), "no time to train any configuration again", "our choice"),
+    Rule(8, (1, 1), "time for one more training of the best and of the recipes", "our choice"),
+    Rule(16, (2, 2), "time for two more seeds of each", "our choice"),
     Rule(
         40,
         (3, 3),
@@ -162,3 +162,9 @@ RECIPES_SHARE = 0.35
 """Share of the search's time that recipes may take; those that do not fit are left out."""
 PROBES_SHARE = 0.1
 """Share of the whole time that probes may take."""
+
+PASS_SHARE = 0.25
+"""Share of the whole time that one pass of all images through the smallest network may take; of
+more images only a subset is used. Our choice: a search needs some passes to be of use."""
+LEAST_OF_CLASS = 20
+"""Images of each class, on average, that a subset has at least."""

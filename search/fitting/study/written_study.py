@@ -55,6 +55,7 @@ def write_study(
     probes: Sequence[Probe],
     seconds: float,
     seed: int = 0,
+    uses_gpu: bool = True,
 ) -> WrittenStudy:
     """Write the study.
 
@@ -67,6 +68,7 @@ def write_study(
         probes: Of the backbones that the study has, the best first.
         seconds: Time of the search.
         seed: Of the study.
+        uses_gpu: Whether trials get GPUs, if there are any.
     """
     writer = _Writer(data, machine, step, probes, seconds)
     values = {
@@ -74,6 +76,7 @@ def write_study(
         "dataset": section.model_dump(mode="json", exclude_defaults=True)
         | {"format": section.format},
         **writer.sections(),
+        "resources": {"cpu": 1} | ({} if uses_gpu else {"gpu": 0}),
         "seed": seed,
     }
     study, problems = parse_study(values)
@@ -110,8 +113,7 @@ class _Writer:
             "space": self._space(has),
             "recipes": recipes,
             "budget": self._budget(),
-            "finalists": self._finalists(len(recipes)),
-            "resources": {"cpu": 1},
+            "finalists": self._finalists(),
         }
 
     def _say(self, why: str, *path: str) -> None:
@@ -247,7 +249,7 @@ class _Writer:
             "seconds": max(1.0, round(self._seconds, 1)),
         }
 
-    def _finalists(self, recipes: int) -> dict[str, int]:
+    def _finalists(self) -> dict[str, int]:
         rule = rules.chosen(rules.FINALISTS, self._step.units)
         count, seeds = rule.value
         self._say(f"{rule.why} ({rule.source}).", "finalists")
