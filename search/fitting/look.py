@@ -25,6 +25,9 @@ from trainables.datasets.preflight.record import Preflight
 
 Say = Callable[[str], None]
 
+_SPARE = 1.25
+"""Factor of the shortest time that is recommended to one who gave less."""
+
 
 @dataclass(frozen=True)
 class Seconds:
@@ -222,11 +225,11 @@ def _refuse_short(
     needed = cost.features / machine.workers + head + cost.after(machine, head, models=3)
     if left >= needed:
         return
-    minutes = math.ceil((costs.START + costs.LOOKING * data.seen + needed) / 6) / 10
+    whole = costs.START + costs.LOOKING * data.seen + needed
     raise InputError(
         f"The time is too short for {source.name}: to train and to test a single head on "
-        f"{data.seen:,} images takes about {minutes:g} minutes here. Give --minutes "
-        f"{math.ceil(minutes)} or more."
+        f"{data.seen:,} images takes about {whole:.0f} seconds here. Give --minutes "
+        f"{math.ceil(2 * _SPARE * whole / 60) / 2:g} or more."
     )
 
 

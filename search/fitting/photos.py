@@ -75,5 +75,6 @@ def examined(given: str, data: Path | None, console: Console) -> tuple[DatasetSe
     source = source_of(given)
     if source.section is None:
         return examine_study(given, data, console)
+    strict = source.section.model_copy(update={"skip_bad": False})
     with progress_bar(console) as progress:
-        return source.section, examine(source.section, source.name, progress=progress)
+        return strict, examine(strict, source.name, progress=progress)

@@ -67,11 +67,12 @@ class DataFacts:
         """A line for the head of a study."""
         kind = "grey " if self.is_grey else ""
         size = "all" if self.is_one_size else "in the median"
+        left_out = f"; {self.skipped:,} that cannot be decoded are left out" if self.skipped else ""
         return (
             f"{self.train:,} {kind}images to train on, {self.validation:,} to validate and "
             f"{self.test:,} to test, in {self.classes:,} classes; shorter side {self.side:,} "
             f"pixels {size}; the largest class has {self.imbalance:.1f} times as many images as "
-            "the smallest"
+            f"the smallest{left_out}"
         )
 
 

@@ -244,7 +244,7 @@ class _Writer:
         return {
             "trials": max(10, round(self._machine.workers * self._seconds / LEAST_TRIAL)),
             "max_epochs": epochs,
-            "grace_period": max(1, round(epochs / rules.REDUCTION**2)) if epochs > 6 else 2,
+            "grace_period": min(epochs, max(2, round(epochs / rules.REDUCTION**2))),
             "reduction_factor": rules.REDUCTION,
             "seconds": max(1.0, round(self._seconds, 1)),
         }
