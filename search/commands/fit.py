@@ -22,7 +22,10 @@ Minutes = Annotated[
 Gpu = Annotated[
     bool | None, typer.Option("--gpu/--no-gpu", help="Use GPUs. Default: if there are any.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the split and of all trials.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, help="Seed of the split and of all trials. Default: 0, or a study's own."),
+]
 
 
 def fit(
@@ -37,7 +40,7 @@ def fit(
     ] = None,
     address: Address = None,
     gpu: Gpu = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -78,7 +81,7 @@ def init(
     ] = None,
     address: Address = None,
     gpu: Gpu = None,
-    seed: Seed = 0,
+    seed: Seed = None,
 ) -> None:
     """Write the study that fit would run for these photos, with a reason for each choice.
 

@@ -68,9 +68,11 @@ def _begun(
         The study, and the seconds that the test of one model takes.
     """
     if source.section is None:
+        from search.studies.overrides import overridden
         from search.studies.validate import load_checked
 
-        study = load_checked(Path(source.path))
+        study = load_checked(source.path)
+        study = overridden(study, options.seed, gpu=0 if options.gpu is False else None)
         return prepare(run, study, None, False, console)[1], costs.EACH_MODEL
     prepared = prepared_for(source, options, clock, console, say)
     study = prepared.written.study

@@ -91,14 +91,14 @@ class Options:
         run: Folder or URL of the run.
         address: Address of a Ray cluster.
         gpu: Whether to use GPUs; None uses them if there are any.
-        seed: Of the study that is written, and of its split.
+        seed: Of the split and of all trials; None is 0 for photos, and what a study says.
     """
 
     minutes: float | None = DEFAULT_MINUTES
     run: str | None = None
     address: str | None = None
     gpu: bool | None = None
-    seed: int = 0
+    seed: int | None = None
 
 
 def prepared_for(
@@ -111,7 +111,7 @@ def prepared_for(
     """
     if source.section is None:
         raise InputError(f"{source.path} is a study already. Give photos.")
-    given = source.section.model_copy(update={"seed": options.seed})
+    given = source.section.model_copy(update={"seed": options.seed or 0})
     section, found = checked_photos(given, source.name, console)
     data = DataFacts.of(found)
     say(f"{source.name}: {data.in_words}.")
@@ -140,7 +140,7 @@ def prepared_for(
         step,
         kept,
         times.searching,
-        options.seed,
+        options.seed or 0,
         uses_gpu=options.gpu is not False,
     )
     return Prepared(found, data, machine, written, times, notes)

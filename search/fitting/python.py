@@ -39,7 +39,7 @@ def fit(
     run: str | Path | None = None,
     address: str | None = None,
     gpu: bool | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     quiet: bool = False,
 ) -> FittedRun:
     """Search, fine-tune, evaluate and report, as `thawtune fit` does.
@@ -51,7 +51,7 @@ def fit(
             runs/.
         address: Address of a Ray cluster; None runs here.
         gpu: Whether to use GPUs; None uses them if there are any.
-        seed: Of the split and of all trials.
+        seed: Of the split and of all trials; by default 0, or what a study says.
         quiet: Whether to print nothing.
 
     Raises:

@@ -15,6 +15,7 @@ def overridden(
     cpu: float | None = None,
     concurrent: int | None = None,
     minutes: float | None = None,
+    gpu: float | None = None,
 ) -> Study:
     """The study with some of its values replaced; None keeps what it says.
 
@@ -24,11 +25,12 @@ def overridden(
         cpu: CPUs of each trial.
         concurrent: Largest number of trials at once.
         minutes: Time of the search.
+        gpu: GPUs of each trial, or a share of one.
 
     Raises:
         StudyError: If the study cannot have these values.
     """
-    resources = {"cpu": cpu, "concurrent": concurrent}
+    resources = {"cpu": cpu, "concurrent": concurrent, "gpu": gpu}
     seconds = None if minutes is None else 60 * minutes
     raw = study.to_dict()
     changed: dict[str, Any] = raw | _given({"seed": seed})

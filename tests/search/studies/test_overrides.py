@@ -15,14 +15,14 @@ def test_without_options_the_study_stays_as_it_is(make_study):
 
 def test_each_option_replaces_its_value_and_nothing_else(make_study):
     study = make_study()
-    changed = overridden(study, seed=7, cpu=2, concurrent=3, minutes=1.5)
+    changed = overridden(study, seed=7, cpu=2, concurrent=3, minutes=1.5, gpu=0)
     assert (changed.seed, changed.dataset.seed) == (7, 7)
     assert (changed.resources.cpu, changed.resources.concurrent) == (2, 3)
     assert changed.budget.seconds == 90
     expected = study.to_dict()
     expected |= {"seed": 7}
     expected["dataset"] |= {"seed": 7}
-    expected["resources"] |= {"cpu": 2, "concurrent": 3}
+    expected["resources"] |= {"cpu": 2, "concurrent": 3, "gpu": 0}
     expected["budget"] |= {"seconds": 90}
     assert changed.to_dict() == expected
 
