@@ -211,25 +211,30 @@ class _Writer:
         probe = self._probes[0]
         left = rules.RECIPES_SHARE * self._machine.workers * self._seconds
         found: dict[str, dict[str, Any]] = {}
+        deepest = self._depths(probe)[-1]
         for default in DEFAULTS:
-            cost = self._cost_of(default, probe)
-            if found and (cost > left or (self._step.share < 1 and default.thaws)):
+            cost = self._cost_of(default, probe, deepest)
+            if found and (cost > left or (default.thaws and not deepest)):
                 continue
             left -= cost
-            found[default.name] = self._values_of(default, probe)
-            self._say(f"{default.why} ({default.source}).", "recipes", default.name)
+            found[default.name] = self._values_of(default, probe, deepest)
+            part = " as far as the time allows" * (default.thaws and self._step.share < 1)
+            self._say(f"{default.why}{part} ({default.source}).", "recipes", default.name)
         return found
 
-    def _cost_of(self, default: Default, probe: Probe) -> float:
+    def _cost_of(self, default: Default, probe: Probe, deepest: int) -> float:
         work = rules.WORK[probe.backbone]
         cost = costs.of(self._data, self._machine, work, self._step.size)
-        share = 1.0 if default.thaws else 0.0
-        return cost.training(self._step.epochs, share, is_live=default.thaws)
+        share = probe.above[deepest] if default.thaws else 0.0
+        is_live = default.thaws and self._step.share == 1
+        return cost.training(self._step.epochs, share, is_live)
 
-    def _values_of(self, default: Default, probe: Probe) -> dict[str, Any]:
+    def _values_of(self, default: Default, probe: Probe, deepest: int) -> dict[str, Any]:
         thawed: dict[str, Any] = {}
         if default.thaws:
-            thawed = {"unfrozen_depth": BACKBONES[probe.backbone], "flip": self._flip[0]}
+            thawed["unfrozen_depth"] = deepest
+            if deepest == BACKBONES[probe.backbone]:
+                thawed["flip"] = self._flip[0]
         values = default.for_epochs(self._step.epochs)
         return {**thawed, **values, "batch_size": self._middle_batch}
 

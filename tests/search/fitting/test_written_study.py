@@ -89,7 +89,7 @@ def test_recipes_take_their_share_of_the_time_at_most(kind):
     work = rules.WORK["EfficientNetLite1"]
     cost = costs.of(data, LAPTOP, work, step.size)
     taken = [
-        cost.training(point.epochs, 1.0 if point.unfrozen_depth else 0.0, point.views == 0)
+        cost.training(point.epochs, point.unfrozen_depth / 64, point.views == 0)
         for name, point in study.study.recipe_points.items()
         if name != "linear_probe"
     ]
@@ -101,6 +101,20 @@ def test_with_enough_time_every_default_of_the_field_is_a_recipe():
     assert list(study.study.recipe_points) == [default.name for default in DEFAULTS]
     point = study.study.recipe_points["bit"]
     assert (point.optimizer, point.decay, point.decay_epochs) == ("sgd", "step", 9)
+
+
+def test_where_time_is_short_recipes_thaw_the_deepest_layers_that_it_allows():
+    data = dataclasses.replace(PHOTOS, train=20_000, validation=2_000, test=2_000)
+    step, study = written(data, 900)
+    assert 0 < step.share < 1
+    [depths] = [
+        p.values
+        for p in study.study.search_space.parameters
+        if p.name == "unfrozen_depth" and p.when["backbone"] == ("EfficientNetLite1",)
+    ]
+    recipe = study.study.recipe_points["fine_tune"]
+    assert recipe.unfrozen_depth == max(depths) < 64
+    assert recipe.flip == "none"
 
 
 def test_grey_images_of_one_size_are_flipped_both_ways_and_photos_are_not():
