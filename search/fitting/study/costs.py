@@ -20,15 +20,15 @@ PARALLEL = 0.75
 """Speed-up of one process for each core that it has. Measured on two cores."""
 START = 12.0
 """Seconds until Ray and TensorFlow have started in all workers. Measured."""
-FINETUNING = 15.0
+FINETUNING = 20.0
 """Seconds of a fine-tuning beside its epochs. Measured."""
-EVALUATION = 5.0
+EVALUATION = 6.0
 """Seconds of an evaluation beside its passes over the images. Measured."""
 EACH_MODEL = 1.5
 """Seconds to build one of the tested models. Measured."""
 LOOKING = 0.01
 """Seconds to read, decode and compare an image before the search. Measured on photos."""
-REPORT = 7.0
+REPORT = 9.0
 """Seconds to write the report. Measured."""
 
 
