@@ -43,13 +43,13 @@ DEFAULTS = (
     ),
     Default(
         "fine_tune",
-        "fastai's fine_tune: the head for an epoch, then everything at half the rate; its rates by "
-        "layer and its warm-up are left out",
+        "fastai's fine_tune: the head for an epoch, then everything, at the geometric mean of its "
+        "rates by layer, which run from a hundredth of half the rate to half the rate",
         "https://docs.fast.ai/callback.schedule.html#learner.fine_tune",
         {
             "head_epochs": 1,
             "learning_rate": 2e-3,
-            "thaw_learning_rate": 1e-3,
+            "thaw_learning_rate": 1e-4,
             "decay": "cosine",
         },
     ),

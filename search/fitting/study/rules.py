@@ -140,6 +140,10 @@ REDUCTION = 3
 """At each rung a third of the trials continues: Li et al. 2020, https://arxiv.org/abs/1810.05934
 (3 or 4)."""
 
+THAW_RATES = (2e-5, 1e-3)
+"""Range of the learning rate after the thaw. Measured on ELPV's solar cells: at 1e-3, with Adam and
+everything thawed, EfficientNet-Lite2 falls back to the largest class and stays there."""
+
 DEPTHS = (0.0, 0.1, 0.25, 0.5, 1.0)
 """Shares of a backbone's weight layers to thaw."""
 

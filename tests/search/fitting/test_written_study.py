@@ -122,6 +122,7 @@ def test_grey_images_of_one_size_are_flipped_both_ways_and_photos_are_not():
     16 epochs: by hand, that reached 90 % on these solar cells."""
     step, cells = written(KINDS["solar cells"], 1800)
     recipe = cells.study.recipe_points["fine_tune"]
+    assert recipe.thaw_learning_rate <= 3e-4  # at 1e-3, these networks fell back to one class
     assert (recipe.flip, recipe.head_epochs, recipe.unfrozen_depth) == ("both", 1, 64)
     assert step.share == 1
     _, photos = written(PHOTOS, 1800)
