@@ -229,17 +229,26 @@ def _candidates(
     recipes = [
         trial
         for trial in history.searched
-        if trial.recipe is not None and trial.best(study.objective) is not None
+        if trial.recipe is not None
+        and trial.best(study.objective) is not None
+        and _can_be_tested(run, trial)
     ]
     weights = _weights(run, history, [fine_tuned, *recipes])
-    found = [
-        Candidate("final", "final", fine_tuned, fine_tuned, run),
-        Candidate("winner", "winner", fine_tuned, weights[fine_tuned.number], run),
-    ]
+    found = [Candidate("final", "final", fine_tuned, fine_tuned, run)]
+    if _can_be_tested(run, weights[fine_tuned.number]):
+        found.append(Candidate("winner", "winner", fine_tuned, weights[fine_tuned.number], run))
     found += [Candidate(str(t.recipe), "recipe", t, weights[t.number], run) for t in recipes]
     if random is not None:
         found.append(Candidate("random search", "random", random[0], *random))
     return found
+
+
+def _can_be_tested(run: Run, trial: Trial) -> bool:
+    """Whether a trial has weights to test, or has ended, so that it ought to have some.
+
+    One that the end of the search interrupted may have none.
+    """
+    return trial.is_over or bool(Checkpoints(run.trial_checkpoints(trial.number)).epochs)
 
 
 def _weights(run: Run, history: History, trials: Sequence[Trial]) -> dict[int, Trial]:
