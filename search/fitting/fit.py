@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 import ray
 from rich.console import Console
@@ -54,7 +56,7 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
         from search.testset.evaluate import evaluate
 
         evaluate(run, say=say)
-        page, lines = reported(run)
+        page, lines = write_report(run), answer_of(run)
     say(f"done after {clock.taken:.0f} s")
     return target, page, lines
 
@@ -102,9 +104,20 @@ def _import_tensorflow() -> None:
     import_tensorflow()
 
 
-def reported(run: Run) -> tuple[Path, tuple[str, ...]]:
-    """Write the report with the package that has it, found by its entry point."""
-    for entry in entry_points(group="thawtune.summary"):
-        page, lines = entry.load()(run)
-        return page, tuple(lines)
+def answer_of(run: Run) -> tuple[str, ...]:
+    """A run's answer in two lines."""
+    return tuple(_of_reports("answer")(run))
+
+
+def write_report(run: Run) -> Path:
+    """Write a run's report, and return the path of its page."""
+    page: Path = _of_reports("report")(run)
+    return page
+
+
+def _of_reports(name: str) -> Callable[[Run], Any]:
+    """A function of the package that writes reports, which imports this one."""
+    for entry in entry_points(group="thawtune.summary", name=name):
+        found: Callable[[Run], Any] = entry.load()
+        return found
     raise InputError("The report is not installed. Install thawtune again with pip.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from search.fitting.fit import answer_of, write_report
 from search.fitting.fit import fit as _fit
-from search.fitting.fit import reported
 from search.fitting.look import Options
 from search.fitting.source import minutes_for, source_of
 from search.records.choice import choose
@@ -97,7 +97,7 @@ class FittedRun:
     def answer(self) -> str:
         """How good the model is, and how that compares with the best recipe, in two lines."""
         with self.files() as files:
-            return "\n".join(reported(files)[1])
+            return "\n".join(answer_of(files))
 
     @property
     def trials(self) -> pd.DataFrame:
@@ -131,7 +131,7 @@ class FittedRun:
     def report(self) -> Path:
         """Write the report again, and return the path of its page."""
         with self.files() as files:
-            return reported(files)[0]
+            return write_report(files)
 
     def predict(
         self, paths: str | Path | Sequence[str | Path], top: int = 1, threshold: float = 0.0
@@ -190,6 +190,8 @@ class FittedRun:
 
     def _repr_html_(self) -> str:
         with self.files() as files:
-            page, lines = reported(files)
+            page = files.report / "index.html"
+            lines = answer_of(files)
+            page = page if page.is_file() else write_report(files)
         shown = "".join(f"<p>{html.escape(line)}</p>" for line in lines)
         return f'{shown}<p><a href="{html.escape(page.resolve().as_uri())}">Report</a></p>'

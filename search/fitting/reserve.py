@@ -64,7 +64,12 @@ class Reserve:
         training = 0.0 if trial is None else self.training_seconds(trial)
         models = 2 + sum(t.recipe is not None and bool(t.epochs) for t in history.searched)
         needed = (
-            costs.FINETUNING + training + costs.EVALUATION + models * self.each_model + costs.REPORT
+            costs.STOPPING
+            + costs.FINETUNING
+            + training
+            + costs.EVALUATION
+            + models * self.each_model
+            + costs.REPORT
         )
         return min(needed, LARGEST * self.seconds)
 

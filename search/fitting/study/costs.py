@@ -20,7 +20,10 @@ PARALLEL = 0.75
 """Speed-up of one process for each core that it has. Measured on two cores."""
 START = 12.0
 """Seconds until Ray and TensorFlow have started in all workers. Measured."""
-FINETUNING = 20.0
+STOPPING = 12.0
+"""Seconds from the end of the search's time until its workers have stopped: running epochs may end.
+Measured: 5 with short epochs, 30 with epochs of a minute."""
+FINETUNING = 15.0
 """Seconds of a fine-tuning beside its epochs. Measured."""
 EVALUATION = 6.0
 """Seconds of an evaluation beside its passes over the images. Measured."""
@@ -77,7 +80,7 @@ class Cost:
         """
         grown = self.data.seen / self.data.train
         finetuning = FINETUNING + grown * training / speed_of(machine.workers)
-        return finetuning + EVALUATION + models * self.each_model(machine) + REPORT
+        return STOPPING + finetuning + EVALUATION + models * self.each_model(machine) + REPORT
 
     def each_model(self, machine: Machine) -> float:
         """Seconds of the clock to build a model and test it."""

@@ -22,9 +22,9 @@ def history_with(study, seconds, epochs=4):
 
 
 def test_without_a_trial_only_the_fixed_parts_are_kept(make_study):
-    fixed = costs.FINETUNING + 6 + costs.EVALUATION + 2 * costs.EACH_MODEL + costs.REPORT
+    fixed = costs.STOPPING + costs.FINETUNING + costs.EVALUATION + costs.REPORT
     kept = Reserve(make_study(), 1e6, 1.25, 1.5)(History())
-    assert kept == fixed - 6
+    assert kept == fixed + 2 * costs.EACH_MODEL
 
 
 def test_a_fine_tuning_takes_epochs_like_the_last_of_more_images_on_all_cores(make_study):
