@@ -16,7 +16,7 @@ from search.fitting.probes import measured_machine, probed
 from search.fitting.reserve import Clock
 from search.fitting.source import DEFAULT_MINUTES, Source
 from search.fitting.study import costs, rules
-from search.fitting.study.candidates import available
+from search.fitting.study.candidates import available, begun_with, ranked
 from search.fitting.study.facts import DataFacts, Machine, Probe
 from search.fitting.study.step import Step, step_for
 from search.fitting.study.written_study import WrittenStudy, write_study
@@ -126,8 +126,8 @@ def prepared_for(
     step = step_for(data, machine, seconds)
     _refuse_short(source, data, machine, step, seconds)
     named = _affordable(data, machine, step, seconds)
-    probes = _ranked(probed(section, found.sets.without_test(), named, gpu))
-    kept = _kept(probes, data)
+    probes = ranked(probed(section, found.sets.without_test(), named, gpu), data.validation)
+    kept = begun_with(probes, data.validation)
     notes += _notes(probes, kept)
     for note in notes:
         say(note)
@@ -246,15 +246,3 @@ def _measured(options: Options) -> tuple[Machine, float]:
     if options.gpu is False or not gpus:
         return measured_machine(max(1, cpus - 1 if cpus > 2 else cpus), 0, 0.0), 0.0
     return measured_machine(gpus, gpus, 1.0), 1.0
-
-
-def _ranked(probes: list[Probe]) -> list[Probe]:
-    return sorted(probes, key=lambda p: (-(p.accuracy or 0.0), rules.WORK[p.backbone]))
-
-
-def _kept(probes: list[Probe], data: DataFacts) -> list[Probe]:
-    """The backbones that a search begins with, the best first."""
-    best = probes[0].accuracy or 0.0
-    error = 3 * (best * (1 - best) / max(1, data.validation)) ** 0.5
-    bound = best - max(rules.HOPELESS, error)
-    return [p for p in probes if (p.accuracy or 0.0) >= bound][: rules.KEPT]

@@ -160,7 +160,9 @@ HOPELESS = 0.15
 standard errors if these are larger: Mustafa et al. 2020, https://arxiv.org/abs/2010.06866, rank by
 kNN and keep the best few."""
 KEPT = 2
-"""Backbones that a search begins with, at most."""
+"""Backbones that a search begins with, at most. Of those within a standard error of the best probe
+the cheapest come first: the rule of one standard error, Breiman et al. 1984, for choosing among
+models of different cost."""
 
 RECIPES_SHARE = 0.35
 """Share of the search's time that recipes may take; those that do not fit are left out."""
