@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from search.commands.shared import Address, console, say
+from search.commands.shared import Address, DataPath, console, say
+from spaces.errors import InputError
 
 Photos = Annotated[
     str,
@@ -38,6 +39,7 @@ def fit(
             "runs/."
         ),
     ] = None,
+    data: DataPath = None,
     address: Address = None,
     gpu: Gpu = None,
     seed: Seed = None,
@@ -58,7 +60,9 @@ def fit(
     from search.fitting.source import minutes_for, source_of
 
     source = source_of(photos)
-    options = Options(minutes_for(source, minutes), run, address, gpu, seed)
+    if data is not None and source.section is not None:
+        raise InputError(f"{photos} is where the images are: --data is for a study. Omit it.")
+    options = Options(minutes_for(source, minutes), run, address, gpu, seed, data)
     if dry_run:
         from search.fitting.look import planned
 
@@ -89,7 +93,6 @@ def init(
     """
     from search.fitting.look import Options, planned
     from search.fitting.source import minutes_for, source_of
-    from spaces.errors import InputError
 
     source = source_of(photos)
     file = output or Path(f"{source.name}.yaml")

@@ -73,7 +73,7 @@ def _begun(
         from search.studies.overrides import overridden
         from search.studies.validate import load_checked
 
-        study = load_checked(source.path)
+        study = load_checked(source.path, options.data)
         study = overridden(study, options.seed, gpu=0 if options.gpu is False else None)
         return prepare(run, study, None, False, console)[1], costs.EACH_MODEL
     prepared = prepared_for(source, options, clock, console, say)

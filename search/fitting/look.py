@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import ray
 from rich.console import Console
@@ -92,6 +93,7 @@ class Options:
         address: Address of a Ray cluster.
         gpu: Whether to use GPUs; None uses them if there are any.
         seed: Of the split and of all trials; None is 0 for photos, and what a study says.
+        data: Where the dataset of a study is, in place of what it says.
     """
 
     minutes: float | None = DEFAULT_MINUTES
@@ -99,6 +101,7 @@ class Options:
     address: str | None = None
     gpu: bool | None = None
     seed: int | None = None
+    data: Path | None = None
 
 
 def prepared_for(

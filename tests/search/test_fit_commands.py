@@ -76,6 +76,11 @@ def test_a_study_is_not_written_over_another(photos, tmp_path):
     assert (tmp_path / "mine.yaml").read_text() == "precious"
 
 
+def test_photos_are_not_given_twice(photos):
+    with pytest.raises(InputError, match="--data is for a study"):
+        run("fit", photos, "--data", photos)
+
+
 def test_fit_does_not_touch_a_run_that_exists(photos, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "precious").write_text("1")
