@@ -38,8 +38,8 @@ def find_study(name_or_path: str) -> Path:
     near = difflib.get_close_matches(name_or_path, study_names(), n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Bundled studies: {', '.join(study_names())}."
     raise InputError(
-        f"There is no study {name_or_path!r}: neither a file with this path nor a name in spaces/. "
-        f"{hint}"
+        f"There is no study {name_or_path!r}: neither a file nor photos with this path, nor a name "
+        f"in spaces/. {hint}"
     )
 
 

@@ -28,7 +28,8 @@ class Prediction:
 
     Attributes:
         path: Path of the image.
-        classes: The most likely classes with their probabilities, the most likely first.
+        classes: The most likely classes with their probabilities, the most likely first; empty if
+            none is as likely as the threshold asks for.
         explanation: The Grad-CAM picture, if requested.
     """
 
@@ -93,6 +94,7 @@ class Predictor:
         top: Number of classes to return for each image.
         batch: Images classified at once; this bounds the memory used.
         explanations: Folder for Grad-CAM pictures, or None. It is created with the first picture.
+        threshold: Classes with a smaller probability are not returned.
 
     Raises:
         InputError: If explanations are requested but the network has no convolutions.
@@ -105,12 +107,14 @@ class Predictor:
         top: int,
         batch: int,
         explanations: Path | None = None,
+        threshold: float = 0.0,
     ) -> None:
         from trainables.prediction.gradcam import GradCam
         from trainables.prediction.inference import Classifier
 
         self._final, self._dataset = final, dataset
         self._top, self._batch, self._folder = top, batch, explanations
+        self._threshold = threshold
         self._classify = Classifier(final.model)
         try:
             self._explain = GradCam(final.model) if explanations else None
@@ -170,7 +174,8 @@ class Predictor:
 
     def _likeliest(self, shares: np.ndarray) -> tuple[tuple[str, float], ...]:
         best = np.argsort(-shares, kind="stable")[: self._top]
-        return tuple((self._final.class_names[i], float(shares[i])) for i in best)
+        found = ((self._final.class_names[i], float(shares[i])) for i in best)
+        return tuple((name, share) for name, share in found if share >= self._threshold)
 
     def _picture(self, number: int, path: Path, heat: np.ndarray) -> Path:
         """Write the image, upright and in its original shape, with the heat map overlaid."""

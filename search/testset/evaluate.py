@@ -243,12 +243,15 @@ def _candidates(
     recipes = [
         trial
         for trial in history.searched
-        if trial.recipe is not None and trial.best(study.objective) is not None
+        if trial.recipe is not None
+        and trial.best(study.objective) is not None
+        and _can_be_tested(run, trial)
     ]
     found = [Candidate("final", "final", fine_tuned, fine_tuned, run)]
     rival = best_recipe(study.objective, history, recipes)
     winner, *others = _trainings(run, history, fine_tuned, recipes, rival)
-    found.append(Candidate("winner", "winner", fine_tuned, winner[0], run, winner[1:]))
+    if _can_be_tested(run, winner[0]):
+        found.append(Candidate("winner", "winner", fine_tuned, winner[0], run, winner[1:]))
     found += [
         Candidate(str(trial.recipe), "recipe", trial, made[0], run, made[1:])
         for trial, made in zip(recipes, others, strict=True)
@@ -256,6 +259,14 @@ def _candidates(
     if random is not None:
         found.append(Candidate("random search", "random", random[0], *random))
     return found
+
+
+def _can_be_tested(run: Run, trial: Trial) -> bool:
+    """Whether a trial has weights to test, or has ended, so that it ought to have some.
+
+    One that the end of the search interrupted may have none.
+    """
+    return trial.is_over or bool(Checkpoints(run.trial_checkpoints(trial.number)).epochs)
 
 
 def _trainings(

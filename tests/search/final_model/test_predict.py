@@ -120,6 +120,22 @@ def test_a_terminal_gets_a_table_and_a_bar(run, photos):
     assert alone.errors == ""
 
 
+def test_below_the_threshold_an_image_is_unsure(run, photos, capsys):
+    given = sorted((photos / "b").glob("*.jpg"))[:20]
+    Answer(run, given, Wanted(top=3))
+    all_classes = capsys.readouterr().out.splitlines()
+    best = sorted(float(line.split("\t")[2]) for line in all_classes)
+    threshold = (best[9] + best[10]) / 2
+    Answer(run, given, Wanted(top=3, threshold=threshold))
+    for full, line in zip(all_classes, capsys.readouterr().out.splitlines(), strict=True):
+        path, *cells = full.split("\t")
+        pairs = list(zip(cells[::2], cells[1::2], strict=True))
+        likely = [cell for pair in pairs if float(pair[1]) >= threshold for cell in pair]
+        assert line.split("\t") == [path, *(likely or ["unsure"])]
+    table = Answer(run, given, Wanted(threshold=1.0), is_terminal=True).table
+    assert table.count("unsure") == 20
+
+
 def test_json_is_an_object_a_line(run, photos, tmp_path, capsys):
     given = [photos / "b" / "empty.png", photos / "b" / "image1.jpg"]
     Answer(run, given, Wanted(as_json=True, explanations=tmp_path / "heat"), is_terminal=True)
