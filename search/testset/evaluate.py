@@ -171,16 +171,17 @@ def _test(
 ) -> dict[str, Any]:
     """Write each candidate's predictions of the test images, and return their scores."""
     from trainables.datasets.rows.loading import open_sealed_test
+    from trainables.datasets.rows.resizing import Square
 
     rows: list[dict[str, Any]] = []
     models = []
-    opened: dict[int, SealedTest] = {}
+    opened: dict[Square, SealedTest] = {}
     for candidate in candidates:
-        size = candidate.weights.point.image_size
-        if size not in opened:
-            opened[size] = open_sealed_test(section, size, sets)
-        shares, digest = _predict(run, opened[size], candidate)
-        keys, labels = opened[size].keys, opened[size].images.labels
+        square = Square.of(candidate.weights.point)
+        if square not in opened:
+            opened[square] = open_sealed_test(section, square, sets)
+        shares, digest = _predict(run, opened[square], candidate)
+        keys, labels = opened[square].keys, opened[square].images.labels
         predicted = shares.argmax(axis=-1)
         likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
         models.append(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -28,10 +28,12 @@ class Examples:
     Attributes:
         inputs: (examples, ...), uint8 or float32.
         labels: int32 (examples,).
+        about: What else is known of each example, as in `Images`.
     """
 
     inputs: tf.Tensor
     labels: tf.Tensor
+    about: Mapping[str, tf.Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
@@ -49,16 +51,17 @@ def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) 
         point: For the description of the entry.
     """
     labels = tf.constant(images.labels)
+    about = {name: tf.constant(values) for name, values in images.about.items()}
     below = cut.below
     if below is None:
-        return Examples(_kept(images.fingerprint, lambda: images.pixels), labels)
+        return Examples(_kept(images.fingerprint, lambda: images.pixels), labels, about)
 
     def features() -> np.ndarray:
         found = stored(below, cut.name, images, point)
         return forward(below, images.pixels) if found is None else found
 
     key = feature_key(below, cut.name, images.fingerprint)
-    return Examples(_kept(key, features), labels)
+    return Examples(_kept(key, features), labels, about)
 
 
 def forget() -> None:

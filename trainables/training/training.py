@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
-import keras
 import numpy as np
 
 from spaces.errors import TrialFailedError
@@ -99,7 +98,8 @@ class Training:
         rates = self._schedule.rates(self.epoch, steps)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
         with self._timed("train"):
-            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates)
+            key = self.seed, self.epoch
+            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates, key)
         val_loss = val_accuracy = math.nan
         if self._validation is not None:
             with self._timed("evaluate"):
@@ -137,7 +137,6 @@ class Training:
         state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
         optimizer = self._loop.optimizer
         state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
-        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(self._generators)}
         if self.best is not None:
             state["best"] = np.array(
                 [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
@@ -160,8 +159,6 @@ class Training:
                 int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
             )
         self._enter_phase(self.epoch + 1)
-        for i, variable in enumerate(self._generators):
-            variable.assign(state[f"augmentation/{i}"])
         if self.epoch == (self.point.head_epochs or 0):
             return  # the next epoch begins a phase, with a new optimizer
         for i, variable in enumerate(self._loop.optimizer.variables):
@@ -192,12 +189,6 @@ class Training:
             self._validation: Examples | None = None
             if self._validation_images is not None:
                 self._validation = at(phase.split, self._validation_images)
-
-    @property
-    def _generators(self) -> list[keras.Variable]:
-        """States of the augmentation's random number generators."""
-        augment = self._prepared.augment
-        return augment.variables if augment else []
 
     def _keep_if_best(self, measurement: Measurement) -> None:
         metric, sign = self.objective.metric, 1 if self.objective.mode == "max" else -1
