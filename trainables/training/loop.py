@@ -9,15 +9,17 @@ import numpy as np
 import tensorflow as tf
 
 from trainables.features.in_memory import Examples
-from trainables.networks.forward import EVALUATION_BATCH
+from trainables.networks.forward import evaluation_batch
+from trainables.training.chunks import evaluation_chunks, training_chunks
 from trainables.training.losses import per_example_loss, validation_loss
 
 
 class Loop:
     """Trains and evaluates one model.
 
-    Each replica of the strategy holds all examples and takes its share of every batch, so the
-    last, smaller batch of an epoch counts as it should however many replicas there are.
+    Each replica of the strategy takes its share of every batch, so the last, smaller batch of an
+    epoch counts as it should however many replicas there are. Examples that are not in memory are
+    read chunk by chunk, with the same updates.
 
     What trials of one shape differ in (batch size, label smoothing, class weights, output
     activation) is a value and no part of the graph, which is traced once.
@@ -46,6 +48,7 @@ class Loop:
         self._smoothing = tf.Variable(0.0, trainable=False)
         self._is_sigmoid = tf.Variable(False, trainable=False)
         self._class_weights = tf.Variable(tf.ones(model.outputs[0].shape[-1]), trainable=False)
+        self._evaluation_batch = evaluation_batch(model)
         self._strategy = tf.distribute.get_strategy()
         optimizer.build(model.trainable_variables)
         self._train = tf.function(self._epoch, reduce_retracing=True)
@@ -84,22 +87,33 @@ class Loop:
         Returns:
             Mean loss and accuracy of the examples, each at the step that trained on it.
         """
-        # As long as the order whatever the batch size, so that this does not retrace.
-        padded = np.zeros(len(order), np.float32)
-        padded[: len(rates)] = rates
-        sums = self._train(
-            examples.inputs,
-            examples.labels,
-            # On a GPU, a gather by int32 overflows at 2^31 vectors: other memory would be read.
-            tf.constant(order, tf.int64),
-            tf.constant(padded),
-            tf.constant(self.batch_size),
-        )
+        sums = tf.zeros(2)
+        for chunk in training_chunks(examples, order, self.batch_size):
+            # As long as the order whatever the batch size, so that this does not retrace.
+            padded = np.zeros(len(chunk.order), np.float32)
+            own = rates[chunk.first :][: len(padded)]
+            padded[: len(own)] = own
+            if not examples.are_resident:  # traced once, for chunks of any length
+                anything = _any_number(chunk.inputs, chunk.labels, chunk.order, padded)
+                self._train.get_concrete_function(*anything, tf.TensorSpec((), tf.int32), _SUMS)
+            sums = self._train(
+                chunk.inputs,
+                chunk.labels,
+                chunk.order,
+                tf.constant(padded),
+                tf.constant(self.batch_size),
+                sums,
+            )
         return _means(sums, len(examples))
 
     def evaluate(self, examples: Examples) -> tuple[float, float]:
         """Mean `validation_loss` and accuracy of the examples; nothing is trained."""
-        return _means(self._evaluate(examples.inputs, examples.labels), len(examples))
+        sums = tf.zeros(2)
+        for inputs, labels in evaluation_chunks(examples, self._evaluation_batch):
+            if not examples.are_resident:
+                self._evaluate.get_concrete_function(*_any_number(inputs, labels), _SUMS)
+            sums = self._evaluate(inputs, labels, sums)
+        return _means(sums, len(examples))
 
     def _epoch(
         self,
@@ -108,8 +122,8 @@ class Loop:
         order: tf.Tensor,
         rates: tf.Tensor,
         batch: tf.Tensor,
+        sums: tf.Tensor,
     ) -> tf.Tensor:
-        sums = tf.zeros(2)
         for step in tf.range(-(-tf.shape(order)[0] // batch)):
             chosen = order[step * batch : (step + 1) * batch]
             mine = self._strategy.run(self._update, args=(inputs, labels, chosen, rates[step]))
@@ -174,15 +188,23 @@ class Loop:
         )
         return gradients, tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
 
-    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        sums = tf.zeros(2)
-        for start in tf.range(0, tf.shape(labels)[0], EVALUATION_BATCH):
-            targets = labels[start : start + EVALUATION_BATCH]
-            batch = tf.cast(inputs[start : start + EVALUATION_BATCH], tf.float32)
+    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
+        size = self._evaluation_batch
+        for start in tf.range(0, tf.shape(labels)[0], size):
+            targets = labels[start : start + size]
+            batch = tf.cast(inputs[start : start + size], tf.float32)
             logits = self.model(batch, training=False)
             losses = validation_loss(logits, targets, self._is_sigmoid)
             sums += tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
         return sums
+
+
+_SUMS = tf.TensorSpec((2,), tf.float32)
+"""Sums of the losses and of the right answers."""
+
+
+def _any_number(*arrays: tf.Tensor | np.ndarray) -> list[tf.TensorSpec]:
+    return [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays]
 
 
 def _means(sums: tf.Tensor, count: int) -> tuple[float, float]:

@@ -147,7 +147,10 @@ def test_two_processes_train_a_backbone_of_keras_as_one_does(tmp_path: Path) -> 
 
 
 def begun(workers: int, weights: Path, out: Path, task: object) -> subprocess.Popen[str]:
-    settings = {} if task is None else {"TF_CONFIG": json.dumps(task)}
+    # Several together stream their images, one alone holds all.
+    settings = (
+        {} if task is None else {"TF_CONFIG": json.dumps(task), "THAWTUNE_DATA_MEMORY": "9KB"}
+    )
     return subprocess.Popen(
         [sys.executable, "-c", PROCESS, str(workers), str(weights), str(out)],
         cwd=Path(__file__).parents[3],
