@@ -9,17 +9,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainables.augmentation.batch import BatchAugmentation, Draws, partners
+from trainables.augmentation.batch import BatchAugmentation, Draws
 from trainables.features.in_memory import Examples
-from trainables.networks.forward import EVALUATION_BATCH
+from trainables.networks.forward import evaluation_batch
+from trainables.training.batch import at_the_cut
+from trainables.training.chunks import evaluation_chunks, training_chunks
 from trainables.training.losses import per_example_loss, validation_loss
 
 
 class Loop:
     """Trains and evaluates one model.
 
-    Each replica of the strategy holds all examples and takes its share of every batch, so the
-    last, smaller batch of an epoch counts as it should however many replicas there are.
+    Each replica of the strategy takes its share of every batch, so the last, smaller batch of an
+    epoch counts as it should however many replicas there are. Examples that are not in memory are
+    read chunk by chunk, with the same updates.
 
     What trials of one shape differ in (batch size, label smoothing, class weights, output
     activation) is a value and no part of the graph, which is traced once.
@@ -51,6 +54,8 @@ class Loop:
         self._smoothing = tf.Variable(0.0, trainable=False)
         self._is_sigmoid = tf.Variable(False, trainable=False)
         self._class_weights = tf.Variable(tf.ones(model.outputs[0].shape[-1]), trainable=False)
+        parts = [model] if below is None else [below, model]
+        self._evaluation_batch = min(map(evaluation_batch, parts))
         self._strategy = tf.distribute.get_strategy()
         optimizer.build(model.trainable_variables)
         self._train = tf.function(self._epoch, reduce_retracing=True)
@@ -95,53 +100,69 @@ class Loop:
             Mean loss and accuracy of the examples, each at the step that trained on it. Of an
             example that is mixed with another one, both labels count by their shares.
         """
-        # As long as the order whatever the batch size, so that this does not retrace.
-        padded = np.zeros(len(order), np.float32)
-        padded[: len(rates)] = rates
-        sums = self._train(
-            examples.inputs,
-            examples.labels,
-            dict(examples.about),
-            # On a GPU, a gather by int32 overflows at 2^31 vectors: other memory would be read.
-            tf.constant(order, tf.int64),
-            tf.constant(padded),
-            tf.constant(self.batch_size),
-            tf.constant(key, tf.int64),
-        )
+        sums = tf.zeros(2)
+        for chunk in training_chunks(examples, order, self.batch_size):
+            data = {"inputs": chunk.inputs, "labels": chunk.labels, **chunk.about}
+            # As long as the order whatever the batch size, so that this does not retrace.
+            padded = np.zeros(len(chunk.order), np.float32)
+            own = rates[chunk.first :][: len(padded)]
+            padded[: len(own)] = own
+            if not examples.are_resident:  # traced once, for chunks of any length
+                rows = {name: _any_number(array)[0] for name, array in data.items()}
+                anything = rows, *_any_number(chunk.order, padded)
+                self._train.get_concrete_function(*anything, _NUMBER, _KEY, _NUMBER, _SUMS)
+            sums = self._train(
+                data,
+                chunk.order,
+                tf.constant(padded),
+                tf.constant(self.batch_size),
+                tf.constant(key, tf.int64),
+                tf.constant(chunk.first),
+                sums,
+            )
         return _means(sums, len(examples))
 
     def evaluate(self, examples: Examples) -> tuple[float, float]:
         """Mean `validation_loss` and accuracy of the examples; nothing is trained."""
-        return _means(self._evaluate(examples.inputs, examples.labels), len(examples))
+        sums = tf.zeros(2)
+        for inputs, labels in evaluation_chunks(examples, self._evaluation_batch):
+            if not examples.are_resident:
+                self._evaluate.get_concrete_function(*_any_number(inputs, labels), _SUMS)
+            sums = self._evaluate(inputs, labels, sums)
+        return _means(sums, len(examples))
 
     def _epoch(
         self,
-        inputs: tf.Tensor,
-        labels: tf.Tensor,
-        about: Mapping[str, tf.Tensor],
+        data: Mapping[str, tf.Tensor],
         order: tf.Tensor,
         rates: tf.Tensor,
         batch: tf.Tensor,
         key: tf.Tensor,
+        first: tf.Tensor,
+        sums: tf.Tensor,
     ) -> tf.Tensor:
-        data = {"inputs": inputs, "labels": labels, **about}
-        sums = tf.zeros(2)
         for step in tf.range(-(-tf.shape(order)[0] // batch)):
             chosen = order[step * batch : (step + 1) * batch]
-            own_key = tf.random.experimental.stateless_fold_in(key, step)
-            mine = self._strategy.run(self._update, args=(data, chosen, rates[step], own_key))
+            args = data, chosen, rates[step], key, first + step
+            mine = self._strategy.run(self._update, args=args)
             sums += self._strategy.reduce("SUM", mine, axis=None)
         return sums
 
     def _update(
-        self, data: Mapping[str, tf.Tensor], chosen: tf.Tensor, rate: tf.Tensor, key: tf.Tensor
+        self,
+        data: Mapping[str, tf.Tensor],
+        chosen: tf.Tensor,
+        rate: tf.Tensor,
+        key: tf.Tensor,
+        step: tf.Tensor,
     ) -> tf.Tensor:
         """Make one update; returns this replica's sums of losses and of right answers."""
         count = tf.shape(chosen)[0]
         share = 1 / tf.cast(count, tf.float32)
         drawn: Draws = {}
         if self._augment is not None:
-            drawn = self._augment.draw(count, key, self.model.inputs[0].shape[-1])
+            own_key = tf.random.experimental.stateless_fold_in(key, step)
+            drawn = self._augment.draw(count, own_key, self.model.inputs[0].shape[-1])
         (chosen, drawn), counts = self._mine((chosen, drawn), count)
         if self._accumulate == 1:
             gradients, sums = self._gradients(data, chosen, drawn, share * counts)
@@ -181,7 +202,8 @@ class Loop:
         self, data: Mapping[str, tf.Tensor], chosen: tf.Tensor, drawn: Draws, share: tf.Tensor
     ) -> tuple[list[tf.Tensor], tf.Tensor]:
         """Gradients of the chosen examples' loss, each counting by `share`, and the sums."""
-        batch, labels = self._batch({n: tf.gather(rows, chosen) for n, rows in data.items()}, drawn)
+        examples = {name: tf.gather(rows, chosen) for name, rows in data.items()}
+        batch, labels = at_the_cut(examples, drawn, self._augment, self._below)
         with tf.GradientTape() as tape:
             logits = self.model(batch, training=True)
             losses, objective, correct = tf.constant(0.0), tf.constant(0.0), tf.constant(0.0)
@@ -197,33 +219,11 @@ class Loop:
         )
         return gradients, tf.stack([losses, correct])
 
-    def _batch(
-        self, chosen: Mapping[str, tf.Tensor], drawn: Draws
-    ) -> tuple[tf.Tensor, list[tuple[tf.Tensor, float | tf.Tensor]]]:
-        """The chosen examples at the cut, augmented, and their labels: targets and shares."""
-        batch, labels = tf.cast(chosen["inputs"], tf.float32), chosen["labels"]
-        others, of_others = chosen.get("partners"), chosen.get("shares")
-        if self._augment is not None:
-            batch = self._augment.images(batch, drawn, chosen.get("aspects"))
-            batch = self._augment.mixed_images(batch, partners(batch), drawn)
-            shares = self._augment.shares(drawn, batch.shape[1])
-            if shares is not None:
-                others, of_others = partners(labels), shares
-        if self._below is not None:
-            batch = self._below(batch, training=False)
-        if self._augment is not None:
-            batch, shares = self._augment.features(batch, drawn)
-            if shares is not None:
-                others, of_others = partners(labels), shares
-        if of_others is None:
-            return batch, [(labels, 1.0)]
-        return batch, [(labels, 1 - of_others), (others, of_others)]
-
-    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        sums = tf.zeros(2)
-        for start in tf.range(0, tf.shape(labels)[0], EVALUATION_BATCH):
-            targets = labels[start : start + EVALUATION_BATCH]
-            batch = tf.cast(inputs[start : start + EVALUATION_BATCH], tf.float32)
+    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
+        size = self._evaluation_batch
+        for start in tf.range(0, tf.shape(labels)[0], size):
+            targets = labels[start : start + size]
+            batch = tf.cast(inputs[start : start + size], tf.float32)
             if self._below is not None:
                 batch = self._below(batch, training=False)
             logits = self.model(batch, training=False)
@@ -231,6 +231,15 @@ class Loop:
             right = tf.reduce_sum(_is_right(logits, targets))
             sums += tf.stack([tf.reduce_sum(losses), right])
         return sums
+
+
+_NUMBER, _KEY = tf.TensorSpec((), tf.int32), tf.TensorSpec((2,), tf.int64)
+_SUMS = tf.TensorSpec((2,), tf.float32)
+"""Sums of the losses and of the right answers."""
+
+
+def _any_number(*arrays: tf.Tensor | np.ndarray) -> list[tf.TensorSpec]:
+    return [tf.TensorSpec((None, *array.shape[1:]), array.dtype) for array in arrays]
 
 
 def _means(sums: tf.Tensor, count: int) -> tuple[float, float]:
