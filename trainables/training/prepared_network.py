@@ -40,6 +40,7 @@ VALUES = frozenset(
         "label_smoothing",
         "class_weights",
         "output_activation",
+        "resize",
     }
 )
 """Hyperparameters that can change without retracing."""

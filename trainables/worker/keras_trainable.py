@@ -32,6 +32,9 @@ KEPT_CHECKPOINTS = 3
 """Checkpoints of a running trial: if the newest is damaged, the one before it is read. The third is
 for one that a worker writes after its driver was killed, and which the ledger does not know."""
 
+_KEPT_DATA = 3
+"""Sets of images that a worker keeps: as many as there are values of `resize`."""
+
 _SAVING_SHARE = 0.05
 """Largest share of a trial's time for checkpoints, not counting those at rungs."""
 
@@ -144,7 +147,8 @@ class KerasTrainable(tune.Trainable):
         if squares not in self._data:
             square, train = squares
             loaded_data = load_trial_data(self._study.dataset, square, self._job.sets, train)
-            self._data = {squares: loaded_data}
+            kept = list(self._data.items())[-_KEPT_DATA + 1 :]
+            self._data = dict(kept) | {squares: loaded_data}
         data = self._data[squares]
         loaded = time.perf_counter() - self._began - idle
         training = Training(

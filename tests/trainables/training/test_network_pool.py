@@ -192,6 +192,7 @@ class TestShape:
             ({"weight_decay": 0.1}, False),
             ({"dense_units": (4,)}, False),
             ({"rotation": 3.0}, False),
+            ({"resize": "pad"}, True),
             ({"trivial_augment": True}, False),
             ({"feature_mixup": 0.2}, False),
             ({"loss": "binary", "output_activation": "sigmoid"}, False),
