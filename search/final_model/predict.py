@@ -16,7 +16,7 @@ from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.scanning import scan
 from trainables.datasets.files.threads import in_threads
-from trainables.datasets.rows.images import resize
+from trainables.datasets.rows.resizing import resize
 
 _LARGEST_PICTURE = 512
 """Pixels on the longer side of an explanation."""
@@ -139,7 +139,7 @@ class Predictor:
 
     def _square(self, path: Path) -> np.ndarray | Unreadable:
         try:
-            return resize(self._decoded(path), self._final.size)
+            return resize(self._decoded(path), self._final.size, self._final.resize)
         except BadImageError as error:
             return Unreadable(path, error.reason)
         except OSError as error:

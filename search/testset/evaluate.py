@@ -179,21 +179,22 @@ def _test(
 ) -> dict[str, Any]:
     """Write each candidate's predictions of the test images, and return their scores."""
     from trainables.datasets.rows.loading import open_sealed_test
+    from trainables.datasets.rows.resizing import Square
 
     rows: list[dict[str, Any]] = []
     models = []
-    opened: dict[int, SealedTest] = {}
+    opened: dict[Square, SealedTest] = {}
     for candidate in candidates:
-        size = candidate.weights.point.image_size
-        if size not in opened:
-            opened[size] = open_sealed_test(section, size, sets)
+        square = Square.of(candidate.weights.point)
+        if square not in opened:
+            opened[square] = open_sealed_test(section, square, sets)
         tested: list[dict[str, Any]] = []
         for training in candidate.trainings:
-            shares, digest = _predict(run, opened[size], candidate, training)
+            shares, digest = _predict(run, opened[square], candidate, training)
             name = candidate.name if not tested else f"{candidate.name}, trial {training.number}"
             tested.append({"weights_of": training.number, "sha256": digest, "predictions": name})
-            tested[-1] |= _scores(shares, opened[size].images.labels)
-            rows += _rows(name, shares, opened[size])
+            tested[-1] |= _scores(shares, opened[square].images.labels)
+            rows += _rows(name, shares, opened[square])
         about = {"name": candidate.name, "role": candidate.role, "trial": candidate.trial.number}
         models.append(about | tested[0] | ({"repeats": tested} if candidate.repeats else {}))
     buffer = io.BytesIO()

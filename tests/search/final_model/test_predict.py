@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -11,17 +12,18 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from rich.console import Console
 
 from search.final_model.load import MODEL
+from search.final_model.model_card import write_card
 from search.final_model.predict import Prediction, Predictor, Unreadable, find_images
 from search.final_model.predict_output import Wanted, predict
 from search.records.run import Run
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, RunStateError
 from spaces.hyperparameters import Hyperparameters
-from tests.search.final_runs import CLASSES, final_run
+from tests.search.final_runs import CLASSES, SCRATCH, final_run
 from trainables.prediction.inference import load_model, probabilities
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -87,6 +89,26 @@ def test_a_thousand_images_of_which_three_are_broken(run, photos, tmp_path, caps
     assert sum(bool(row["error"]) for row in rows) == 3
     assert [row["class_3"] for row in rows if not row["error"]] == [line[5] for line in lines]
     assert [path.name for path in tmp_path.iterdir()] == ["said.csv"]
+
+
+FITTED = {"crop": ImageOps.fit, "pad": ImageOps.pad}
+
+
+@pytest.mark.parametrize("how", FITTED)
+def test_pictures_become_squares_as_in_training_and_as_the_card_says(
+    how, photos, tmp_path, make_study
+):
+    run = final_run(tmp_path / "run", make_study(), dataclasses.replace(SCRATCH, resize=how))
+    path = photos / "a" / "image0.jpg"
+    [said] = predictor(run, 1)([path])
+    with Image.open(path) as image:
+        assert image.size[0] != image.size[1]
+        square = np.asarray(FITTED[how](image, (16, 16)))
+    shares = probabilities(load_model(run.model / MODEL), square[np.newaxis])[0]
+    found = [share for _, share in said.classes]
+    np.testing.assert_allclose(found, np.sort(shares)[::-1][:2], atol=1e-5)
+    card = write_card(run).read_text("utf-8")
+    assert f"image = ImageOps.{FITTED[how].__name__}(image, (16, 16))" in card
 
 
 @pytest.mark.parametrize("batch", [1, 7, 64])

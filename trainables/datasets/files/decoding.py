@@ -18,6 +18,7 @@ decodes to other pixels without an error. PNG has checksums, which are verified.
 from __future__ import annotations
 
 import struct
+import sys
 from typing import BinaryIO
 
 import numpy as np
@@ -43,6 +44,9 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """The transposition that undoes each EXIF orientation."""
+
+_TURNING = [_UPRIGHT[orientation] for orientation in (5, 6, 7, 8)]
+"""Those that exchange width and height."""
 
 
 def decode(file: BinaryIO, name: str, max_pixels: int, bits: int = 16) -> np.ndarray:
@@ -86,13 +90,28 @@ def _decode(file: BinaryIO, name: str, max_pixels: int, bits: int) -> np.ndarray
         raise BadImageError(name, damage(error, f"is a damaged {format_} image")) from error
 
 
+def upright_size(file: BinaryIO, name: str) -> tuple[int, int]:
+    """Width and height that `decode` would give, from the header.
+
+    Raises:
+        BadImageError: If the header cannot be read.
+    """
+    with PillowWarningsIgnored():
+        image, _ = open_image(file, name, sys.maxsize)
+        width, height = image.size
+        return (height, width) if _turn(image) in _TURNING else (width, height)
+
+
 def _upright(image: Image.Image) -> Image.Image:
-    try:
-        orientation = image.getexif().get(_ORIENTATION, 1)
-    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
-        return image  # the metadata are damaged, the pixels are not
-    turn = _UPRIGHT.get(orientation)
+    turn = _turn(image)
     return image if turn is None else image.transpose(turn)
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    try:
+        return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
+    except (SyntaxError, ValueError, KeyError, TypeError, OSError, struct.error):
+        return None  # the metadata are damaged, the pixels are not
 
 
 def _rgb(image: Image.Image, name: str, bits: int) -> Image.Image:
