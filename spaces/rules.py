@@ -19,9 +19,22 @@ _NOT_NEGATIVE = (
     "rotation",
     "decay_rate",
     "views",
+    "focal_gamma",
+    "logit_adjustment",
+    "clip_norm",
 )
 _POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
-_SHARES = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
+_SHARES = (
+    "dropout",
+    "label_smoothing",
+    "crop",
+    "momentum",
+    "ema_momentum",
+    "warmup",
+    "zoom",
+    "shift",
+    "decay_floor",
+)
 
 _MOST_SHEAR = 45
 """In degrees: a slope of 1, the largest that Keras's layer accepts."""
@@ -65,6 +78,8 @@ def _range_broken(name: str, value: Any) -> str | None:
         return "above 0"
     if name in _SHARES and not 0 <= value < 1:
         return "in 0..1"
+    if name == "layer_decay" and not 0 < value <= 1:
+        return "above 0 and at most 1"
     if name == "decay_factor" and value > 1:
         return "at most 1, or the learning rate would rise"
     if name == "shear" and not 0 <= value <= _MOST_SHEAR:

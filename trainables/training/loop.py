@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from spaces.metrics import auc, balanced_accuracy, confusion, macro_f1
 from trainables.features.in_memory import Examples
 from trainables.networks.forward import EVALUATION_BATCH
+from trainables.optimizers.adjustable import Adjustable
 from trainables.training.losses import per_example_loss, validation_loss
 
 
@@ -20,7 +23,8 @@ class Loop:
     last, smaller batch of an epoch counts as it should however many replicas there are.
 
     What trials of one shape differ in (batch size, label smoothing, class weights, output
-    activation) is a value and no part of the graph, which is traced once.
+    activation, γ, the logits' adjustment) is a value and no part of the graph, which is traced
+    once.
 
     Args:
         model: Inputs to logits (batch, classes).
@@ -29,6 +33,7 @@ class Loop:
         augment: Applied to the inputs of a training batch, or None.
         accumulate: Parts in which a batch is computed, one after the other, with their gradients
             added: less memory for the same update.
+        adjusts_logits: Whether training adds something to the logits of each class.
     """
 
     def __init__(
@@ -38,14 +43,18 @@ class Loop:
         loss: str,
         augment: Callable[[tf.Tensor], tf.Tensor] | None = None,
         accumulate: int = 1,
+        adjusts_logits: bool = False,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.batch_size = 32
         self._loss, self._augment, self._accumulate = loss, augment, accumulate
-        self._smoothing = tf.Variable(0.0, trainable=False)
+        self._adjusts_logits = adjusts_logits
+        classes = model.outputs[0].shape[-1]
+        self._smoothing, self._gamma = (tf.Variable(0.0, trainable=False) for _ in range(2))
         self._is_sigmoid = tf.Variable(False, trainable=False)
-        self._class_weights = tf.Variable(tf.ones(model.outputs[0].shape[-1]), trainable=False)
+        self._class_weights = tf.Variable(tf.ones(classes), trainable=False)
+        self._adjustment = tf.Variable(tf.zeros(classes), trainable=False)
         self._strategy = tf.distribute.get_strategy()
         optimizer.build(model.trainable_variables)
         self._train = tf.function(self._epoch, reduce_retracing=True)
@@ -57,6 +66,8 @@ class Loop:
         smoothing: float,
         class_weights: np.ndarray,
         output_activation: str = "softmax",
+        gamma: float = 0.0,
+        adjustment: np.ndarray | float = 0.0,
     ) -> None:
         """Take the values of a configuration.
 
@@ -65,8 +76,12 @@ class Loop:
             smoothing: Share of a label that is spread over all classes, 0..1.
             class_weights: float32 (classes,), what an example of each class counts in training.
             output_activation: What makes probabilities of logits, "softmax" or "sigmoid".
+            gamma: Of the focal loss.
+            adjustment: float32 (classes,), added to the logits in training; 0 adds nothing.
         """
         self.batch_size = batch_size
+        self._gamma.assign(gamma)
+        self._adjustment.assign(np.broadcast_to(np.float32(adjustment), self._adjustment.shape))
         self._smoothing.assign(smoothing)
         self._class_weights.assign(class_weights)
         self._is_sigmoid.assign(output_activation == "sigmoid")
@@ -78,7 +93,7 @@ class Loop:
 
         Args:
             examples: What to train on.
-            order: Whole numbers (examples,), a permutation.
+            order: Whole numbers (examples,), positions of examples; one may be there twice.
             rates: float32 (updates,), the learning rate of each.
 
         Returns:
@@ -97,9 +112,43 @@ class Loop:
         )
         return _means(sums, len(examples))
 
-    def evaluate(self, examples: Examples) -> tuple[float, float]:
-        """Mean `validation_loss` and accuracy of the examples; nothing is trained."""
-        return _means(self._evaluate(examples.inputs, examples.labels), len(examples))
+    def evaluate(self, examples: Examples, has_auc: bool = False) -> dict[str, float]:
+        """Mean `validation_loss` and the scores of the examples, by name; nothing is trained.
+
+        Args:
+            examples: What to evaluate on.
+            has_auc: Whether the area under the ROC curve is among the scores; it takes longer.
+        """
+        loss, predicted, shares = self._evaluate(examples.inputs, examples.labels, has_auc)
+        labels, classes = examples.labels.numpy(), self._adjustment.shape[0]
+        counts = confusion(labels, predicted.numpy(), classes).astype(np.float64)
+        scores = {
+            "loss": float(loss) / len(examples),
+            "accuracy": float(np.trace(counts)) / len(examples),
+            "balanced_accuracy": balanced_accuracy(counts)[0],
+            "macro_f1": macro_f1(counts)[0],
+        }
+        return scores | ({"auc": auc(labels, shares.numpy())} if has_auc else {})
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model with the weights that its optimizer averages, if it does.
+
+        The weights that are trained come back at the end.
+        """
+        averages = self.optimizer.averages() if isinstance(self.optimizer, Adjustable) else None
+        if averages is None:
+            yield
+            return
+        weights = self.model.trainable_variables
+        trained = [weight.value.read_value() for weight in weights]
+        for weight, average in zip(weights, averages, strict=True):
+            weight.assign(average)
+        try:
+            yield
+        finally:
+            for weight, value in zip(weights, trained, strict=True):
+                weight.assign(value)
 
     def _epoch(
         self,
@@ -114,6 +163,8 @@ class Loop:
             chosen = order[step * batch : (step + 1) * batch]
             mine = self._strategy.run(self._update, args=(inputs, labels, chosen, rates[step]))
             sums += self._strategy.reduce("SUM", mine, axis=None)
+            if isinstance(self.optimizer, Adjustable):
+                self.optimizer.update_average(self._strategy)
         return sums
 
     def _update(
@@ -164,7 +215,7 @@ class Loop:
             batch = self._augment(batch)
         with tf.GradientTape() as tape:
             logits = self.model(batch, training=True)
-            losses = per_example_loss(logits, targets, self._loss, self._smoothing)
+            losses = self._losses(logits, targets)
             weighted = losses * tf.gather(self._class_weights, targets)
             objective = tf.reduce_sum(weighted) * share
         gradients = tape.gradient(
@@ -174,15 +225,36 @@ class Loop:
         )
         return gradients, tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
 
-    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        sums = tf.zeros(2)
+    def _losses(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        if self._adjusts_logits:
+            logits += self._adjustment
+        return per_example_loss(logits, targets, self._loss, self._smoothing, self._gamma)
+
+    def _evaluation(
+        self, inputs: tf.Tensor, labels: tf.Tensor, has_shares: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The sum of losses, the predicted classes, and the probabilities if they are asked for."""
+        classes = self._adjustment.shape[0]
+        loss = tf.zeros(())
+        predicted = _parts(tf.int64, ())
+        shares = _parts(tf.float32, (classes,))
         for start in tf.range(0, tf.shape(labels)[0], EVALUATION_BATCH):
             targets = labels[start : start + EVALUATION_BATCH]
             batch = tf.cast(inputs[start : start + EVALUATION_BATCH], tf.float32)
             logits = self.model(batch, training=False)
-            losses = validation_loss(logits, targets, self._is_sigmoid)
-            sums += tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
-        return sums
+            loss += tf.reduce_sum(validation_loss(logits, targets, self._is_sigmoid))
+            predicted = predicted.write(predicted.size(), tf.argmax(logits, axis=-1))
+            if has_shares:
+                outputs = tf.where(self._is_sigmoid, tf.math.log_sigmoid(logits), logits)
+                shares = shares.write(shares.size(), tf.nn.softmax(outputs))
+        return loss, predicted.concat(), shares.concat() if has_shares else tf.zeros((0, classes))
+
+
+def _parts(dtype: tf.DType, shape: tuple[int, ...]) -> tf.TensorArray:
+    """Arrays of unequal length, to be concatenated."""
+    return tf.TensorArray(
+        dtype, size=0, dynamic_size=True, infer_shape=False, element_shape=(None, *shape)
+    )
 
 
 def _means(sums: tf.Tensor, count: int) -> tuple[float, float]:
