@@ -146,7 +146,7 @@ def search(
     with progress_bar(console) as progress:
         checked = load_checked(find_study(study), data, skip_bad, progress)
     target = run_folder(run, checked.name)
-    with run_at(target, drives=True) as folder:
+    with run_at(target, drives=True, say=_say) as folder:
         prepared, to_run = prepare(folder, checked, trials, resume, console)
         history = run_search(prepared, to_run, address, console)
     for name, value in status(to_run, history).items():
@@ -185,7 +185,7 @@ def finetune(
     from search.finetune.finetune import finetune as run_finetune
     from search.remote.working_copy import run_at
 
-    with run_at(run) as folder:
+    with run_at(run, replaces=("model",)) as folder:
         record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, _say)
     again = len(record["restarts"])
     console.print(
@@ -214,10 +214,14 @@ def evaluate(
     import time
 
     _import_tensorflow()
+    from search.final_model.load import FILES
     from search.remote.working_copy import run_at
     from search.testset.evaluate import evaluate as run_evaluate
 
-    with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
+    with (
+        run_at(run, reads=FILES, replaces=("gradcam",)) as folder,
+        nullcontext() if against is None else run_at(against) as other,
+    ):
         record, opened_now = run_evaluate(folder, again, other, data, _say)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}"
@@ -290,7 +294,7 @@ def export(
     from search.final_model.export import export as run_export
     from search.remote.working_copy import run_at
 
-    with run_at(run) as folder:
+    with run_at(run, reads=("model",)) as folder:
         done = run_export(folder, format_, output, quantize, force, data)
     console.print(done.in_words(folder), highlight=False, soft_wrap=True)
 
@@ -319,12 +323,13 @@ def predict(
     tabs.
     """
     _import_tensorflow()
+    from search.final_model.load import FILES
     from search.final_model.predict_output import Wanted
     from search.final_model.predict_output import predict as run_predict
     from search.remote.working_copy import run_at
 
     wanted = Wanted(top, batch, explain, csv, as_json)
-    with run_at(run) as folder:
+    with run_at(run, reads=FILES) as folder:
         run_predict(folder, images, wanted, console, Console(stderr=True))
 
 
@@ -337,7 +342,7 @@ def _add_commands() -> None:
 def _open_run(place: str) -> AbstractContextManager[Run]:
     from search.remote.working_copy import run_at
 
-    return run_at(place)
+    return run_at(place, reads=("gradcam", "mistakes"), replaces=("report",))
 
 
 def _command(name: str) -> Callable[..., None]:

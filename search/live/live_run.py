@@ -14,7 +14,7 @@ from search.records.history import History, value_of
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json
 from search.records.tables import write_tables
-from search.remote.ledger_upload import carried
+from search.remote.ledger_upload import LedgerUpload
 from search.strategy import finalists
 from search.strategy.dispatch import Dispatch
 from search.strategy.importance import importance
@@ -186,12 +186,10 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
     Raises:
         RunStateError: If another process drives it, or its folder cannot be written to.
     """
+    if isinstance(run.upload, LedgerUpload):
+        run.upload.on_failure(ending.storage_failed)
     try:
-        with (
-            locked(run),
-            carried(run, ending.storage_failed),
-            Ledger(run.ledger) as ledger,
-        ):
+        with locked(run), Ledger(run.ledger) as ledger:
             yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
     except OSError as error:
         raise _unwritable(run, error) from error
