@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -61,7 +61,10 @@ class Storage:
         with _as_os_errors():
             found = obstore.list(self._store, self._at(folder).rstrip("/") or None)
             paths = [meta["path"] for batch in found for meta in batch]
-        return sorted(path[len(self._prefix) :] for path in paths)
+        # pyarrow keeps folders as empty objects, which are listed by the names of the folders.
+        folders = {parent for path in paths for parent in map(str, PurePosixPath(path).parents)}
+        names = (path[len(self._prefix) :] for path in paths if path not in folders)
+        return sorted(filter(None, names))
 
     def __contains__(self, name: str) -> bool:
         """Whether the file exists."""

@@ -46,7 +46,8 @@ class Checkpoints:
         temporary = f"{self._path}/.epoch_{epoch:05d}" if self._is_local else final
 
         def write() -> int:
-            self._fs.create_dir(self._path)
+            if self._is_local:
+                self._fs.create_dir(self._path)
             with self._fs.open_output_stream(temporary) as file:
                 np.savez(file, allow_pickle=False, **state)
             if self._is_local:
