@@ -78,7 +78,7 @@ def _scratch(run: Run) -> Iterator[tuple[Path, dict[str, Any]]]:
         shutil.rmtree(folder, ignore_errors=True)
         if there is not None:
             with there.told("written"):
-                there.delete_folder(FOLDER)
+                there.delete_of_ray(FOLDER)
 
     clear()
     folder.mkdir(parents=True)

@@ -143,18 +143,30 @@ class OpenRun:
             trial = self.history.trials[number]
             best = None if trial.state == events.FAIL else trial.best(objective)
             if best is None:
-                self.checkpoints_of(number).remove()
+                self._keep_checkpoints(number, 0)
             elif trial.is_never_stopped or number in repeated:
-                self.checkpoints_of(number).keep_newest(1)
+                self._keep_checkpoints(number, 1)
             else:
                 ranked.append((sign * value_of(best, objective), number))
         ranked.sort()
         kept = max(1, self.study.finalists.count)
         for _, number in ranked[kept:]:
-            self.checkpoints_of(number).remove()
+            self._keep_checkpoints(number, 0)
         for _, number in ranked[:kept]:
-            self.checkpoints_of(number).keep_newest(1)
+            self._keep_checkpoints(number, 1)
         self._with_checkpoints = [number for _, number in ranked[:kept]]
+
+    def _keep_checkpoints(self, number: int, count: int) -> None:
+        """Remove all but the newest checkpoints of a trial; at a URL, once its events are there."""
+
+        def act() -> None:
+            checkpoints = self.checkpoints_of(number)
+            checkpoints.keep_newest(count) if count else checkpoints.remove()
+
+        if isinstance(self.run.upload, LedgerUpload):
+            self.run.upload.after(act)
+        else:
+            act()
 
 
 @contextmanager

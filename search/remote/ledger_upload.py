@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
@@ -45,6 +46,7 @@ class LedgerUpload:
         self._failure: RunStateError | None = None
         self._failed: Callable[[str], None] | None = None
         self._over, self._pushing = threading.Event(), threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque()
         self._thread = threading.Thread(target=self._carry, daemon=True)
 
     def pull(self, say: Callable[[str], None]) -> bool:
@@ -106,12 +108,28 @@ class LedgerUpload:
     def push(self) -> None:
         """Upload new events, and first the files without which they are of no use.
 
+        Then call what waits for them (`after`).
+
         Raises:
             ClaimLostError: If another process has taken the run over.
             OSError: If the storage cannot be written to.
         """
         with self._pushing:
+            due = len(self._waiting)
             self._push()
+            if due:
+                self._claim.check()
+            for _ in range(due):
+                self._waiting[0]()
+                self._waiting.popleft()
+
+    def after(self, act: Callable[[], None]) -> None:
+        """Call a function once all events so far are uploaded, and only if they can be.
+
+        What is deleted because of an event is deleted like this: a driver that has lost the run
+        without knowing it deletes nothing.
+        """
+        self._waiting.append(act)
 
     def _push(self) -> None:
         if not self._run.ledger.is_file():

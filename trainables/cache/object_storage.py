@@ -149,16 +149,20 @@ class Storage:
             for path in paths:
                 Path("/", path).unlink(missing_ok=True)
 
-    def delete_folder(self, name: str) -> None:
-        """Delete all files in a folder and its subfolders."""
-        self.delete(self.names(name))
-
     def for_ray(self, name: str) -> dict[str, Any]:
         """A subfolder, as keyword arguments of Ray's `RunConfig`."""
         from pyarrow import fs
 
         files, path = fs.FileSystem.from_uri(self.url)
         return {"storage_path": f"{path}/{name}", "storage_filesystem": files}
+
+    def delete_of_ray(self, name: str) -> None:
+        """Delete a subfolder that Ray has written to, and what stands for its folders."""
+        from pyarrow import fs
+
+        path, files = self.for_ray(name).values()
+        if files.get_file_info(path).type != fs.FileType.NotFound:
+            files.delete_dir(path)
 
     @contextmanager
     def told(self, done: str) -> Iterator[None]:

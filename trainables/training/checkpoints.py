@@ -46,8 +46,7 @@ class Checkpoints:
         temporary = f"{self._path}/.epoch_{epoch:05d}" if self._is_local else final
 
         def write() -> int:
-            if self._is_local:
-                self._fs.create_dir(self._path)
+            self._fs.create_dir(self._path)
             with self._fs.open_output_stream(temporary) as file:
                 np.savez(file, allow_pickle=False, **state)
             if self._is_local:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
+from pathlib import Path
 
 import pytest
 
+from search.records.run import Run
 from search.remote.working_copy import NotCarriedError, run_at
 from spaces.errors import InputError, RunStateError
 from tests.search.remote.driving import at, digests, drive, note, texts
@@ -224,6 +227,40 @@ def test_events_are_carried_while_the_run_is_driven(url, fast):
         wait_for(lambda: at(url) == ["one", "two"])
 
 
+def test_segments_are_merged_while_the_run_is_driven(place, url, fast, monkeypatch):
+    monkeypatch.setattr("search.remote.ledger_upload._MERGED", 4)
+    with run_at(url, drives=True) as run:
+        run.folder.mkdir(parents=True)
+        for number in range(20):
+            note(run, str(number))
+            wait_for(lambda: list((place / "ledger").glob("*.jsonl")))
+            wait_for(lambda n=number: at(url) == [str(k) for k in range(n + 1)])
+        assert len(list((place / "ledger").iterdir())) <= 20 / 4 + 4
+    assert at(url) == [str(number) for number in range(20)]
+    assert len(list((place / "ledger").iterdir())) == 1
+
+
+def test_what_follows_from_events_happens_after_their_upload_or_never(place, url, elsewhere):
+    done: list[list[str]] = []
+    with run_at(url, drives=True) as run:
+        run.folder.mkdir(parents=True)
+        note(run, "one")
+        run.upload.after(lambda: done.append(at(url)))
+    assert done == [["one"]]
+
+    def lose():
+        with run_at(url, drives=True) as run:
+            run.upload.after(lambda: done.append(at(url)))
+            other = json.dumps({"by": "another", "token": "t", "copy": "c"})
+            (place / "driver" / "000003.json").write_text(other)
+            note(run, "two")
+
+    with pytest.raises(RunStateError, match="another"):
+        lose()
+    assert done == [["one"]]
+    assert at(url) == ["one"]
+
+
 @pytest.mark.timeout(30)
 def test_a_storage_that_is_away_for_a_while_loses_nothing(place, url, fast, monkeypatch, tmp_path):
     drive(url, "one")
@@ -266,9 +303,7 @@ def test_a_storage_that_stays_away_ends_the_search_and_keeps_what_is_new(
     with pytest.raises(RunStateError, match="kept in") as caught:
         broken_off()
     folder = str(caught.value).partition("kept in ")[2].split(",")[0]
-    assert texts(
-        type("R", (), {"ledger": __import__("pathlib").Path(folder) / "ledger.jsonl"})
-    ) == [*("one", "two")]
+    assert texts(Run(Path(folder))) == ["one", "two"]
 
 
 @pytest.mark.parametrize(
