@@ -185,7 +185,7 @@ def finetune(
     from search.finetune.finetune import finetune as run_finetune
     from search.remote.working_copy import run_at
 
-    with run_at(run, replaces=("model",)) as folder:
+    with run_at(run, writes=True, replaces=("model",), say=_say) as folder:
         record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, _say)
     again = len(record["restarts"])
     console.print(
@@ -219,7 +219,7 @@ def evaluate(
     from search.testset.evaluate import evaluate as run_evaluate
 
     with (
-        run_at(run, reads=FILES, replaces=("gradcam",)) as folder,
+        run_at(run, writes=True, reads=FILES, replaces=("gradcam",), say=_say) as folder,
         nullcontext() if against is None else run_at(against) as other,
     ):
         record, opened_now = run_evaluate(folder, again, other, data, _say)
@@ -294,7 +294,7 @@ def export(
     from search.final_model.export import export as run_export
     from search.remote.working_copy import run_at
 
-    with run_at(run, reads=("model",)) as folder:
+    with run_at(run, writes=True, reads=("model",), say=_say) as folder:
         done = run_export(folder, format_, output, quantize, force, data)
     console.print(done.in_words(folder), highlight=False, soft_wrap=True)
 

@@ -23,7 +23,7 @@ from search.final_model.load import LABELS, MODEL
 from search.finetune.epoch_log import Log, Told
 from search.finetune.worker import Task, finetune_worker
 from search.records.run import Run
-from search.remote.working_copy import FINETUNING as FOLDER
+from search.remote.copied_files import FINETUNING as FOLDER
 from spaces.errors import InputError, RunStateError
 from trainables.cache.object_storage import Storage
 

@@ -1,9 +1,9 @@
 """The claim on a run at a URL: which process writes there, and how another one takes over.
 
-Claims are numbered files, `driver/000001.json` and so on, and the newest one counts. Each is only
-ever created, by whoever takes the run over, and afterwards changed by its owner alone: a counter
-that moves is its sign of life. So nobody removes another's claim, no clocks are compared, and the
-owner of a claim has lost it if and only if there is a newer one.
+Claims are numbered files, `driver/000001.json` and so on, and the newest one of a role counts. Each
+is only ever created, by whoever takes the run over, and afterwards changed by its owner alone: a
+counter that moves is its sign of life. So nobody removes another's claim, no clocks are compared,
+and the owner of a claim has lost it if and only if there is a newer one.
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from pathlib import PurePosixPath
 
+from search.remote.roles import DRIVER, Role
 from spaces.errors import InputError, RunStateError
 from trainables.cache.object_storage import Storage
-
-CLAIMS = "driver"
-"""Folder of the claims at the URL."""
 
 PATIENCE_VARIABLE = "THAWTUNE_TAKEOVER_SECONDS"
 """Environment variable: how long a claim must stand still before another machine takes over."""
@@ -68,13 +67,15 @@ class Claim:
 
     Args:
         storage: The run's storage.
+        role: What it is for.
         number: Number of the claim.
         content: What it says.
     """
 
-    def __init__(self, storage: Storage, number: int, content: _Content) -> None:
+    def __init__(self, storage: Storage, role: Role, number: int, content: _Content) -> None:
         self.token = content.token
-        self._storage, self._number, self._content = storage, number, content
+        self._storage, self._role = storage, role
+        self._number, self._content = number, content
 
     def check(self) -> None:
         """Check that no other process has taken the run over.
@@ -83,8 +84,8 @@ class Claim:
             ClaimLostError: If one has.
             OSError: If the storage cannot be read.
         """
-        if _name(self._number + 1) in self._storage:
-            raise self._lost(_newest(self._storage))
+        if self._role.name(self._number + 1) in self._storage:
+            raise self._lost(_newest(self._storage, self._role))
 
     def renew(self) -> None:
         """Give a sign of life.
@@ -95,7 +96,7 @@ class Claim:
         """
         self.check()
         content = replace(self._content, beat=self._content.beat + 1)
-        self._storage.write(_name(self._number), content.to_json())
+        self._storage.write(self._role.name(self._number), content.to_json())
         self._content = content
 
     def release(self, is_used: bool) -> None:
@@ -111,9 +112,9 @@ class Claim:
             self.check()
             if is_used:
                 content = replace(self._content, released=True)
-                self._storage.write(_name(self._number), content.to_json())
+                self._storage.write(self._role.name(self._number), content.to_json())
             else:
-                self._storage.delete([_name(self._number)])
+                self._storage.delete([self._role.name(self._number)])
 
     def _lost(self, newest: tuple[int, _Content] | None) -> ClaimLostError:
         by = f" ({newest[1].by})" if newest else ""
@@ -125,7 +126,9 @@ class Claim:
 
 
 @contextmanager
-def claimed(storage: Storage, copy: str, say: Callable[[str], None]) -> Iterator[Claim]:
+def claimed(
+    storage: Storage, copy: str, say: Callable[[str], None], role: Role = DRIVER
+) -> Iterator[Claim]:
     """Hold the claim on a run, and renew it in a background thread. It is not released here.
 
     Args:
@@ -133,13 +136,14 @@ def claimed(storage: Storage, copy: str, say: Callable[[str], None]) -> Iterator
         copy: Id of the working copy, which this process has locked: a claim of the same one is
             left over from a process that is gone.
         say: Called with messages for the user.
+        role: What the claim is for.
 
     Raises:
-        RunStateError: If another process drives the run, or the storage cannot be used.
+        RunStateError: If another process holds the claim, or the storage cannot be used.
     """
     seconds = takeover_seconds()
     with storage.told("claimed"):
-        claim = _taken(storage, copy, say)
+        claim = _taken(storage, role, copy, say)
     over = threading.Event()
     thread = threading.Thread(target=_renew, args=(claim, seconds, over), daemon=True)
     thread.start()
@@ -176,18 +180,20 @@ def _renew(claim: Claim, seconds: float, over: threading.Event) -> None:
             return  # each upload checks the claim
 
 
-def _taken(storage: Storage, copy: str, say: Callable[[str], None]) -> Claim:
+def _taken(storage: Storage, role: Role, copy: str, say: Callable[[str], None]) -> Claim:
     mine = _Content(f"{socket.gethostname()}, process {os.getpid()}", uuid.uuid4().hex, copy)
     while True:
-        newest = _newest(storage)
+        newest = _newest(storage, role)
         if newest is not None and not (newest[1].released or newest[1].copy == copy):
-            _watch(storage, newest, say)
+            _watch(storage, role, newest, say)
         number = newest[0] + 1 if newest else 1
-        if storage.create(_name(number), mine.to_json()):
-            return Claim(storage, number, mine)
+        if storage.create(role.name(number), mine.to_json()):
+            return Claim(storage, role, number, mine)
 
 
-def _watch(storage: Storage, held: tuple[int, _Content], say: Callable[[str], None]) -> None:
+def _watch(
+    storage: Storage, role: Role, held: tuple[int, _Content], say: Callable[[str], None]
+) -> None:
     """Wait until a claim has stood still for so long that its owner counts as gone.
 
     Raises:
@@ -195,38 +201,32 @@ def _watch(storage: Storage, held: tuple[int, _Content], say: Callable[[str], No
     """
     seconds = takeover_seconds()
     say(
-        f"{held[1].by} drives the run in {storage.url}, or was killed. Waiting for a sign of life, "
-        f"for up to {seconds:.0f} s."
+        f"{held[1].by} {role.does} the run in {storage.url}, or was killed. Waiting for a sign of "
+        f"life, for up to {seconds:.0f} s."
     )
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         time.sleep(seconds / _RENEWALS / 3)
-        newest = _newest(storage)
+        newest = _newest(storage, role)
         if newest is None or newest[1].released:
             return
         if newest != held:
-            raise RunStateError(
-                f"Another process ({newest[1].by}) drives the run in {storage.url}. Wait until it "
-                "ends, or stop it."
-            )
+            raise role.refusal(f" ({newest[1].by})", storage.url)
 
 
-def _newest(storage: Storage) -> tuple[int, _Content] | None:
+def _newest(storage: Storage, role: Role) -> tuple[int, _Content] | None:
     """The newest claim and its number; None: there is none."""
-    names = storage.names(CLAIMS)
+    names = storage.names(role.folder)
     if not names:
         return None
     name = names[-1]
     try:
         content = storage.read(name)
-        return int(name[len(CLAIMS) + 1 : -len(".json")]), _Content(**json.loads(content))
+        return int(PurePosixPath(name).stem), _Content(**json.loads(content))
     except FileNotFoundError:
-        return _newest(storage)  # withdrawn since
+        return _newest(storage, role)  # withdrawn since
     except (ValueError, TypeError) as error:
         raise RunStateError(
-            f"{name} in {storage.url} is damaged: {error}. If no process drives the run, delete it."
+            f"{name} in {storage.url} is damaged: {error}. If no process {role.does} the run, "
+            "delete it."
         ) from error
-
-
-def _name(number: int) -> str:
-    return f"{CLAIMS}/{number:06d}.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import tempfile
 import threading
 import time
 
@@ -11,7 +12,8 @@ import pytest
 
 from search.remote import claim as claims
 from search.remote import segments
-from search.remote.claim import CLAIMS, ClaimLostError, claimed
+from search.remote.claim import ClaimLostError, claimed
+from search.remote.roles import DRIVER, WRITER
 from search.remote.segments import Position
 from search.remote.working_copy import run_at
 from spaces.errors import InputError, RunStateError
@@ -31,7 +33,7 @@ def storage(tmp_path, monkeypatch):
 
 
 def content(storage, number):
-    return json.loads(storage.read(f"{CLAIMS}/{number:06d}.json"))
+    return json.loads(storage.read(DRIVER.name(number)))
 
 
 def test_a_claim_that_moves_keeps_others_away(storage):
@@ -40,7 +42,7 @@ def test_a_claim_that_moves_keeps_others_away(storage):
         with pytest.raises(RunStateError, match="drives the run"), claimed(storage, "b", quiet):
             pass
         assert content(storage, 1)["beat"] > before["beat"]
-        assert storage.names(CLAIMS) == [f"{CLAIMS}/000001.json"]
+        assert storage.names(DRIVER.folder) == [DRIVER.name(1)]
 
 
 def test_a_claim_that_stands_still_is_taken_over_whatever_the_clocks_say(storage, monkeypatch):
@@ -68,7 +70,7 @@ def test_one_that_is_released_or_of_the_same_working_copy_is_taken_at_once(stora
     with claimed(storage, "b", pytest.fail) as claim:
         claim.release(False)
     assert time.monotonic() - began < 1
-    assert len(storage.names(CLAIMS)) == 2
+    assert len(storage.names(DRIVER.folder)) == 2
 
 
 def test_of_many_that_want_it_at_once_one_has_it(storage):
@@ -100,7 +102,7 @@ def test_the_takeover_time_has_to_be_a_number(storage, monkeypatch, given):
 
 
 def test_a_damaged_claim_is_a_sentence(storage):
-    storage.write(f"{CLAIMS}/000001.json", b'{"by": "anoth')
+    storage.write(DRIVER.name(1), b'{"by": "anoth')
     with pytest.raises(RunStateError, match="is damaged"), claimed(storage, "a", quiet):
         pass
 
@@ -186,12 +188,43 @@ def test_a_driver_beside_another_is_refused_and_leaves_no_trace(
         with pytest.raises(RunStateError, match="Another process"):
             drive(storage.url, "two")
         after = digests(tmp_path / "storage"), digests(run.folder)
-        beating = f"{CLAIMS}/000002.json"
+        beating = DRIVER.name(2)
         assert before[0].pop(beating)
         assert after[0].pop(beating)
         assert after == before
         note(run, "three")
     assert at(storage.url) == ["one", "three"]
+
+
+@pytest.mark.parametrize("cache", ["cache", "elsewhere"])
+def test_one_process_writes_at_a_time_beside_a_driver(storage, tmp_path, monkeypatch, cache):
+    drive(storage.url, "one")
+    with run_at(storage.url, drives=True), run_at(storage.url, writes=True) as run:
+        (run.folder / "test.json").write_text("{}")
+        monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / cache))
+        with (
+            pytest.raises(RunStateError, match="writes to the run"),
+            run_at(storage.url, writes=True),
+        ):
+            pass
+    assert storage.read("test.json") == b"{}"
+    assert storage.names(WRITER.folder) == []
+
+
+def test_what_a_writer_made_that_was_taken_over_is_kept_here(storage, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    drive(storage.url, "one")
+
+    def lose():
+        with run_at(storage.url, writes=True) as run:
+            (run.folder / "test.json").write_text("{}")
+            storage.write(WRITER.name(2), b'{"by": "another", "token": "t", "copy": "c"}')
+
+    with pytest.raises(RunStateError, match="another.* kept in"):
+        lose()
+    assert "test.json" not in storage
+    [left] = tmp_path.glob("thawtune-*")
+    assert (left / "run" / "test.json").read_text() == "{}"
 
 
 @pytest.mark.timeout(60)

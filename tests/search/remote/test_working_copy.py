@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from search.records.run import Run
-from search.remote.working_copy import NotCarriedError, run_at
+from search.remote.copied_files import NotCarriedError
+from search.remote.working_copy import run_at
 from spaces.errors import InputError, RunStateError
 from tests.search.remote.driving import at, digests, drive, note, texts
 from trainables.cache.object_storage import Storage
