@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from search.commands.shared import Address, DataPath, StudyName, console
+from search.commands.shared import Address, DataPath, StudyName, console, say
 
 
 def search(
@@ -54,7 +54,7 @@ def search(
         checked = load_checked(file, data, skip_bad, progress)
     checked = overridden(checked, seed, cpu, concurrent, minutes)
     target = run_folder(run, checked.name)
-    with run_at(target, drives=True) as folder:
+    with run_at(target, drives=True, say=say) as folder:
         prepared, to_run = prepare(folder, checked, trials, resume, console)
         history = run_search(prepared, to_run, address, console)
     for name, value in status(to_run, history).items():

@@ -40,7 +40,7 @@ def finetune(
     from search.finetune.finetune import finetune as run_finetune
     from search.remote.working_copy import run_at
 
-    with run_at(run) as folder:
+    with run_at(run, writes=True, replaces=("model",), say=say) as folder:
         record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, say)
     again = len(record["restarts"])
     console.print(
@@ -68,10 +68,14 @@ def evaluate(
     import time
 
     import_tensorflow()
+    from search.final_model.load import FILES
     from search.remote.working_copy import run_at
     from search.testset.evaluate import evaluate as run_evaluate
 
-    with run_at(run) as folder, nullcontext() if against is None else run_at(against) as other:
+    with (
+        run_at(run, writes=True, reads=FILES, replaces=("gradcam",), say=say) as folder,
+        nullcontext() if against is None else run_at(against) as other,
+    ):
         record, opened_now = run_evaluate(folder, again, other, data, say)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}"
