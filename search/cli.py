@@ -18,7 +18,8 @@ from rich.console import Console
 from search.commands.cache import cache
 from search.commands.demo import demo
 from search.commands.final_model import export, predict
-from search.commands.searches import search
+from search.commands.runs import list_runs, status, stop
+from search.commands.searches import resume, search
 from search.commands.shared import console
 from search.commands.studies import data, describe, validate
 from search.commands.winner import evaluate, finetune
@@ -49,12 +50,16 @@ for command in (
     describe,
     data,
     search,
+    resume,
     finetune,
     evaluate,
     export,
     predict,
+    status,
+    stop,
 ):
     app.command()(command)
+app.command("list")(list_runs)
 app.add_typer(cache, name="cache")
 
 
