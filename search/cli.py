@@ -8,7 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 from contextlib import AbstractContextManager
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,10 +18,11 @@ from rich.console import Console
 from search.commands.cache import cache
 from search.commands.demo import demo
 from search.commands.final_model import export, predict
+from search.commands.fit import fit, init
 from search.commands.runs import list_runs, status, stop
 from search.commands.searches import resume, search
 from search.commands.shared import console
-from search.commands.studies import data, describe, validate
+from search.commands.studies import data, describe, schema, validate
 from search.commands.winner import evaluate, finetune
 from spaces.errors import ThawtuneError
 
@@ -32,23 +33,39 @@ app = typer.Typer(
     name="thawtune",
     help="Search for the best way to fine-tune a pretrained image classifier.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 
 
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        console.print(f"thawtune {version('thawtune')}", highlight=False)
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks. Also after a command.")
+    ] = False,
+    shows_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", is_eager=True, callback=_print_version
+        ),
+    ] = False,
 ) -> None:
     pass
 
 
 for command in (
+    fit,
+    init,
     demo,
     validate,
     describe,
     data,
+    schema,
     search,
     resume,
     finetune,
@@ -87,6 +104,8 @@ def main() -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, on_interrupt)
+    is_debugging = "--debug" in sys.argv
+    sys.argv = [argument for argument in sys.argv if argument != "--debug"]
     try:
         app(standalone_mode=True)
     except SystemExit as stop:
@@ -94,7 +113,7 @@ def main() -> None:
             sys.exit(128 + interrupted[0])
         raise
     except ThawtuneError as error:
-        if "--debug" in sys.argv:
+        if is_debugging:
             raise
         Console(stderr=True).print(
             str(error), style="red", highlight=False, markup=False, soft_wrap=True

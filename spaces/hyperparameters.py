@@ -33,8 +33,27 @@ def _is_thawed(values: Mapping[str, Any]) -> bool:
     return values["unfrozen_depth"] > 0 or values["boundary_layer"] is not None
 
 
-AUGMENTATION = ("flip", "rotation", "zoom", "shift", "shear", "crop")
-"""Hyperparameters that change training images, unless they are "none" or 0."""
+AUGMENTATION = (
+    "flip",
+    "rotation",
+    "zoom",
+    "shift",
+    "shear",
+    "crop",
+    "crop_scale",
+    "color_jitter",
+    "grayscale",
+    "blur",
+    "erasing",
+    "trivial_augment",
+    "mixup",
+    "cutmix",
+)
+"""Hyperparameters that change training images, unless they are "none", 0 or false."""
+
+FEATURE_AUGMENTATION = ("feature_jitter", "feature_mixup")
+"""Hyperparameters that change the features of training images at the boundary, unless they are 0.
+What is below the boundary is still computed once an image."""
 
 
 def _augments(values: Mapping[str, Any]) -> bool:
@@ -68,7 +87,8 @@ CONDITIONS: dict[str, Condition] = {
     "thaw_learning_rate": Condition(
         "head_epochs is above 0", lambda v: bool(v["head_epochs"]), None
     ),
-    "views": Condition("there is augmentation", _augments, 0),
+    "crop_ratio": Condition("crop_scale is above 0", lambda v: v["crop_scale"] > 0, 4 / 3),
+    "views": Condition("there is augmentation of images", _augments, 0),
 }
 """Hyperparameters that exist only if others have certain values; all others always exist."""
 
@@ -86,6 +106,8 @@ class Hyperparameters:
             loaded as Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that
             ImageNet's weights need, which a model saved as `.keras` has.
         image_size: Side of the square input, in pixels.
+        resize: How a picture becomes a square: "squash" (each side by its own factor), "crop" (the
+            largest square in the middle), or "pad" (the whole picture, with black beside it).
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
             mean and deviation), or "none" (0..255). Backbones that scale pixels themselves
@@ -137,9 +159,38 @@ class Hyperparameters:
         shift: Augmentation: share of width and height in either direction.
         shear: Augmentation: degrees in either direction, at most 45.
         crop: Augmentation: share of each side that is cut off at random positions, 0..1.
-        views: Augmentation: 0 draws new random values in every epoch, live from the pixels. Above
-            0, this many versions of each training image are drawn once, the same for all trials,
-            and the epochs use them in turn, so that frozen layers are computed once per version.
+        crop_scale: Augmentation: above 0, a random window of each picture fills the input, of an
+            area between this share of the picture's and all of it, and never stretched, whatever
+            `resize` says (Szegedy et al., 2015, https://arxiv.org/abs/1409.4842). It is cut from
+            pixels that are stored at 1.5 times `image_size`.
+        crop_ratio: Augmentation: largest ratio of width to height of such a window, 1 or more; the
+            smallest is its inverse.
+        color_jitter: Augmentation: largest change of brightness, contrast and saturation, as a
+            share in either direction, 0..1 (Howard, 2013, https://arxiv.org/abs/1312.5402).
+        grayscale: Augmentation: probability that an image loses its colour, 0..1.
+        blur: Augmentation: probability that an image is blurred, 0..1, by a Gaussian of deviation
+            0.1 to 2 pixels of 224 (Chen et al., 2020, https://arxiv.org/abs/2002.05709).
+        erasing: Augmentation: probability that a rectangle of 0.02 to 1/3 of an image is covered by
+            its mean colour, 0..1 (Zhong et al., 2017, https://arxiv.org/abs/1708.04896).
+        trivial_augment: Augmentation: whether each image undergoes one of 14 operations at one of
+            31 strengths, all equally likely (Müller and Hutter, 2021,
+            https://arxiv.org/abs/2103.10158, the wide space).
+        mixup: Augmentation: above 0, each image is mixed with another one, whose share is drawn
+            from Beta(α, α) with this α, and so is its label (Zhang et al., 2017,
+            https://arxiv.org/abs/1710.09412).
+        cutmix: Augmentation: above 0, a rectangle of another image replaces that of each image. Its
+            share of the area is drawn from Beta(α, α), and the label is mixed by it (Yun et al.,
+            2019, https://arxiv.org/abs/1905.04899). Together with `mixup`, each image has one of
+            the two.
+        feature_jitter: Augmentation: above 0, each channel of an image's features at the boundary
+            changes by up to this share of their range, 0..1 (Bär et al., 2024,
+            https://arxiv.org/abs/2403.10519).
+        feature_mixup: Augmentation: above 0, features at the boundary and labels are mixed as by
+            `mixup` (Verma et al., 2019, https://arxiv.org/abs/1806.05236).
+        views: Augmentation of images: 0 draws new random values in every epoch, live from the
+            pixels. Above 0, this many versions of each training image are drawn once, the same for
+            all trials, and the epochs use them in turn, so that frozen layers are computed once per
+            version.
 
     Raises:
         ValueError: If the values are not a valid configuration; the message has a line for each
@@ -149,6 +200,7 @@ class Hyperparameters:
     backbone: str = "EfficientNetLite0"
     weights: str = "imagenet"
     image_size: int = 224
+    resize: Literal["squash", "crop", "pad"] = "squash"
     preprocessing: Preprocessing = "backbone"
     truncation_layer: str | None = None
     unfrozen_depth: int = 0
@@ -188,6 +240,17 @@ class Hyperparameters:
     shift: float = 0.0
     shear: float = 0.0
     crop: float = 0.0
+    crop_scale: float = 0.0
+    crop_ratio: float | None = None
+    color_jitter: float = 0.0
+    grayscale: float = 0.0
+    blur: float = 0.0
+    erasing: float = 0.0
+    trivial_augment: bool = False
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    feature_jitter: float = 0.0
+    feature_mixup: float = 0.0
     views: int | None = None
 
     def __post_init__(self) -> None:

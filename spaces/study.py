@@ -199,9 +199,13 @@ class Study(Section):
         return points
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values from which this study can be read back, with every default written out."""
+        """Plain values from which this study can be read back, with every default written out.
+
+        The base keeps what it gives of searched parameters: recipes take it unless they differ.
+        """
         written = self.model_dump(mode="json")
-        base = {k: v for k, v in self.search_space.base.items() if k not in self.space}
+        values = self.search_space.base
+        base = {k: v for k, v in values.items() if k in self.base or k not in self.space}
         return written | {"base": _plain(base)}
 
     def to_yaml(self) -> str:

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from search.commands.searches import search
-from search.commands.winner import evaluate, finetune
-from spaces.errors import InputError
+from search.commands.fit import fit
 
 
 def demo(
-    context: typer.Context,
     run: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
 ) -> None:
-    """Search, fine-tune, evaluate and report on scikit-learn's digits."""
-    folder = str(run or _unused(Path("runs/demo")))
-    search("digits", run=folder)
-    finetune(folder)
-    evaluate(folder)
-    _installed(context, "report")(folder)
-
-
-def _installed(context: typer.Context, name: str) -> Callable[..., None]:
-    """The function behind a command that another package adds."""
-    group = context.parent.command if context.parent else None
-    command = getattr(group, "commands", {}).get(name)
-    if command is None or command.callback is None:
-        raise InputError(f"The command {name} is not installed. Install thawtune again with pip.")
-    callback: Callable[..., None] = command.callback
-    return callback
+    """Search, fine-tune, evaluate and report on scikit-learn's digits: thawtune fit digits."""
+    fit("digits", run=str(run or _unused(Path("runs/demo"))))
 
 
 def _unused(path: Path) -> Path:

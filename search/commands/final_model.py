@@ -45,6 +45,12 @@ def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Files and folders.")],
     top: Annotated[int, typer.Option(min=1, help="Number of classes to show per image.")] = 5,
     batch: Annotated[int, typer.Option(min=1, help="Images classified at once.")] = 64,
+    threshold: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Show no class with a smaller probability; without any: unsure."
+        ),
+    ] = 0.0,
     explain: Annotated[
         Path | None, typer.Option(help="Write a Grad-CAM picture of each image to this folder.")
     ] = None,
@@ -67,6 +73,6 @@ def predict(
     from search.final_model.predict_output import predict as run_predict
     from search.remote.working_copy import run_at
 
-    wanted = Wanted(top, batch, explain, csv, as_json)
+    wanted = Wanted(top, batch, explain, csv, as_json, threshold)
     with run_at(run) as folder:
         run_predict(folder, images, wanted, console, Console(stderr=True))

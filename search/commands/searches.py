@@ -11,6 +11,7 @@ from search.commands.shared import DataPath, RunFolder, StudyName, console, say
 
 if TYPE_CHECKING:
     from search.driver.options import Options
+    from search.driver.prepare import StudySource
 
 Trials = Annotated[
     int | None, typer.Option(min=1, help="Number of trials in all, instead of the study's.")
@@ -63,11 +64,13 @@ def search(
     """
     from search.cluster.ray_job import run_folder
     from search.driver.options import Options
-    from spaces.study_file import StudyFile, find_study
+    from search.fitting.photos import study_file
+    from search.fitting.source import source_of
+    from spaces.study_file import StudyFile
 
-    path = find_study(study)
-    found = StudyFile(path).study
-    target = run_folder(run, path.stem if found is None else found.name)
+    found = source_of(study)
+    known = None if found.section is not None else StudyFile(found.path).study
+    target = run_folder(run, found.name if known is None else known.name)
     given = Options(
         trials=trials,
         minutes=minutes,
@@ -79,7 +82,7 @@ def search(
         skip_bad=skip_bad or None,
         address=address,
     )
-    _search(target, path, given, resume)
+    _search(target, study_file(study, console), given, resume)
 
 
 def resume(
@@ -110,7 +113,7 @@ def resume(
     _search(run, None, given, resume=True)
 
 
-def _search(target: str, source: Path | None, given: Options, resume: bool) -> None:
+def _search(target: str, source: StudySource | None, given: Options, resume: bool) -> None:
     from search.cluster.ray_job import is_job
     from search.driver.prepare import prepared
     from search.driver.search import finished_sentence

@@ -11,7 +11,11 @@ from rich.console import Console
 console = Console(highlight=False, markup=False)
 
 StudyName = Annotated[
-    str, typer.Argument(metavar="STUDY", help="Path of a study file, or a name in spaces/.")
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file, a name in spaces/, or PHOTOS: a folder, archive or table of images.",
+    ),
 ]
 RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="Folder or URL of a run.")]
 DataPath = Annotated[Path | None, typer.Option(help="Folder or archive of the dataset.")]

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from search.commands.shared import DataPath, StudyName, console, import_tensorflow
-from spaces.errors import DataError
+from search.commands.shared import DataPath, StudyName, console, import_tensorflow, say
+from spaces.errors import DataError, InputError
 
 
 def validate(study: StudyName) -> None:
     """Check a study and list every problem, without training anything."""
+    from search.fitting.photos import study_file
     from search.studies.preflight import progress_bar
     from search.studies.validate import validate as run_validate
-    from spaces.study_file import find_study
 
-    with progress_bar(console) as progress:
-        checked, missing = run_validate(find_study(study), progress)
+    with study_file(study, console) as file, progress_bar(console) as progress:
+        checked, missing = run_validate(file, progress)
     console.print(f"{checked.name} is valid: {checked.budget.trials} trials.")
     if missing is not None:
         console.print(f"Its data was not checked: {missing}")
@@ -33,10 +33,12 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show the network, parameters, boundary and cost of a configuration."""
+    from search.fitting.photos import study_file
     from search.studies.describe import describe_study, render
 
     import_tensorflow()
-    description = describe_study(study, recipe)
+    with study_file(study, console) as file:
+        description = describe_study(str(file), recipe)
     if as_json:
         print(json.dumps(description, ensure_ascii=False))
     else:
@@ -51,12 +53,32 @@ def data(
     ] = None,
 ) -> None:
     """Check the images of a study before anything is trained on them (preflight)."""
-    from search.studies.preflight import examine_study, write_contact_sheet
+    from search.fitting.photos import examined
+    from search.studies.preflight import write_contact_sheet
     from trainables.datasets.preflight.view import render
 
-    section, found = examine_study(study, data, console)
+    section, found = examined(study, data, console)
     console.print(render(found))
     if contact_sheet is not None:
         write_contact_sheet(section, None, contact_sheet)
     if found.errors:
         raise DataError("\n".join(found.errors))
+
+
+def schema(
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write it to this file, and print the line by which editors find it."),
+    ] = None,
+) -> None:
+    """Print the JSON Schema of a study, with which editors complete and check study files."""
+    from spaces.json_schema import study_schema, write_schema
+
+    if output is None:
+        print(json.dumps(study_schema(), indent=1, ensure_ascii=False))
+        return
+    try:
+        header = write_schema(output)
+    except OSError as error:
+        raise InputError(f"{output} cannot be written: {error.strerror or error}.") from error
+    say(f"Put this line at the top of a study:\n{header}")

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from spaces.errors import InputError
+from search.studies.overrides import overridden
 from spaces.study import Study
-from spaces.study_file import parse_study
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,7 @@ class Options:
     Attributes:
         trials: Number of trials.
         minutes: Time limit of the whole search, over all the processes that drive it.
-        seed: Seed of the study.
+        seed: Seed of the split, of the search and of all trials.
         cpu: CPUs per trial.
         gpu: GPUs per trial, or a share of one.
         concurrent: Largest number of concurrent trials.
@@ -55,24 +54,8 @@ class Options:
         """The study with these options in place of its own values.
 
         Raises:
-            InputError: If it cannot be run with them.
+            StudyError: If it cannot be run with them.
         """
-        raw = study.to_dict()
-        seconds = None if self.minutes is None else 60 * self.minutes
-        changes: dict[str, dict[str, Any]] = {
-            "budget": {"trials": self.trials, "seconds": seconds},
-            "resources": {"cpu": self.cpu, "gpu": self.gpu, "concurrent": self.concurrent},
-        }
-        given = {
-            section: {name: value for name, value in values.items() if value is not None}
-            for section, values in changes.items()
-        }
-        if not any(given.values()) and self.seed is None:
-            return study
-        top = {} if self.seed is None else {"seed": self.seed}
-        merged = raw | {name: raw[name] | values for name, values in given.items()} | top
-        changed, problems = parse_study(merged)
-        if changed is None:
-            said = "; ".join(f"{'.'.join(map(str, p.place))}: {p.text}" for p in problems)
-            raise InputError(f"{study.name} cannot be run with these options: {said}.")
-        return changed
+        return overridden(
+            study, self.seed, self.cpu, self.concurrent, self.minutes, self.gpu, self.trials
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console
@@ -22,11 +22,15 @@ from search.studies.validate import load_checked
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
 from trainables.datasets.files.location import located
+from trainables.datasets.preflight.record import Preflight
+
+StudySource = AbstractContextManager[Path]
+"""A study file while the context is open: one that is there, or one that is written for photos."""
 
 
 @contextmanager
 def prepared(
-    run: Run, source: Path | None, given: Options, resume: bool, console: Console
+    run: Run, source: StudySource | None, given: Options, resume: bool, console: Console
 ) -> Iterator[tuple[Study, Options]]:
     """Hold the lock of a run that is ready to be searched, new or resumed.
 
@@ -35,7 +39,7 @@ def prepared(
 
     Args:
         run: The run to create or resume; its folder may not exist yet.
-        source: The study file as it is now; None takes the run's own study.
+        source: Gives the study file as it is now; None takes the run's own study.
         given: The options of this command. Where they say nothing, those of the run hold.
         resume: Resume the run if there is one.
         console: Shows the progress of the preflight.
@@ -52,26 +56,54 @@ def prepared(
     if is_unborn(run):
         study = _new_study(run, source, given, console)
         found = checked_data(study.dataset, study.name, console)
-        _make_folder(run)
-        with locked(run):
-            if not is_unborn(run):
-                raise RunStateError(
-                    f"Another process has just started the run in {run.place}. To continue it when "
-                    f"it has ended: {run.command('resume')}"
-                )
-            with writable(run):
-                create_run(run, study, found, given.to_dict())
-                write_contact_sheet(study.dataset, found.sets, run.contact_sheet)
+        with created(run, study, found, given):
             yield study, given
         return
     if not resume:
+        refuse_existing(run)
+    run.study()  # raises if this is no run, before locking creates a file
+    with locked(run):
+        yield _take_up(run, source, given, console)
+
+
+@contextmanager
+def created(run: Run, study: Study, found: Preflight, options: Options) -> Iterator[None]:
+    """Create a run, and hold its lock.
+
+    Raises:
+        InputError: If its folder cannot be made.
+        RunStateError: If another process has been faster, or the folder cannot be written to.
+    """
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(
+            f"The folder {run.folder} cannot be made: {error.strerror or error}. Give another one "
+            "with --run."
+        ) from error
+    with locked(run):
+        if not is_unborn(run):
+            raise RunStateError(
+                f"Another process has just started the run in {run.place}. To continue it when it "
+                f"has ended: {run.command('resume')}"
+            )
+        with writable(run):
+            create_run(run, study, found, options.to_dict())
+            write_contact_sheet(study.dataset, found.sets, run.contact_sheet)
+        yield
+
+
+def refuse_existing(run: Run) -> None:
+    """Refuse a folder in which something exists already.
+
+    Raises:
+        InputError: If there is a run, or other files.
+    """
+    if not is_unborn(run):
         raise InputError(
             f"{run.place} exists already. To continue the run in it: {run.command('resume')}. For "
             "a new run give another folder with --run."
         )
-    run.study()  # raises if this is no run, before locking creates a file
-    with locked(run):
-        yield _take_up(run, source, given, console)
 
 
 def is_unborn(run: Run) -> bool:
@@ -85,36 +117,25 @@ def is_unborn(run: Run) -> bool:
     return not others and not (run.ledger.is_file() and read_ledger(run.ledger))
 
 
-def _make_folder(run: Run) -> None:
-    try:
-        run.folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(
-            f"The folder {run.folder} cannot be made: {error.strerror or error}. Give another one "
-            "with --run."
-        ) from error
-
-
-def _new_study(run: Run, source: Path | None, given: Options, console: Console) -> Study:
+def _new_study(run: Run, source: StudySource | None, given: Options, console: Console) -> Study:
     """The study of a new run: the file's, or one that a killed process left before it began."""
-    path = source or run.study_file
-    if source is None and not path.is_file():
+    if source is None and not run.study_file.is_file():
         raise InputError(
             f"There is no run in {run.place} to resume. thawtune list shows the runs in a folder; "
             "thawtune search starts one, given a study."
         )
-    return _load(path, given, console)
+    return _load(source or nullcontext(run.study_file), given, console)
 
 
-def _load(path: Path, options: Options, console: Console) -> Study:
+def _load(source: StudySource, options: Options, console: Console) -> Study:
     data = None if options.data is None else Path(options.data)
-    with progress_bar(console) as progress:
+    with source as path, progress_bar(console) as progress:
         checked = load_checked(path, data, bool(options.skip_bad), progress)
     return options.applied(checked)
 
 
 def _take_up(
-    run: Run, source: Path | None, given: Options, console: Console
+    run: Run, source: StudySource | None, given: Options, console: Console
 ) -> tuple[Study, Options]:
     """The study to resume with; what may change and has changed is written to the run."""
     history, then = History.of(read_ledger(run.ledger)), run.study()

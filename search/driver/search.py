@@ -9,7 +9,8 @@ import platform
 import signal
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
@@ -56,7 +57,26 @@ def create_run(
         ledger.append(events.study_opened(study.name, study.hash, versions, options))
 
 
-def search(run: Run, study: Study, address: str | None, console: Console) -> History:
+@dataclass(frozen=True)
+class Limit:
+    """How long a search may take in place of its study's `budget.seconds`.
+
+    Attributes:
+        seconds: Until what follows the search has to be done, too.
+        reserve: Seconds that this will take, given the trials so far.
+    """
+
+    seconds: float
+    reserve: Callable[[History], float]
+
+
+def search(
+    run: Run,
+    study: Study,
+    address: str | None,
+    console: Console,
+    limit: Limit | None = None,
+) -> History:
     """Run the trials of a study that have not ended yet, and write the files derived from them.
 
     A search that has finished, or whose time is over, is left as it is.
@@ -66,6 +86,7 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         study: The study to search.
         address: Address of a Ray cluster; None runs on this machine.
         console: Shows the live view.
+        limit: The time of the search, if not the study's.
 
     Raises:
         RunStateError: If another process drives the run at its URL, or it cannot be written to.
@@ -76,8 +97,11 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
     if is_finished(run, past):
         _raise_if_all_failed(past)
         return past
-    ending = Ending(seconds_left(study, past))
+    ending = Ending(seconds_left(study, past) if limit is None else limit.seconds)
     with opened(run, study, ending, console) as current:
+        if limit is not None:
+            reserve, history = limit.reserve, current.history
+            ending.reserve = lambda: reserve(history)
         current.take(events.driver_started(socket.gethostname(), os.getpid()))
         current.dispatch.settle()
         if not current.dispatch.is_over:
@@ -86,7 +110,7 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
                 sets = sets_of(run, study.dataset).without_test()
                 plan = store_features(current, to_run, sets, console)
                 with (
-                    View(study, current.history, console),
+                    View(study, current.history, console, ending.seconds_left),
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
                     _fit(current, to_run, sets, plan, scratch)

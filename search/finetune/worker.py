@@ -65,15 +65,15 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
     task: Task = config["task"]
     os.environ[FOLDER_VARIABLE] = task.cache
     from trainables.datasets.rows.loading import load_refit_data, seal
+    from trainables.datasets.rows.resizing import Square
     from trainables.training.distributed import share_cores, strategy_of
 
     seal()
     context = ray.train.get_context()
     share_cores(context.get_local_world_size())
     strategy = strategy_of(context.get_world_size())
-    names, images = load_refit_data(
-        Study.model_validate(task.study).dataset, task.hyperparameters["image_size"], task.sets
-    )
+    square = Square.for_training(Hyperparameters.from_dict(task.hyperparameters))
+    names, images = load_refit_data(Study.model_validate(task.study).dataset, square, task.sets)
     try:
         with strategy.scope():
             training = _begun(task, len(names), images)

@@ -30,6 +30,7 @@ PARENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"unfrozen_depth": 1, "head_epochs": 1},
         {"unfrozen_depth": 1, "head_epochs": 0},
     ),
+    "crop_ratio": ({"crop_scale": 0.3}, {"crop": 0.1}),
     "views": ({"rotation": 10.0}, {"flip": "none"}),
 }
 """Of each conditional hyperparameter: values under which it exists, and under which it does not."""
@@ -47,6 +48,7 @@ VALUES: dict[str, Any] = {
     "decay_floor": 0.1,
     "head_epochs": 2,
     "thaw_learning_rate": 1e-4,
+    "crop_ratio": 2.0,
     "views": 3,
 }
 
@@ -108,6 +110,16 @@ TWO_PHASE = {"unfrozen_depth": 1, "head_epochs": 1}
         ({"rotation": -1.0}, "rotation"),
         ({"shear": -1.0}, "shear"),
         ({"shear": 45.5}, "shear"),
+        ({"crop_scale": 1.1}, "crop_scale"),
+        ({"crop_scale": 0.5, "crop_ratio": 0.9}, "crop_ratio"),
+        ({"color_jitter": 1.1}, "color_jitter"),
+        ({"grayscale": -0.1}, "grayscale"),
+        ({"blur": 1.1}, "blur"),
+        ({"erasing": 1.1}, "erasing"),
+        ({"mixup": -0.1}, "mixup"),
+        ({"cutmix": -0.1}, "cutmix"),
+        ({"feature_jitter": 1.1}, "feature_jitter"),
+        ({"feature_mixup": -0.1}, "feature_mixup"),
         ({"decay": "time", "decay_rate": -0.1}, "decay_rate"),
         ({"unfrozen_depth": 1, "head_epochs": 10, "epochs": 10}, "head_epochs"),
         ({"backbone": "MobileNetV9"}, "backbone"),
@@ -131,6 +143,9 @@ def test_a_value_out_of_its_range_is_refused_by_its_name(values, name):
             {"backbone": "none", "boundary_layer": "x"},
             "without a backbone there is nothing to thaw",
         ),
+        ({"crop": 0.1, "crop_scale": 0.5}, "give one of them"),
+        ({"mixup": 0.1, "feature_mixup": 0.5}, "an image is mixed once"),
+        ({"cutmix": 0.1, "feature_mixup": 0.5}, "an image is mixed once"),
         ({"loss": "binary"}, "binary cross-entropy needs output_activation: sigmoid"),
     ],
 )
@@ -166,6 +181,11 @@ def test_pixels_are_not_scaled_twice(backbone, kind):
         ("zoom", {}),
         ("shift", {}),
         ("crop", {}),
+        ("crop_scale", {}),
+        ("crop_ratio", {"crop_scale": 0.5}),
+        ("color_jitter", {}),
+        ("mixup", {}),
+        ("feature_mixup", {}),
         ("momentum", SGD),
         ("decay_rate", {"decay": "time"}),
         ("decay_factor", STEP),
@@ -255,6 +275,13 @@ ANY_VALUE: dict[str, st.SearchStrategy[Any]] = {
     "flip": st.sampled_from(["none", "horizontal", "both"]),
     **dict.fromkeys(("zoom", "shift", "crop"), SHARE),
     **dict.fromkeys(("rotation", "shear"), st.floats(0, 45)),
+    "resize": st.sampled_from(["squash", "crop", "pad"]),
+    "crop_scale": SHARE,
+    "crop_ratio": st.floats(1, 3),
+    **dict.fromkeys(("color_jitter", "grayscale", "blur", "erasing", "feature_jitter"), SHARE),
+    "trivial_augment": st.booleans(),
+    **dict.fromkeys(("mixup", "cutmix", "feature_mixup"), st.floats(0, 4)),
+    "views": st.integers(0, 9),
 }
 
 
@@ -267,6 +294,10 @@ def points(draw: st.DrawFn) -> Hyperparameters:
             values[name] = draw(strategy)
         if values["backbone"] == "none":
             values["unfrozen_depth"] = 0
+        if values["crop"]:
+            values["crop_scale"] = 0.0
+        if values["feature_mixup"]:
+            values["mixup"] = values["cutmix"] = 0.0
     return Hyperparameters(**values)
 
 

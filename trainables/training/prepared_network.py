@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from spaces.hyperparameters import Hyperparameters
-from trainables.augmentation.transforms import augmentation
+from spaces.hyperparameters import FEATURE_AUGMENTATION, Hyperparameters
+from trainables.augmentation.batch import STRENGTHS, augmentation
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples
 from trainables.networks.cut import PIXELS, Cut, cut, freeze_dropout
@@ -40,11 +40,12 @@ VALUES = frozenset(
         "label_smoothing",
         "class_weights",
         "output_activation",
+        "resize",
     }
 )
 """Hyperparameters that can change without retracing."""
 
-SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views"})
+SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views", *STRENGTHS})
 """Hyperparameters of which the graph depends only on whether they are above 0."""
 
 
@@ -77,7 +78,7 @@ class Prepared:
         network: As it was built; each training has its own, with the same model.
         kept: Variables that training changes in any phase.
         trained_params: Parameters that are trained in any phase.
-        augment: Augmentation that is drawn in each epoch, or None.
+        augment: Augmentation that is drawn anew for each batch, or None.
 
     Args:
         trunk: To build the head on.
@@ -96,7 +97,7 @@ class Prepared:
             self.network = build_network(point, classes, trunk.inputs)
         self.kept = kept_weights(self.network)
         self.trained_params = _count(self.network.model.trainable_variables)
-        self.augment = None if point.views else augmentation(point, seed=0)
+        self.augment = augmentation(point)
         self._heads = self.network.head_layers
         trunk.flags = None
 
@@ -115,7 +116,7 @@ class Prepared:
 
         Args:
             point: Of this one's shape.
-            seed: Of weights, dropout and augmentation.
+            seed: Of weights and dropout.
         """
         network = Network(point, self.network.model)
         initialise(self._heads, seed)
@@ -123,7 +124,7 @@ class Prepared:
         reseed(network.model, seed)
         network.adjust_dropout()
         if self.augment is not None:
-            self.augment.reset(seed)
+            self.augment.adjust(point)
         return network
 
     def enter(
@@ -174,9 +175,22 @@ class Prepared:
         model = self.network.model
         # Replicas may have different numbers of parts, so none can wait for the others.
         share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
-        split = cut(model, kept) if self.augment is None else Cut(PIXELS, None, model)
+        split = Cut(PIXELS, None, model) if point.views == 0 else cut(model, kept)
         optimizer = optimizer_of(point)
-        return Phase(split, Loop(split.above, optimizer, point.loss, self.augment, accumulate))
+        above, below = split.above, None
+        if any(getattr(point, name) for name in FEATURE_AUGMENTATION):
+            # Features change at the same place wherever the stored ones end.
+            above, below = _above_the_boundary(model, split)
+        return Phase(split, Loop(above, optimizer, point.loss, self.augment, accumulate, below))
+
+
+def _above_the_boundary(model: keras.Model, split: Cut) -> tuple[keras.Model, keras.Model | None]:
+    """The part above the highest cut, and what lies between a lower cut and that one."""
+    highest = cut(model)
+    if highest.below is None or highest.name == split.name:
+        return split.above, None
+    start = model.input if split.below is None else split.below.output
+    return highest.above, keras.Model(start, highest.below.output)
 
 
 def _count(variables: list[keras.Variable]) -> int:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
-import keras
 import numpy as np
 
 from spaces.errors import TrialFailedError
@@ -15,7 +14,8 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
-from trainables.features.in_memory import Examples
+from trainables.features.in_memory import Examples, NoRoomError
+from trainables.process.messages import note
 from trainables.training.measurement import Measurement
 from trainables.training.network_pool import build_pretrained as build_pretrained
 from trainables.training.network_pool import prepare
@@ -94,12 +94,13 @@ class Training:
         self.epoch += 1
         if self._trains_head_alone != self._is_in_head_phase(self.epoch):
             self._enter_phase(self.epoch)
-        train = self._train[(self.epoch - 1) % len(self._train)]
+        train = self._examples(self._views[(self.epoch - 1) % len(self._views)])
         steps = math.ceil(len(train) / self.point.batch_size)
         rates = self._schedule.rates(self.epoch, steps)
         order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
         with self._timed("train"):
-            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates)
+            key = self.seed, self.epoch
+            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates, key)
         val_loss = val_accuracy = math.nan
         if self._validation is not None:
             with self._timed("evaluate"):
@@ -137,7 +138,6 @@ class Training:
         state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
         optimizer = self._loop.optimizer
         state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
-        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(self._generators)}
         if self.best is not None:
             state["best"] = np.array(
                 [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
@@ -160,8 +160,6 @@ class Training:
                 int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
             )
         self._enter_phase(self.epoch + 1)
-        for i, variable in enumerate(self._generators):
-            variable.assign(state[f"augmentation/{i}"])
         if self.epoch == (self.point.head_epochs or 0):
             return  # the next epoch begins a phase, with a new optimizer
         for i, variable in enumerate(self._loop.optimizer.variables):
@@ -186,18 +184,20 @@ class Training:
                 self._kept_boundaries,
             )
             self._phase, self._loop = phase, phase.loop
-        with self._timed("features"):
-            at = self._prepared.examples_at
-            self._train = [at(phase.split, images) for images in self._views]
-            self._validation: Examples | None = None
-            if self._validation_images is not None:
-                self._validation = at(phase.split, self._validation_images)
+        try:
+            with self._timed("features"):
+                for images in self._views:
+                    self._examples(images)
+                self._validation: Examples | None = None
+                if self._validation_images is not None:
+                    self._validation = self._examples(self._validation_images)
+        except NoRoomError as error:
+            note(f"Neither memory nor the feature store has room for {error}: computed live.")
+            self._kept_boundaries = ()
+            self._enter_phase(epoch)
 
-    @property
-    def _generators(self) -> list[keras.Variable]:
-        """States of the augmentation's random number generators."""
-        augment = self._prepared.augment
-        return augment.variables if augment else []
+    def _examples(self, images: Images) -> Examples:
+        return self._prepared.examples_at(self._phase.split, images)
 
     def _keep_if_best(self, measurement: Measurement) -> None:
         metric, sign = self.objective.metric, 1 if self.objective.mode == "max" else -1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,14 @@ from spaces.errors import ChangedDataError, InputError, RunStateError, StudyErro
 from spaces.study_file import load_study
 
 
+def given_by(source):
+    return None if source is None else nullcontext(source)
+
+
 def prepare(folder, source, trials=None, resume=True, **options):
     """The run, and the study that it would be searched with; the run is released at once."""
     given, quiet = Options(trials=trials, **options), Console(file=io.StringIO())
-    with prepared(Run(folder), source, given, resume, quiet) as (to_run, _):
+    with prepared(Run(folder), given_by(source), given, resume, quiet) as (to_run, _):
         return Run(folder), to_run
 
 
@@ -95,7 +99,7 @@ def test_trials_can_be_given_in_place_of_the_studys(tiny_study, study, tmp_path)
 
 @pytest.mark.parametrize("trials", [0, -3])
 def test_a_number_of_trials_that_cannot_be_is_refused(tiny_study, tmp_path, trials):
-    with pytest.raises(InputError, match="budget.trials"):
+    with pytest.raises(StudyError, match="trials is"):
         prepare(tmp_path / "run", tiny_study, trials, resume=False)
     assert not (tmp_path / "run").exists()
 

@@ -54,6 +54,7 @@ for optimizer in ("sgd", "adam"):
     point = Hyperparameters(
         backbone="none", weights="none", image_size=16, preprocessing="unit", convolutions=(4,),
         optimizer=optimizer, weight_decay=0.1, learning_rate=0.01, batch_size=5, epochs=2,
+        rotation=20.0, color_jitter=0.3, erasing=0.5, trivial_augment=True, feature_jitter=0.1,
     )
     weights = {}
     for name in ("one", "two"):
@@ -147,7 +148,10 @@ def test_two_processes_train_a_backbone_of_keras_as_one_does(tmp_path: Path) -> 
 
 
 def begun(workers: int, weights: Path, out: Path, task: object) -> subprocess.Popen[str]:
-    settings = {} if task is None else {"TF_CONFIG": json.dumps(task)}
+    # Several together stream their images, one alone holds all.
+    settings = (
+        {} if task is None else {"TF_CONFIG": json.dumps(task), "THAWTUNE_DATA_MEMORY": "9KB"}
+    )
     return subprocess.Popen(
         [sys.executable, "-c", PROCESS, str(workers), str(weights), str(out)],
         cwd=Path(__file__).parents[3],

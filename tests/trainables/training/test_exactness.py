@@ -25,7 +25,7 @@ SOME = {
 DEPTHS = (0, 2, 5)
 
 
-def trained(backbone, layer, depth, images, kept):
+def trained(backbone, layer, depth, images, kept, **others):
     """A network after an epoch, and the name of the cut that it was trained above."""
     values = {"batch_norm": "trained"} if depth == 2 else {}
     size = images[0].pixels.shape[1]
@@ -41,6 +41,7 @@ def trained(backbone, layer, depth, images, kept):
         batch_size=8,
         epochs=1,
         **values,
+        **others,
     )
     training = Training(point, 3, *images, 5, Objective(), kept=kept)
     training.run_epoch()
@@ -48,13 +49,31 @@ def trained(backbone, layer, depth, images, kept):
     return weights, training._phase.split.name
 
 
-def assert_exact(backbone, layer, depth, images):
-    stored, boundary = trained(backbone, layer, depth, images, kept=None)
-    live, pixels = trained(backbone, layer, depth, images, kept=())
+def assert_exact(backbone, layer, depth, images, **others):
+    stored, boundary = trained(backbone, layer, depth, images, kept=None, **others)
+    live, pixels = trained(backbone, layer, depth, images, kept=(), **others)
     assert (boundary == PIXELS, pixels) == (False, PIXELS)
     assert list(stored) == list(live)
     for path in stored:
         np.testing.assert_allclose(stored[path], live[path], rtol=1e-4, atol=1e-5, err_msg=path)
+
+
+AT_THE_CUT = {"feature_mixup": 0.5, "feature_jitter": 0.2}
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_features_change_alike_stored_or_live(depth, make_images):
+    size, layer = SOME["EfficientNetLite0"]
+    images = images_of(make_images, size)
+    assert_exact("EfficientNetLite0", layer, depth, images, **AT_THE_CUT)
+    some = ("EfficientNetLite0", layer, depth, images)
+    plain, _ = trained(*some, kept=None)
+    changed, _ = trained(*some, kept=None, **AT_THE_CUT)
+    from_below, boundary = trained(*some, kept=("block2_add",), **AT_THE_CUT)
+    assert boundary == "block2_add"
+    for path in changed:
+        np.testing.assert_allclose(changed[path], from_below[path], rtol=1e-4, atol=1e-5)
+    assert any(not np.allclose(plain[path], changed[path], atol=1e-5) for path in plain)
 
 
 def images_of(make_images, size):

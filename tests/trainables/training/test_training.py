@@ -108,6 +108,17 @@ CONFIGURATIONS = {
         head_batch_norm="pooling",
     ),
     "augmentation": point(flip="horizontal", rotation=30.0, zoom=0.2, dropout=0.2),
+    "all that changes pixels": point(
+        rotation=30.0,
+        color_jitter=0.3,
+        blur=0.5,
+        erasing=0.5,
+        trivial_augment=True,
+        mixup=0.4,
+        cutmix=1.0,
+    ),
+    "features": point(LITE, feature_mixup=0.4, feature_jitter=0.2, dropout=0.2),
+    "views that are mixed": point(LITE, flip="horizontal", cutmix=1.0, views=2),
     "plateau and early stopping": point(
         optimizer="sgd",
         learning_rate=3.0,
