@@ -25,6 +25,8 @@ environment for each. Prestarted workers are for tasks and never used by actors:
 DASHBOARD = "THAWTUNE_DASHBOARD"
 """Environment variable, 1 or 0: whether a Ray that we start has a dashboard."""
 
+_is_open = False
+
 
 def joined(address: str | None) -> str | None:
     """The address of the cluster to join: the one given, or the cluster of this job."""
@@ -35,8 +37,9 @@ def joined(address: str | None) -> str | None:
 def ray_running(address: str | None) -> Iterator[None]:
     """Start Ray on this machine, or connect to a cluster, while the context is open.
 
-    The workers of a cluster import the code of this process: it is shipped to them, unless this is
-    a job, whose working directory Ray has shipped already.
+    Inside another such context, this one does nothing. The workers of a cluster import the code of
+    this process: it is shipped to them, unless this is a job, whose working directory Ray has
+    shipped already.
 
     Args:
         address: Address of the cluster; None starts a Ray that ends with the context.
@@ -45,6 +48,10 @@ def ray_running(address: str | None) -> Iterator[None]:
         InputError: If there is no cluster at the address, or it refuses the connection; or if the
             URL of shared features contains a key.
     """
+    global _is_open
+    if _is_open:
+        yield
+        return
     check_storage()
     found = joined(address)
     if found:
@@ -52,9 +59,11 @@ def ray_running(address: str | None) -> Iterator[None]:
     else:
         os.environ |= LOCAL_ENVIRONMENT
         _init("local", None, include_dashboard=_has_dashboard())
+    _is_open = True
     try:
         yield
     finally:
+        _is_open = False
         ray.shutdown()
 
 

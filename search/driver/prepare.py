@@ -40,10 +40,8 @@ def prepare(
     """
     check_storage()
     wanted, folder = _with_trials(study, trials), run.place
-    if not resume and not _is_unborn(run):
-        raise InputError(
-            f"{folder} exists already. Resume it with --resume, or give another with --run."
-        )
+    if not resume:
+        refuse_existing(run)
     if resume and not run.folder.exists():
         raise InputError(
             f"There is no run in {folder} to resume. Omit --resume to start a new one."
@@ -57,6 +55,18 @@ def prepare(
         with locked(run):
             _take_up(run, wanted, console)
     return run, wanted
+
+
+def refuse_existing(run: Run) -> None:
+    """Refuse a folder in which something exists already.
+
+    Raises:
+        InputError: If there is a run, or other files.
+    """
+    if not _is_unborn(run):
+        raise InputError(
+            f"{run.place} exists already. Resume it with --resume, or give another with --run."
+        )
 
 
 def _is_unborn(run: Run) -> bool:

@@ -47,6 +47,23 @@ def bytes_allowed(gpu: float, memory: int | None) -> int | None:
     return max(0, int(gpu * memory) - CONTEXT_BYTES)
 
 
+@cache
+def usable_memory() -> int | None:
+    """Bytes of the first GPU that TensorFlow may use in this process; None without a GPU.
+
+    Call it after `limit_memory`.
+    """
+    import tensorflow as tf
+
+    if not tf.config.list_logical_devices("GPU"):
+        return None
+    [device, *_] = tf.config.list_physical_devices("GPU")
+    for part in tf.config.get_logical_device_configuration(device) or ():
+        if part.memory_limit:
+            return int(part.memory_limit * 2**20)
+    return gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES"))
+
+
 def gpu_memory(device: str | None = None) -> int | None:
     """Bytes of a GPU of this machine, or None if NVIDIA's driver reports none.
 

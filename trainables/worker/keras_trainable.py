@@ -32,6 +32,9 @@ KEPT_CHECKPOINTS = 3
 """Checkpoints of a running trial: if the newest is damaged, the one before it is read. The third is
 for one that a worker writes after its driver was killed, and which the ledger does not know."""
 
+_KEPT_DATA = 3
+"""Sets of images that a worker keeps: as many as there are values of `resize`."""
+
 _SAVING_SHARE = 0.05
 """Largest share of a trial's time for checkpoints, not counting those at rungs."""
 
@@ -80,7 +83,7 @@ class KerasTrainable(tune.Trainable):
         self._study = Study.model_validate(job.study)
         limit_memory(self._study.resources.gpu or 0)
         seal()
-        self._data: dict[int, Any] = {}
+        self._data: dict[Any, Any] = {}
         self._begin(config, began)
 
     def __repr__(self) -> str:
@@ -135,14 +138,18 @@ class KerasTrainable(tune.Trainable):
     def _start(self) -> None:
         """Build the trial's network; an error in `setup` would end the process."""
         from trainables.datasets.rows.loading import load_trial_data
+        from trainables.datasets.rows.resizing import Square
         from trainables.training.training import Training
 
         point = Hyperparameters.from_dict(self._config["hyperparameters"])
         idle = time.perf_counter() - self._began
-        size = point.image_size
-        if size not in self._data:
-            self._data = {size: load_trial_data(self._study.dataset, size, self._job.sets)}
-        data = self._data[size]
+        squares = Square.of(point), Square.for_training(point)
+        if squares not in self._data:
+            square, train = squares
+            loaded_data = load_trial_data(self._study.dataset, square, self._job.sets, train)
+            kept = list(self._data.items())[-_KEPT_DATA + 1 :]
+            self._data = dict(kept) | {squares: loaded_data}
+        data = self._data[squares]
         loaded = time.perf_counter() - self._began - idle
         training = Training(
             point,
