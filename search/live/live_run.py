@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from search.live.early_end import Ending
+from search.live.lock import writable
 from search.records import events
 from search.records.history import History, value_of
 from search.records.ledger import Ledger, read_ledger
@@ -21,7 +21,6 @@ from search.strategy.importance import importance
 from search.strategy.optuna_journal import Journal
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
-from spaces.errors import RunStateError
 from spaces.study import Study
 from trainables.training.checkpoints import Checkpoints
 
@@ -105,8 +104,7 @@ class OpenRun:
         return Checkpoints(self.run.trial_checkpoints(number))
 
     def write_derived(self) -> None:
-        """Write the files that follow from the ledger: tables, finalists and importance."""
-        write_tables(self.run, self.history, self.study.objective)
+        """Write the files that follow from the ledger: finalists, importance and, last, tables."""
         found = {
             self.run.finalists: finalists.summary(self.study, self.history),
         }
@@ -115,6 +113,7 @@ class OpenRun:
         for path, values in found.items():
             if values is not None:
                 write_json(path, values)
+        write_tables(self.run, self.history, self.study.objective)
 
     def _learn(self, event: events.Event) -> None:
         for learner in self._learners:
@@ -170,48 +169,19 @@ class OpenRun:
 
 
 @contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Keep other processes of this machine from writing to a run.
-
-    Raises:
-        RunStateError: If one drives it, or its folder cannot be written to.
-    """
-    lock = FileLock(run.folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise RunStateError(
-            f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
-        ) from error
-    except OSError as error:
-        raise _unwritable(run, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
 def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator[OpenRun]:
-    """Open a run for this process alone.
+    """Open a run whose lock this process holds.
 
     Raises:
-        RunStateError: If another process drives it, or its folder cannot be written to.
+        RunStateError: If another process drives it at its URL, or it cannot be written to.
     """
     if isinstance(run.upload, LedgerUpload):
         run.upload.on_failure(ending.storage_failed)
-    try:
-        with locked(run), Ledger(run.ledger) as ledger:
-            yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
-    except OSError as error:
-        raise _unwritable(run, error) from error
-
-
-def _unwritable(run: Run, error: OSError) -> RunStateError:
-    return RunStateError(
-        f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or make it "
-        "writable, then continue with --resume."
-    )
+    with ExitStack() as stack:
+        with writable(run):
+            ledger = stack.enter_context(Ledger(run.ledger))
+            current = OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
+        yield current
 
 
 def said(event: events.Event) -> str | None:
