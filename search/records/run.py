@@ -17,7 +17,7 @@ from spaces.study_file import load_study
 class Upload(Protocol):
     """The upload of a working copy to the URL of its run."""
 
-    def push(self) -> None:
+    def publish(self) -> None:
         """Upload what has changed."""
 
 
@@ -42,7 +42,7 @@ class Run:
             RunStateError: If it cannot be written there.
         """
         if self.upload is not None:
-            self.upload.push()
+            self.upload.publish()
 
     @property
     def place(self) -> str:
