@@ -89,7 +89,7 @@ def _add_commands() -> None:
 def _open_run(place: str) -> AbstractContextManager[Run]:
     from search.remote.working_copy import run_at
 
-    return run_at(place)
+    return run_at(place, reads=("gradcam", "mistakes"), replaces=("report",))
 
 
 _add_commands()

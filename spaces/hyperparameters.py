@@ -73,7 +73,17 @@ CONDITIONS: dict[str, Condition] = {
     "convolution_pooling": Condition(
         "there are extra convolutions", lambda v: bool(v["convolutions"]), False
     ),
+    "focal_gamma": Condition("loss is focal", lambda v: v["loss"] == "focal", 2.0),
+    "logit_adjustment": Condition(
+        "sampling is none and loss is not binary",
+        lambda v: v["sampling"] == "none" and v["loss"] != "binary",
+        None,
+    ),
     "momentum": Condition("optimizer is sgd", lambda v: v["optimizer"] == "sgd", 0.9),
+    "ema_momentum": Condition(
+        "optimizer is not schedule_free", lambda v: v["optimizer"] != "schedule_free", None
+    ),
+    "layer_decay": Condition("something is thawed", _is_thawed, None),
     "decay_rate": Condition("decay is time", _decays_by("time"), 0.01),
     "decay_factor": Condition(
         "decay is step, exponential or plateau",
@@ -129,14 +139,40 @@ class Hyperparameters:
         dropout_place: After "each" hidden dense layer, or once: "first" (before them) or "last"
             (after them). Without hidden dense layers all three are the same.
         output_activation: "softmax" or "sigmoid".
-        loss: The form of cross-entropy; labels are converted to match.
+        loss: The form of cross-entropy; labels are converted to match. "focal" is that of the
+            softmax, times (1 − p)^γ, where p is the probability of the right class: examples that
+            are right already count less (Lin et al., 2017, https://arxiv.org/abs/1708.02002).
+        focal_gamma: γ of the focal loss, 0 or more; 0 is plain cross-entropy.
         label_smoothing: Share of the label spread over all classes, 0..1.
         class_weights: "none", or "balanced" (inverse to the class's share of the training set).
-        optimizer: "adam" or "sgd".
+        sampling: "none" (an epoch is every training image once), or "balanced" (as many images,
+            but as many of each class: those of rare classes repeat, of the others a new part is
+            drawn in each epoch; Shen et al., 2016, https://arxiv.org/abs/1512.05830).
+        logit_adjustment: τ, 0 or more: training adds τ · log(the class's share of the training
+            set) to the logits, so that rare classes need a larger margin; 1 is consistent with
+            balanced accuracy (Menon et al., 2021, https://arxiv.org/abs/2007.07314).
+        optimizer: "adam" (Keras's, https://arxiv.org/abs/1412.6980), "adamw" (as its authors and
+            PyTorch have it, https://arxiv.org/abs/1711.05101: another ε in another place),
+            "sgd", "lion" (https://arxiv.org/abs/2302.06675; takes a third to a tenth of Adam's
+            learning rate) or "schedule_free" (AdamW that averages its weights in place of a
+            decaying learning rate, https://arxiv.org/abs/2405.15682).
         momentum: Momentum of SGD, 0..1.
+        ema_momentum: Above 0, a moving average of the trained weights is validated and kept in
+            their place. After n updates it keeps min(this, (1 + n) / (10 + n)) of itself in an
+            update, as TensorFlow's `ExponentialMovingAverage`; the thaw starts it again. See
+            https://arxiv.org/abs/2411.18704.
         learning_rate: Initial learning rate.
+        layer_decay: Above 0, at most 1: the learning rate of the head times this for the topmost
+            thawed block, times its square for the block below, and so on (Clark et al., 2020,
+            https://arxiv.org/abs/2003.10555). A block is what lies between two places where a
+            single tensor crosses the graph: of plain chains, a weight layer.
+        warmup: Share of the updates, 0..1, in which the learning rate rises linearly to what it
+            would be without; those before and after the thaw each have a share of theirs
+            (https://arxiv.org/abs/1706.02677).
         weight_decay: Decoupled: each update reduces a kernel by this share times the learning rate;
             biases and normalisation are left alone.
+        clip_norm: Above 0, gradients whose norm over all weights exceeds this are scaled down to it
+            (https://arxiv.org/abs/1211.5063).
         decay: How the learning rate falls: "none", "time", "step", "exponential", "cosine" or
             "plateau" (of the validation loss).
         decay_rate: Time: the learning rate is divided by 1 + decay_rate × updates.
@@ -150,9 +186,9 @@ class Hyperparameters:
         epochs: Largest number of epochs.
         head_epochs: Number of initial epochs in which only the head is trained.
         thaw_learning_rate: Learning rate after these epochs; None keeps `learning_rate`.
-        early_stopping: Stop after this many epochs without a better validation loss; 0 never
-            stops. The count starts again at the thaw. The best epoch's weights are kept in any
-            case.
+        early_stopping: Stop after this many epochs without a better validation loss, or without a
+            better score where the study's objective is one other than accuracy; 0 never stops.
+            The count starts again at the thaw. The best epoch's weights are kept in any case.
         flip: Augmentation: "none", "horizontal", or "both".
         rotation: Augmentation: degrees in either direction.
         zoom: Augmentation: share in either direction.
@@ -216,13 +252,20 @@ class Hyperparameters:
     dropout: float = 0.0
     dropout_place: Literal["each", "first", "last"] = "each"
     output_activation: Literal["softmax", "sigmoid"] = "softmax"
-    loss: Literal["sparse_categorical", "categorical", "binary"] = "sparse_categorical"
+    loss: Literal["sparse_categorical", "categorical", "binary", "focal"] = "sparse_categorical"
+    focal_gamma: float | None = None
     label_smoothing: float = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    optimizer: Literal["adam", "sgd"] = "adam"
+    sampling: Literal["none", "balanced"] = "none"
+    logit_adjustment: float | None = None
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "schedule_free"] = "adam"
     momentum: float | None = None
+    ema_momentum: float | None = None
     learning_rate: float = 1e-3
+    layer_decay: float | None = None
+    warmup: float = 0.0
     weight_decay: float = 0.0
+    clip_norm: float = 0.0
     decay: Decay = "none"
     decay_rate: float | None = None
     decay_factor: float | None = None

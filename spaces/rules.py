@@ -19,6 +19,9 @@ _NOT_NEGATIVE = (
     "rotation",
     "decay_rate",
     "views",
+    "focal_gamma",
+    "logit_adjustment",
+    "clip_norm",
 )
 _POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
 _PARTS = ("crop_scale", "color_jitter", "grayscale", "blur", "erasing", "feature_jitter")
@@ -28,6 +31,8 @@ _SHARES = (
     "label_smoothing",
     "crop",
     "momentum",
+    "ema_momentum",
+    "warmup",
     "zoom",
     "shift",
     "decay_floor",
@@ -82,6 +87,8 @@ def _range_broken(name: str, value: Any) -> str | None:
         return "1 or more"
     if name in _SHARES and not 0 <= value < 1:
         return "in 0..1"
+    if name == "layer_decay" and not 0 < value <= 1:
+        return "above 0 and at most 1"
     if name == "decay_factor" and value > 1:
         return "at most 1, or the learning rate would rise"
     if name == "shear" and not 0 <= value <= _MOST_SHEAR:

@@ -175,7 +175,7 @@ def read_run(run: Run) -> RunData:
     folder = run.folder.resolve()
     known = (str(folder), str(run.folder), study.dataset.path)
     return RunData(
-        name=Path(run.place).resolve().name,
+        name=Path(run.place.partition("?")[0]).resolve().name,
         study=study,
         study_text=without_folders(run.study_file.read_text(encoding="utf-8"), known),
         history=history,

@@ -14,7 +14,7 @@ from ray.exceptions import AuthenticationError, RayError
 from search.cluster.code_shipping import check_same_code, staged
 from search.cluster.ray_job import is_job, job_environment
 from spaces.errors import InputError
-from trainables.cache.remote_copies import FEATURES_VARIABLE
+from trainables.cache.remote_copies import FEATURES_VARIABLE, check_storage
 
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
@@ -45,12 +45,14 @@ def ray_running(address: str | None) -> Iterator[None]:
         address: Address of the cluster; None starts a Ray that ends with the context.
 
     Raises:
-        InputError: If there is no cluster at the address, or it refuses the connection.
+        InputError: If there is no cluster at the address, or it refuses the connection; or if the
+            URL of shared features contains a key.
     """
     global _is_open
     if _is_open:
         yield
         return
+    check_storage()
     found = joined(address)
     if found:
         _join(found)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.commands.shared import DataPath, RunFolder, console, import_tensorflow
+from search.commands.shared import DataPath, RunFolder, console, import_tensorflow, say
 
 
 def export(
@@ -35,7 +35,7 @@ def export(
     from search.final_model.export import export as run_export
     from search.remote.working_copy import run_at
 
-    with run_at(run) as folder:
+    with run_at(run, writes=True, reads=("model",), say=say) as folder:
         done = run_export(folder, format_, output, quantize, force, data)
     console.print(done.in_words(folder), soft_wrap=True)
 
@@ -69,10 +69,11 @@ def predict(
     tabs.
     """
     import_tensorflow()
+    from search.final_model.load import FILES
     from search.final_model.predict_output import Wanted
     from search.final_model.predict_output import predict as run_predict
     from search.remote.working_copy import run_at
 
     wanted = Wanted(top, batch, explain, csv, as_json, threshold)
-    with run_at(run) as folder:
+    with run_at(run, reads=FILES) as folder:
         run_predict(folder, images, wanted, console, Console(stderr=True))

@@ -122,7 +122,7 @@ def _search(target: str, source: StudySource | None, given: Options, resume: boo
     from search.remote.working_copy import run_at
 
     with (
-        run_at(target, drives=True) as folder,
+        run_at(target, drives=True, say=say) as folder,
         prepared(folder, source, given, resume, console) as (study, options),
     ):
         # A job searches on its own cluster, whatever its run has used before.

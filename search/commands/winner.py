@@ -41,7 +41,10 @@ def finetune(
     from search.live.lock import locked_run
     from search.remote.working_copy import run_at
 
-    with run_at(run) as folder, locked_run(folder):
+    with (
+        run_at(run, writes=True, replaces=("model",), say=say) as folder,
+        locked_run(folder),
+    ):
         record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, say)
     again = len(record["restarts"])
     console.print(
@@ -68,12 +71,13 @@ def evaluate(
     import time
 
     import_tensorflow()
+    from search.final_model.load import FILES
     from search.live.lock import locked_run
     from search.remote.working_copy import run_at
     from search.testset.evaluate import evaluate as run_evaluate
 
     with (
-        run_at(run) as folder,
+        run_at(run, writes=True, reads=FILES, replaces=("gradcam",), say=say) as folder,
         nullcontext() if against is None else run_at(against) as other,
         locked_run(folder),
     ):

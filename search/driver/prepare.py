@@ -21,6 +21,7 @@ from search.studies.preflight import checked_data, progress_bar, write_contact_s
 from search.studies.validate import load_checked
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
+from trainables.cache.remote_copies import check_storage
 from trainables.datasets.files.location import located
 from trainables.datasets.preflight.record import Preflight
 
@@ -48,11 +49,13 @@ def prepared(
         The study to search, and the options that hold.
 
     Raises:
-        InputError: If there is a run already and `resume` is false, or none and no study.
+        InputError: If there is a run already and `resume` is false, or none and no study,
+            or features cannot be shared at the URL that was given for them.
         DataError: If the dataset cannot be used.
         RunStateError: If the run belongs to a different study, or another process drives it.
         ChangedDataError: If an image of the run is missing or has changed.
     """
+    check_storage()
     if is_unborn(run):
         study = _new_study(run, source, given, console)
         found = checked_data(study.dataset, study.name, console)

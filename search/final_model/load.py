@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 MODEL, LABELS = "model.keras", "labels.json"
 """File names in the folder `Run.model`."""
 
+FILES = (f"model/{MODEL}", f"model/{LABELS}")
+"""Both, relative to the run's folder."""
+
 
 @dataclass(frozen=True)
 class FinalModel:

@@ -81,8 +81,10 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
         while training.epoch < task.epochs:
             with strategy.scope():
                 measurement = training.run_epoch()
+                is_last = training.epoch == task.epochs
+                if is_last:
+                    training.restore_best()  # the average of the weights, if there is one
             # Outside the strategy's scope, where it would wait for all workers to do the same.
-            is_last = training.epoch == task.epochs
             _report(training, measurement.to_dict() | began, names if is_last else None)
     except TrialFailedError as error:
         return {"images": len(images.labels), "failed": str(error)}

@@ -41,7 +41,7 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
     clock = Clock(None if options.minutes is None else 60 * options.minutes)
     say: Say = lambda text: console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
     target = run_folder(options.run, source.name)
-    with run_at(target, drives=True) as run, ExitStack() as lock:
+    with run_at(target, drives=True, say=say) as run, ExitStack() as lock:
         refuse_existing(run)
         with ray_running(options.address):
             begun = _begun(source, options, clock, run, console, say)

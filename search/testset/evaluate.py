@@ -103,6 +103,7 @@ def evaluate(
     section, sets = checked_sets(run, study, data, say)
     opening = _opening(run, candidates, finetuned["sha256"], again)
     write_json(run.opening, opening)
+    run.publish()
     try:
         reread(section, sets, checked=("test",))
     except ChangedDataError:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from spaces.metrics import auc, balanced_accuracy, confusion, macro_f1
 from trainables.augmentation.batch import BatchAugmentation, Draws
 from trainables.features.in_memory import Examples
 from trainables.networks.forward import evaluation_batch
+from trainables.optimizers.adjustable import Adjustable
 from trainables.training.batch import at_the_cut
 from trainables.training.chunks import evaluation_chunks, training_chunks
 from trainables.training.losses import per_example_loss, validation_loss
@@ -25,7 +28,8 @@ class Loop:
     read chunk by chunk, with the same updates.
 
     What trials of one shape differ in (batch size, label smoothing, class weights, output
-    activation) is a value and no part of the graph, which is traced once.
+    activation, γ, the logits' adjustment) is a value and no part of the graph, which is traced
+    once.
 
     Args:
         model: Features at the cut to logits (batch, classes).
@@ -35,6 +39,7 @@ class Loop:
         accumulate: Parts in which a batch is computed, one after the other, with their gradients
             added: less memory for the same update.
         below: What lies between the examples and the cut, and is not trained; None: nothing.
+        adjusts_logits: Whether training adds something to the logits of each class.
     """
 
     def __init__(
@@ -45,15 +50,18 @@ class Loop:
         augment: BatchAugmentation | None = None,
         accumulate: int = 1,
         below: keras.Model | None = None,
+        adjusts_logits: bool = False,
     ) -> None:
         self.model = model
         self.optimizer = optimizer
         self.batch_size = 32
         self._loss, self._augment, self._below = loss, augment, below
-        self._accumulate = accumulate
-        self._smoothing = tf.Variable(0.0, trainable=False)
+        self._accumulate, self._adjusts_logits = accumulate, adjusts_logits
+        classes = model.outputs[0].shape[-1]
+        self._smoothing, self._gamma = (tf.Variable(0.0, trainable=False) for _ in range(2))
         self._is_sigmoid = tf.Variable(False, trainable=False)
-        self._class_weights = tf.Variable(tf.ones(model.outputs[0].shape[-1]), trainable=False)
+        self._class_weights = tf.Variable(tf.ones(classes), trainable=False)
+        self._adjustment = tf.Variable(tf.zeros(classes), trainable=False)
         parts = [model] if below is None else [below, model]
         self._evaluation_batch = min(map(evaluation_batch, parts))
         self._strategy = tf.distribute.get_strategy()
@@ -67,6 +75,8 @@ class Loop:
         smoothing: float,
         class_weights: np.ndarray,
         output_activation: str = "softmax",
+        gamma: float = 0.0,
+        adjustment: np.ndarray | float = 0.0,
     ) -> None:
         """Take the values of a configuration.
 
@@ -75,8 +85,12 @@ class Loop:
             smoothing: Share of a label that is spread over all classes, 0..1.
             class_weights: float32 (classes,), what an example of each class counts in training.
             output_activation: What makes probabilities of logits, "softmax" or "sigmoid".
+            gamma: Of the focal loss.
+            adjustment: float32 (classes,), added to the logits in training; 0 adds nothing.
         """
         self.batch_size = batch_size
+        self._gamma.assign(gamma)
+        self._adjustment.assign(np.broadcast_to(np.float32(adjustment), self._adjustment.shape))
         self._smoothing.assign(smoothing)
         self._class_weights.assign(class_weights)
         self._is_sigmoid.assign(output_activation == "sigmoid")
@@ -92,7 +106,7 @@ class Loop:
 
         Args:
             examples: What to train on.
-            order: Whole numbers (examples,), a permutation.
+            order: Whole numbers (examples,), positions of examples; one may be there twice.
             rates: float32 (updates,), the learning rate of each.
             key: Of the augmentation's random numbers: the same key draws the same.
 
@@ -122,14 +136,49 @@ class Loop:
             )
         return _means(sums, len(examples))
 
-    def evaluate(self, examples: Examples) -> tuple[float, float]:
-        """Mean `validation_loss` and accuracy of the examples; nothing is trained."""
-        sums = tf.zeros(2)
+    def evaluate(self, examples: Examples, has_auc: bool = False) -> dict[str, float]:
+        """Mean `validation_loss` and the scores of the examples, by name; nothing is trained.
+
+        Args:
+            examples: What to evaluate on.
+            has_auc: Whether the area under the ROC curve is among the scores; it takes longer.
+        """
+        loss, found = 0.0, []
         for inputs, labels in evaluation_chunks(examples, self._evaluation_batch):
             if not examples.are_resident:
-                self._evaluate.get_concrete_function(*_any_number(inputs, labels), _SUMS)
-            sums = self._evaluate(inputs, labels, sums)
-        return _means(sums, len(examples))
+                self._evaluate.get_concrete_function(*_any_number(inputs, labels), has_auc)
+            one, *outputs = self._evaluate(inputs, labels, has_auc)
+            loss += float(one)
+            found.append([np.asarray(labels), *(output.numpy() for output in outputs)])
+        labels, predicted, shares = map(np.concatenate, zip(*found, strict=True))
+        counts = confusion(labels, predicted, self._adjustment.shape[0]).astype(np.float64)
+        scores = {
+            "loss": loss / len(examples),
+            "accuracy": float(np.trace(counts)) / len(examples),
+            "balanced_accuracy": balanced_accuracy(counts)[0],
+            "macro_f1": macro_f1(counts)[0],
+        }
+        return scores | ({"auc": auc(labels, shares)} if has_auc else {})
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The model with the weights that its optimizer averages, if it does.
+
+        The weights that are trained come back at the end.
+        """
+        averages = self.optimizer.averages() if isinstance(self.optimizer, Adjustable) else None
+        if averages is None:
+            yield
+            return
+        weights = self.model.trainable_variables
+        trained = [weight.value.read_value() for weight in weights]
+        for weight, average in zip(weights, averages, strict=True):
+            weight.assign(average)
+        try:
+            yield
+        finally:
+            for weight, value in zip(weights, trained, strict=True):
+                weight.assign(value)
 
     def _epoch(
         self,
@@ -146,6 +195,8 @@ class Loop:
             args = data, chosen, rates[step], key, first + step
             mine = self._strategy.run(self._update, args=args)
             sums += self._strategy.reduce("SUM", mine, axis=None)
+            if isinstance(self.optimizer, Adjustable):
+                self.optimizer.update_average(self._strategy)
         return sums
 
     def _update(
@@ -208,7 +259,7 @@ class Loop:
             logits = self.model(batch, training=True)
             losses, objective, correct = tf.constant(0.0), tf.constant(0.0), tf.constant(0.0)
             for targets, shares in labels:
-                loss = per_example_loss(logits, targets, self._loss, self._smoothing) * shares
+                loss = self._losses(logits, targets) * shares
                 losses += tf.reduce_sum(loss)
                 objective += tf.reduce_sum(loss * tf.gather(self._class_weights, targets)) * share
                 correct += tf.reduce_sum(_is_right(logits, targets) * shares)
@@ -219,7 +270,19 @@ class Loop:
         )
         return gradients, tf.stack([losses, correct])
 
-    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor, sums: tf.Tensor) -> tf.Tensor:
+    def _losses(self, logits: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        if self._adjusts_logits:
+            logits += self._adjustment
+        return per_example_loss(logits, targets, self._loss, self._smoothing, self._gamma)
+
+    def _evaluation(
+        self, inputs: tf.Tensor, labels: tf.Tensor, has_shares: bool
+    ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """The sum of losses, the predicted classes, and the probabilities if they are asked for."""
+        classes = self._adjustment.shape[0]
+        loss = tf.zeros(())
+        predicted = _parts(tf.int64, ())
+        shares = _parts(tf.float32, (classes,))
         size = self._evaluation_batch
         for start in tf.range(0, tf.shape(labels)[0], size):
             targets = labels[start : start + size]
@@ -227,10 +290,19 @@ class Loop:
             if self._below is not None:
                 batch = self._below(batch, training=False)
             logits = self.model(batch, training=False)
-            losses = validation_loss(logits, targets, self._is_sigmoid)
-            right = tf.reduce_sum(_is_right(logits, targets))
-            sums += tf.stack([tf.reduce_sum(losses), right])
-        return sums
+            loss += tf.reduce_sum(validation_loss(logits, targets, self._is_sigmoid))
+            predicted = predicted.write(predicted.size(), tf.argmax(logits, axis=-1))
+            if has_shares:
+                outputs = tf.where(self._is_sigmoid, tf.math.log_sigmoid(logits), logits)
+                shares = shares.write(shares.size(), tf.nn.softmax(outputs))
+        return loss, predicted.concat(), shares.concat() if has_shares else tf.zeros((0, classes))
+
+
+def _parts(dtype: tf.DType, shape: tuple[int, ...]) -> tf.TensorArray:
+    """Arrays of unequal length, to be concatenated."""
+    return tf.TensorArray(
+        dtype, size=0, dynamic_size=True, infer_shape=False, element_shape=(None, *shape)
+    )
 
 
 _NUMBER, _KEY = tf.TensorSpec((), tf.int32), tf.TensorSpec((2,), tf.int64)

@@ -19,10 +19,11 @@ from trainables.networks.cut import PIXELS, Cut, cut, freeze_dropout
 from trainables.networks.initial_weights import initialise, reseed
 from trainables.networks.keras_private import Node
 from trainables.networks.network import Network, build_network, kept_weights
+from trainables.optimizers.layer_decay import blocks_below_the_head
+from trainables.optimizers.optimizers import optimizer_of
 from trainables.training.backbone_instance import Trunk, forget
 from trainables.training.distributed import share_statistics
 from trainables.training.loop import Loop
-from trainables.training.optimizers import optimizer_of
 
 VALUES = frozenset(
     {
@@ -41,12 +42,19 @@ VALUES = frozenset(
         "class_weights",
         "output_activation",
         "resize",
+        "focal_gamma",
+        "sampling",
+        "warmup",
     }
 )
 """Hyperparameters that can change without retracing."""
 
-SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views", *STRENGTHS})
-"""Hyperparameters of which the graph depends only on whether they are above 0."""
+SWITCHES = {
+    **dict.fromkeys(("dropout", "weight_decay", "momentum", "head_epochs", "views"), 0),
+    **dict.fromkeys(("clip_norm", "ema_momentum", "logit_adjustment", *STRENGTHS), 0),
+    "layer_decay": 1,
+}
+"""Hyperparameters of which the graph depends only on whether they are at this value, or None."""
 
 
 def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
@@ -54,7 +62,8 @@ def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
     parts = [classes]
     for name, value in vars(point).items():
         if name not in VALUES:
-            parts.append(bool(value) if name in SWITCHES else value)
+            is_on = value not in (None, SWITCHES.get(name))
+            parts.append(is_on if name in SWITCHES else value)
     return tuple(parts)
 
 
@@ -109,7 +118,7 @@ class Prepared:
     def size(self) -> int:
         """Bytes that it needs besides the trunk: the head's weights and the optimizer's."""
         head = [weight for layer in self._heads for weight in layer.weights]
-        return 4 * (_count(head) + 2 * self.trained_params)
+        return 4 * (_count(head) + 3 * self.trained_params)
 
     def begin(self, point: Hyperparameters, seed: int) -> Network:
         """A network for a training from the start, whatever was trained before.
@@ -131,7 +140,7 @@ class Prepared:
         self,
         point: Hyperparameters,
         is_head_phase: bool,
-        class_weights: np.ndarray,
+        priors: np.ndarray,
         accumulate: int,
         kept: Collection[str] | None,
     ) -> Phase:
@@ -140,7 +149,7 @@ class Prepared:
         Args:
             point: Of this one's shape.
             is_head_phase: Whether the head alone is trained.
-            class_weights: float32 (classes,), what an example of each class counts.
+            priors: float64 (classes,), the share of each class in the training set.
             accumulate: Parts in which a batch is computed.
             kept: Names of boundaries whose features are stored; None does not restrict them.
         """
@@ -150,7 +159,14 @@ class Prepared:
             with self._trunk.noting(self._nodes):
                 self._phases[key] = self._phase(point, accumulate, kept)
         loop = self._phases[key].loop
-        loop.adjust(point.batch_size, point.label_smoothing, class_weights, point.output_activation)
+        loop.adjust(
+            point.batch_size,
+            point.label_smoothing,
+            _class_weights(point, priors),
+            point.output_activation,
+            point.focal_gamma or 0.0,
+            (point.logit_adjustment or 0.0) * np.log(priors),
+        )
         loop.optimizer.adjust(point)
         loop.optimizer.reset()
         return self._phases[key]
@@ -176,12 +192,22 @@ class Prepared:
         # Replicas may have different numbers of parts, so none can wait for the others.
         share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
         split = Cut(PIXELS, None, model) if point.views == 0 else cut(model, kept)
-        optimizer = optimizer_of(point)
+        decays_by_layer = point.layer_decay not in (None, 1)
+        optimizer = optimizer_of(point, blocks_below_the_head(model) if decays_by_layer else None)
         above, below = split.above, None
         if any(getattr(point, name) for name in FEATURE_AUGMENTATION):
             # Features change at the same place wherever the stored ones end.
             above, below = _above_the_boundary(model, split)
-        return Phase(split, Loop(above, optimizer, point.loss, self.augment, accumulate, below))
+        loop = Loop(
+            above,
+            optimizer,
+            point.loss,
+            self.augment,
+            accumulate,
+            below,
+            adjusts_logits=bool(point.logit_adjustment),
+        )
+        return Phase(split, loop)
 
 
 def _above_the_boundary(model: keras.Model, split: Cut) -> tuple[keras.Model, keras.Model | None]:
@@ -191,6 +217,13 @@ def _above_the_boundary(model: keras.Model, split: Cut) -> tuple[keras.Model, ke
         return split.above, None
     start = model.input if split.below is None else split.below.output
     return highest.above, keras.Model(start, highest.below.output)
+
+
+def _class_weights(point: Hyperparameters, priors: np.ndarray) -> np.ndarray:
+    """Weight of an example of each class, float32 (classes,): rare classes weigh more."""
+    if point.class_weights == "none":
+        return np.ones(len(priors), np.float32)
+    return (1 / (len(priors) * priors)).astype(np.float32)
 
 
 def _count(variables: list[keras.Variable]) -> int:

@@ -16,9 +16,10 @@ from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, NoRoomError
 from trainables.process.messages import note
-from trainables.training.measurement import Measurement
+from trainables.training.measurement import VALIDATION, Measurement
 from trainables.training.network_pool import build_pretrained as build_pretrained
 from trainables.training.network_pool import prepare
+from trainables.training.order import order_of_epoch
 from trainables.training.schedule import Schedule
 
 State = dict[str, np.ndarray]
@@ -71,7 +72,8 @@ class Training:
         with self._timed("start"):
             self._prepared, self.network = prepare(point, classes, seed)
             self._schedule = Schedule(point)
-            self._class_weights = _class_weights(point, train.labels, classes)
+            self._labels = train.labels
+            self._priors = _priors(train.labels, classes)
             self.trained_params = self._prepared.trained_params
             self._best_weights = self._weights()
         self._enter_phase(1)
@@ -97,33 +99,52 @@ class Training:
         train = self._examples(self._views[(self.epoch - 1) % len(self._views)])
         steps = math.ceil(len(train) / self.point.batch_size)
         rates = self._schedule.rates(self.epoch, steps)
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
+        order = order_of_epoch(self.point, self._labels, self.seed, self.epoch)
         with self._timed("train"):
             key = self.seed, self.epoch
             train_loss, train_accuracy = self._loop.train_epoch(train, order, rates, key)
-        val_loss = val_accuracy = math.nan
-        if self._validation is not None:
-            with self._timed("evaluate"):
-                val_loss, val_accuracy = self._loop.evaluate(self._validation)
-        watched = train_loss if self._validation is None else val_loss
-        measurement = Measurement(
-            self.epoch,
-            train_loss,
-            train_accuracy,
-            val_loss,
-            val_accuracy,
-            float(rates[-1]),
-            self._take_seconds(),
-        )
-        if not (math.isfinite(train_loss) and math.isfinite(watched)):
+        with self._loop.averaged():
+            measurement = self._measured(train_loss, train_accuracy, float(rates[-1]))
+            watched = self._watched(measurement)
+            is_finite = math.isfinite(train_loss) and math.isfinite(watched[0])
+            if is_finite:
+                self._keep_if_best(measurement)
+        if not is_finite:
             raise TrialFailedError(
                 "non_finite",
-                f"the loss was {train_loss} in training and {val_loss} in validation "
+                f"the loss was {train_loss} in training and {measurement.val_loss} in validation "
                 f"in epoch {self.epoch}",
             )
-        self._schedule.observe(self.epoch, watched)
-        self._keep_if_best(measurement)
+        self._schedule.observe(self.epoch, *watched)
         return measurement
+
+    def _measured(self, train_loss: float, train_accuracy: float, rate: float) -> Measurement:
+        """The epoch's measurement: on the validation images, if there are any."""
+        scores = {"loss": math.nan, "accuracy": math.nan}
+        if self._validation is not None:
+            with self._timed("evaluate"):
+                has_auc = self.objective.metric == "val_auc"
+                scores = self._loop.evaluate(self._validation, has_auc)
+        return Measurement(
+            epoch=self.epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            learning_rate=rate,
+            seconds=self._take_seconds(),
+            **{f"val_{name}": value for name, value in scores.items()},
+        )
+
+    def _watched(self, measurement: Measurement) -> tuple[float, float]:
+        """What the plateau decay watches, and early stopping: both fall as the network learns.
+
+        Accuracy moves in steps of an image, and the loss with it: early stopping watches the loss
+        in its place. Of uneven classes the two part, so other scores are watched themselves.
+        """
+        if self._validation is None:
+            return measurement.train_loss, measurement.train_loss
+        if self.objective.metric in ("val_loss", "val_accuracy"):
+            return measurement.val_loss, measurement.val_loss
+        return measurement.val_loss, -getattr(measurement, self.objective.metric)
 
     def state(self) -> State:
         """All that `restore` needs to resume from here; at the end, only the best weights."""
@@ -139,9 +160,8 @@ class Training:
         optimizer = self._loop.optimizer
         state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
         if self.best is not None:
-            state["best"] = np.array(
-                [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
-            )
+            scores = [getattr(self.best, name) for name in VALIDATION]
+            state["best"] = np.array([self.best.epoch, *scores], np.float64)
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -155,9 +175,10 @@ class Training:
             return
         self._set_weights([state[f"weight/{i}"] for i in range(count)])
         if "best" in state:
-            epoch, loss, accuracy = state["best"]
+            epoch, *scores = state["best"].tolist()
+            known = dict(zip(VALIDATION, scores, strict=False))  # older ones have fewer
             self.best = Measurement(
-                int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
+                int(epoch), math.nan, math.nan, learning_rate=0, seconds={}, **known
             )
         self._enter_phase(self.epoch + 1)
         if self.epoch == (self.point.head_epochs or 0):
@@ -179,7 +200,7 @@ class Training:
             phase = self._prepared.enter(
                 self.point,
                 self._trains_head_alone,
-                self._class_weights,
+                self._priors,
                 self._accumulate,
                 self._kept_boundaries,
             )
@@ -231,9 +252,6 @@ class Training:
         return taken
 
 
-def _class_weights(point: Hyperparameters, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Weight of an example of each class, float32 (classes,): rare classes weigh more."""
-    if point.class_weights == "none":
-        return np.ones(classes, np.float32)
-    counts = np.bincount(labels, minlength=classes)
-    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+def _priors(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Share of each class in the training set, float64 (classes,); of at least one image."""
+    return np.maximum(np.bincount(labels, minlength=classes), 1) / len(labels)

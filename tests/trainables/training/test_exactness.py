@@ -25,9 +25,9 @@ SOME = {
 DEPTHS = (0, 2, 5)
 
 
-def trained(backbone, layer, depth, images, kept, **others):
+def trained(backbone, layer, depth, images, kept, **more):
     """A network after an epoch, and the name of the cut that it was trained above."""
-    values = {"batch_norm": "trained"} if depth == 2 else {}
+    values = ({"batch_norm": "trained"} if depth == 2 else {}) | more
     size = images[0].pixels.shape[1]
     point = Hyperparameters(
         backbone=backbone,
@@ -41,7 +41,6 @@ def trained(backbone, layer, depth, images, kept, **others):
         batch_size=8,
         epochs=1,
         **values,
-        **others,
     )
     training = Training(point, 3, *images, 5, Objective(), kept=kept)
     training.run_epoch()
@@ -49,9 +48,9 @@ def trained(backbone, layer, depth, images, kept, **others):
     return weights, training._phase.split.name
 
 
-def assert_exact(backbone, layer, depth, images, **others):
-    stored, boundary = trained(backbone, layer, depth, images, kept=None, **others)
-    live, pixels = trained(backbone, layer, depth, images, kept=(), **others)
+def assert_exact(backbone, layer, depth, images, **more):
+    stored, boundary = trained(backbone, layer, depth, images, kept=None, **more)
+    live, pixels = trained(backbone, layer, depth, images, kept=(), **more)
     assert (boundary == PIXELS, pixels) == (False, PIXELS)
     assert list(stored) == list(live)
     for path in stored:
@@ -87,6 +86,25 @@ def test_what_is_stored_changes_nothing(backbone, depth, make_images):
     if (backbone, depth) == ("AlexNet", 5):
         depth = 4  # all but its first convolution
     assert_exact(backbone, layer, depth, images_of(make_images, size))
+
+
+MODERN = {
+    "averages, clipping, warm-up, rates by layer": {
+        "ema_momentum": 0.9,
+        "clip_norm": 0.5,
+        "warmup": 0.5,
+        "layer_decay": 0.5,
+        "weight_decay": 0.1,
+    },
+    "uneven classes": {"loss": "focal", "sampling": "balanced"},
+    "adjusted logits": {"logit_adjustment": 1.0},
+}
+
+
+@pytest.mark.parametrize("more", MODERN.values(), ids=MODERN)
+def test_nor_does_it_with_what_is_optional(more, make_images):
+    size, layer = SOME["EfficientNetLite0"]
+    assert_exact("EfficientNetLite0", layer, 2, images_of(make_images, size), **more)
 
 
 @pytest.mark.recipes

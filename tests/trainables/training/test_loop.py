@@ -11,8 +11,8 @@ from spaces.hyperparameters import Hyperparameters
 from trainables.augmentation.batch import BatchAugmentation
 from trainables.features.in_memory import Examples
 from trainables.networks.forward import EVALUATION_BATCH, forward
+from trainables.optimizers.optimizers import optimizer_of
 from trainables.training.loop import Loop
-from trainables.training.optimizers import optimizer_of
 
 CLASSES, COUNT, BATCH = 3, 21, 8
 RATES = np.array([0.01, 0.005, 0.002], np.float32)
@@ -130,7 +130,8 @@ def test_the_last_batch_counts_by_its_images(examples):
     loop = loop_of(model)
     model.get_layer(index=2).trainable = False  # batch norm in inference mode: nothing changes
     loss, accuracy = loop.train_epoch(examples, ORDER, np.zeros(3, np.float32))
-    assert (loss, accuracy) == pytest.approx(loop.evaluate(examples), rel=1e-5)
+    scores = loop.evaluate(examples)
+    assert (loss, accuracy) == pytest.approx((scores["loss"], scores["accuracy"]), rel=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -190,7 +191,8 @@ def test_evaluation_is_over_all_images_and_trains_nothing(make_images):
     loop = loop_of(model, weights=(9.0, 9.0, 9.0))
     before = [variable.numpy() for variable in model.variables]
     examples = Examples(tf.constant(images.pixels), tf.constant(images.labels))
-    loss, accuracy = loop.evaluate(examples)
+    scores = loop.evaluate(examples)
+    loss, accuracy = scores["loss"], scores["accuracy"]
     logits = model(images.pixels.astype(np.float32), training=False)
     each = keras.losses.sparse_categorical_crossentropy(images.labels, logits, from_logits=True)
     assert loss == pytest.approx(float(np.mean(each)), rel=1e-4)

@@ -181,7 +181,7 @@ def test_heads_on_one_trunk_are_freed_when_there_are_too_many():
 
 class TestShape:
     def test_every_name_is_a_hyperparameter(self):
-        assert set(FIELDS) >= VALUES | SWITCHES
+        assert set(FIELDS) >= VALUES | set(SWITCHES)
 
     @pytest.mark.parametrize(
         ("changes", "is_same"),
