@@ -63,7 +63,7 @@ class OpenRun:
         self.dispatch = Dispatch(
             study, self.history, self.rungs, self._searcher, self.take, ending.seconds_left
         )
-        self._journal = Journal(run.journal, study, self.history)
+        self._journal = Journal(run.journal, study, self.history, self.say)
         self.watchers: list[events.EventSink] = []
         self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
         self._remove_checkpoints()
@@ -77,12 +77,12 @@ class OpenRun:
             return
         try:
             self._ledger.append(*happened)
-            for event in happened:
-                self._learn(event)
-                self._journal.take(event)
         except OSError as error:
             self.ending.storage_failed(f"{self.run.folder} cannot be written to: {error}")
             return
+        for event in happened:
+            self._learn(event)
+            self._journal.take(event)
         for event in happened:
             self._tell(event)
 
@@ -114,6 +114,10 @@ class OpenRun:
             if values is not None:
                 write_json(path, values)
         write_tables(self.run, self.history, self.study.objective)
+
+    def close(self) -> None:
+        """Close the files that follow from the ledger."""
+        self._journal.close()
 
     def _learn(self, event: events.Event) -> None:
         for learner in self._learners:
@@ -181,6 +185,7 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
         with writable(run):
             ledger = stack.enter_context(Ledger(run.ledger))
             current = OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
+        stack.callback(current.close)
         yield current
 
 

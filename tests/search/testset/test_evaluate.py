@@ -222,7 +222,7 @@ def test_it_is_no_rival_if_it_is_not_the_same_or_cost_less(make_run):
     run = make_run("run", trials=3)
     cases = [
         (make_run("tpe", trials=6), "was searched with searcher: tpe, not with random"),
-        (make_run("short", trials=2, searcher="random"), "Continue it with --trials"),
+        (make_run("short", trials=2, searcher="random"), "thawtune resume .* --trials 4"),
         (
             make_run("seed", 6, searcher="random", dataset={"format": "digits", "seed": 1}),
             "the images of the three sets, dataset differ",
