@@ -91,6 +91,7 @@ def test_a_signal_ends_it_in_order_even_in_a_long_epoch(tmp_path, number, code):
     assert search.run.trials.exists()
 
 
+@pytest.mark.faults
 def test_ended_by_a_signal_it_keeps_the_epochs_that_were_done(tmp_path):
     budget = {
         "trials": 3,

@@ -21,7 +21,6 @@ FAST = {
     "MobileNetV2": ("ONNX",),
     "ConvNeXtTiny": (),
     "EfficientNetLite0": ("LiteRT",),
-    "ResNet50": (),
 }
 """Backbones of the usual run, and the exports that are compared there."""
 
