@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from filelock import FileLock, Timeout
 from rich.console import Console
@@ -21,7 +21,7 @@ from search.strategy.importance import importance
 from search.strategy.optuna_journal import Journal
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
-from spaces.errors import RunStateError
+from spaces.errors import RunStateError, remedy
 from spaces.study import Study
 from trainables.training.checkpoints import Checkpoints
 
@@ -82,10 +82,19 @@ class OpenRun:
                 self._learn(event)
                 self._journal.take(event)
         except OSError as error:
-            self.ending.storage_failed(f"{self.run.folder} cannot be written to: {error}")
+            self.ending.storage_failed(
+                f"{self.run.folder} cannot be written to: {error}. {remedy(error)}"
+            )
             return
         for event in happened:
             self._tell(event)
+
+    def stop(self, reason: str) -> None:
+        """Record that this driver ends, if anything can still be written."""
+        stopped = events.driver_stopped(reason)
+        with suppress(OSError):
+            self._ledger.append(stopped)
+            self._learn(stopped)
 
     def _tell(self, event: events.Event) -> None:
         self._say(event)
@@ -105,16 +114,21 @@ class OpenRun:
         return Checkpoints(self.run.trial_checkpoints(number))
 
     def write_derived(self) -> None:
-        """Write the files that follow from the ledger: tables, finalists and importance."""
-        write_tables(self.run, self.history, self.study.objective)
+        """Write the files that follow from the ledger: tables, finalists and importance.
+
+        Raises:
+            RunStateError: If they cannot be written.
+        """
         found = {
             self.run.finalists: finalists.summary(self.study, self.history),
         }
         if self.dispatch.is_over:  # this may take minutes: too long for a search that is stopped
             found[self.run.importance] = importance(self.study, self.history)
-        for path, values in found.items():
-            if values is not None:
-                write_json(path, values)
+        with writable(self.run):
+            write_tables(self.run, self.history, self.study.objective)
+            for path, values in found.items():
+                if values is not None:
+                    write_json(path, values)
 
     def _learn(self, event: events.Event) -> None:
         for learner in self._learners:
@@ -165,14 +179,13 @@ def locked(run: Run) -> Iterator[None]:
         RunStateError: If one drives it, or its folder cannot be written to.
     """
     lock = FileLock(run.folder / ".lock")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout as error:
-        raise RunStateError(
-            f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
-        ) from error
-    except OSError as error:
-        raise _unwritable(run, error) from error
+    with writable(run):
+        try:
+            lock.acquire(blocking=False)
+        except Timeout as error:
+            raise RunStateError(
+                f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
+            ) from error
     try:
         yield
     finally:
@@ -186,22 +199,36 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
     Raises:
         RunStateError: If another process drives it, or its folder cannot be written to.
     """
+    with ExitStack() as stack:
+        stack.enter_context(locked(run))
+        with writable(run):
+            stack.enter_context(carried(run, ending.storage_failed))
+            ledger = stack.enter_context(Ledger(run.ledger))
+            current = OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
+        yield current
+
+
+@contextmanager
+def writable(run: Run) -> Iterator[None]:
+    """Turn an operating system's error in writing to a run into one that says what to do.
+
+    Raises:
+        RunStateError: In place of an OSError.
+    """
     try:
-        with (
-            locked(run),
-            carried(run, ending.storage_failed),
-            Ledger(run.ledger) as ledger,
-        ):
-            yield OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
+        yield
     except OSError as error:
-        raise _unwritable(run, error) from error
+        raise RunStateError(
+            f"{run.folder} cannot be written to: {error.strerror or error}. {remedy(error)}, then "
+            "continue with --resume."
+        ) from error
 
 
-def _unwritable(run: Run, error: OSError) -> RunStateError:
-    return RunStateError(
-        f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or make it "
-        "writable, then continue with --resume."
-    )
+_SMALLER = {
+    "batch": "with each batch split in two",
+    "evaluation": "with smaller batches in evaluation",
+    "share": "with fewer trials at once on its machine",
+}
 
 
 def said(event: events.Event) -> str | None:
@@ -210,9 +237,8 @@ def said(event: events.Event) -> str | None:
         case "noted":
             return str(event["text"])
         case "attempt_failed" if event["reason"] == "out_of_memory":
-            return (
-                f"trial {event['trial']} ran out of memory; retrying with each batch split in two"
-            )
+            how = _SMALLER[event["too_large"] or "batch"]
+            return f"trial {event['trial']} ran out of memory; retrying {how}"
         case "attempt_failed":
             return f"trial {event['trial']} lost its worker; retrying"
         case "trial_started" if event["damaged"]:

@@ -97,14 +97,15 @@ def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
                     f"{path} has version {event['version']}, but this thawtune reads versions up "
                     f"to {VERSION}. Upgrade thawtune."
                 )
-            yield line, _ADDED_SINCE_1.get(name, {}) | _restored(event)
+            yield line, _ADDED.get(name, {}) | _restored(event)
 
 
-_ADDED_SINCE_1: dict[str, Event] = {
+_ADDED: dict[str, Event] = {
     "trial_proposed": {"finalist_of": None},
+    "attempt_failed": {"too_large": None},
     "trial_started": {"attempt": 1, "accumulate": 1, "damaged": [], "hits": 0, "misses": 0},
 }
-"""Defaults of the fields that ledgers of version 1 do not have."""
+"""Defaults of the fields that older ledgers do not have."""
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 

@@ -8,21 +8,22 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-EVALUATION_BATCH = 256
+from trainables.process.memory import evaluation_batch
 
 
 def rows_of(
-    model: keras.Model, inputs: np.ndarray, batch: int = EVALUATION_BATCH
+    model: keras.Model, inputs: np.ndarray, batch: int | None = None
 ) -> Callable[[int, int], Iterator[np.ndarray]]:
     """A function from a range of inputs (first, last + 1) to the model's outputs for them.
 
-    Yields float32 arrays, one for each batch; trains nothing.
+    Yields float32 arrays, one for each batch (by default `evaluation_batch`); trains nothing.
     """
+    size = batch or evaluation_batch()
     step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
 
     def rows(first: int, last: int) -> Iterator[np.ndarray]:
-        for start in range(first, last, batch):
-            yield step(tf.constant(inputs[start : min(last, start + batch)])).numpy()
+        for start in range(first, last, size):
+            yield step(tf.constant(inputs[start : min(last, start + size)])).numpy()
 
     return rows
 

@@ -24,7 +24,7 @@ def limit_memory(gpu: float) -> None:
         tf.config.set_visible_devices([], "GPU")
         return
     for device in found:
-        most = bytes_allowed(gpu, gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES")))
+        most = bytes_allowed(gpu, _own_gpu_memory())
         if most is None:
             tf.config.experimental.set_memory_growth(device, True)
         else:
@@ -45,6 +45,16 @@ def bytes_allowed(gpu: float, memory: int | None) -> int | None:
     if gpu >= 1 or memory is None:
         return None
     return max(0, int(gpu * memory) - CONTEXT_BYTES)
+
+
+def gpu_bytes(gpu: float) -> int | None:
+    """Bytes of its GPU that this process may take with a share of it; None if unknown."""
+    memory = _own_gpu_memory()
+    return memory if gpu >= 1 else bytes_allowed(gpu, memory)
+
+
+def _own_gpu_memory() -> int | None:
+    return gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 
 def gpu_memory(device: str | None = None) -> int | None:

@@ -27,10 +27,31 @@ def given_size(variable: str) -> int | None:
     return int(float(match[1]) * step ** _UNITS.index(match[2].upper()))
 
 
+EVALUATION_BATCH = 256
+"""Inputs that are evaluated at once, unless memory has run out."""
+
+_parts = 1
+
+
+def split_evaluation(parts: int) -> None:
+    """Evaluate in this many times smaller batches in this process."""
+    global _parts
+    _parts = parts
+
+
+def evaluation_batch() -> int:
+    """Inputs that this process evaluates at once."""
+    return max(1, EVALUATION_BATCH // _parts)
+
+
+def machine_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def share_of_memory() -> int:
     """Bytes that a worker may keep: half of the machine's memory, divided by its cores."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return memory // 2 // (os.cpu_count() or 1)
+    return machine_memory() // 2 // (os.cpu_count() or 1)
 
 
 WORKER_LIMIT_VARIABLE = "THAWTUNE_WORKER_LIMIT"

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainables.features.in_memory import Examples
-from trainables.networks.forward import EVALUATION_BATCH
+from trainables.process.memory import evaluation_batch
 from trainables.training.losses import per_example_loss, validation_loss
 
 
@@ -99,7 +99,8 @@ class Loop:
 
     def evaluate(self, examples: Examples) -> tuple[float, float]:
         """Mean `validation_loss` and accuracy of the examples; nothing is trained."""
-        return _means(self._evaluate(examples.inputs, examples.labels), len(examples))
+        batch = tf.constant(evaluation_batch())
+        return _means(self._evaluate(examples.inputs, examples.labels, batch), len(examples))
 
     def _epoch(
         self,
@@ -174,11 +175,11 @@ class Loop:
         )
         return gradients, tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])
 
-    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _evaluation(self, inputs: tf.Tensor, labels: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         sums = tf.zeros(2)
-        for start in tf.range(0, tf.shape(labels)[0], EVALUATION_BATCH):
-            targets = labels[start : start + EVALUATION_BATCH]
-            batch = tf.cast(inputs[start : start + EVALUATION_BATCH], tf.float32)
+        for start in tf.range(0, tf.shape(labels)[0], size):
+            targets = labels[start : start + size]
+            batch = tf.cast(inputs[start : start + size], tf.float32)
             logits = self.model(batch, training=False)
             losses = validation_loss(logits, targets, self._is_sigmoid)
             sums += tf.stack([tf.reduce_sum(losses), _correct(logits, targets)])

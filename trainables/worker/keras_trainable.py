@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 import traceback
@@ -11,16 +12,18 @@ from typing import Any
 import numpy as np
 import ray
 from ray import tune
+from rich.filesize import decimal
 
-from spaces.errors import DataError, TrialFailedError
+from spaces.errors import DataError, TrialFailedError, remedy
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.loading import seal
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
-from trainables.process.gpu import limit_memory
-from trainables.process.memory import is_swollen
+from trainables.process.device_errors import Place, is_device_lost, phase_of, shortage
+from trainables.process.gpu import gpu_bytes, limit_memory
+from trainables.process.memory import is_swollen, machine_memory, split_evaluation
 from trainables.process.messages import take_notes
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.checkpoints import Checkpoints
@@ -65,10 +68,11 @@ class KerasTrainable(tune.Trainable):
     bytes) if one was written. The first result of a trial also holds `started`, and the last one
     `end`: state, reason and error. A trial's error is such a result too, so that the process
     survives for the next trial. If a checkpoint cannot be written, `storage` says why: that is not
-    the trial's fault.
+    the trial's fault. If memory ran out, `too_large` says what is to be made smaller.
     """
 
     _training: Any = None
+    _is_device_lost = False
 
     def setup(self, config: dict[str, Any], job: Job) -> None:
         """Start the first trial of this process."""
@@ -85,11 +89,15 @@ class KerasTrainable(tune.Trainable):
 
     def __repr__(self) -> str:
         """The worker's name in Ray's dashboard and logs; Ray asks once, in the first trial."""
-        return f"{self._study.name}: worker since trial_{self._config['trial']:05d}"
+        config = getattr(self, "config", {})  # of the first trial, and missing before `setup`
+        return f"{config.get('study')}: worker since trial_{config.get('trial', -1):05d}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start another trial in this process, or end the process if it has grown too large."""
-        if is_swollen():
+        """Start another trial in this process, or end the process if it is no longer fit for one.
+
+        It has grown too large, or its device is lost.
+        """
+        if self._is_device_lost or is_swollen():
             ray.actor.exit_actor()
         self._begin(new_config, time.perf_counter())
         return True
@@ -100,10 +108,40 @@ class KerasTrainable(tune.Trainable):
         try:
             self._train()
         except Exception as error:  # any error ends this trial, but not the search
-            reason, text = _classified(error)
+            self._report |= {"done": True} | self._failure(error)
             self._training = None
-            self._report |= {"done": True, "end": ("FAIL", reason, text)}
+        if "too_large" in self._report:
+            _free_memory()  # now that no traceback holds any of it
         return self._result()
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        place = shortage(error)
+        if place is not None:
+            too_large = _too_large(place, phase_of(error))
+            text = self._shortage_in_words(error, place, too_large)
+            return {"end": ("FAIL", "out_of_memory", text), "too_large": too_large}
+        if is_device_lost(error):
+            self._is_device_lost = True
+            return {"end": ("FAIL", "worker_lost", f"The GPU is lost to this process: {error}")}
+        return {"end": ("FAIL", *_classified(error))}
+
+    def _shortage_in_words(self, error: Exception, place: Place, too_large: str) -> str:
+        """What was needed, what there was, and what to change."""
+        if place == "device":
+            share = gpu_bytes(self._study.resources.gpu or 1)
+            where = "GPU memory" + (f" (its share is {decimal(share)})" if share else "")
+        else:
+            where = f"memory (the machine has {decimal(machine_memory())})"
+        batch, parts = self._config["hyperparameters"]["batch_size"], self._config["accumulate"]
+        change = {
+            "batch": f"Its batches of {batch} were computed in {parts} parts: choose a smaller "
+            "batch_size or image_size, or a smaller backbone",
+            "evaluation": "It happened in evaluation: choose a smaller image_size or backbone",
+            "share": "Choose a smaller image_size or backbone, or a lower resources.concurrent",
+        }[too_large]
+        more = ", or a larger resources.gpu" if place == "device" else ""
+        needed = " ".join(str(error).split())[:500]
+        return f"The trial ran out of {where}: {needed} {change}{more}."
 
     def cleanup(self) -> None:
         """Save a trial that is interrupted; one that has ended is saved already."""
@@ -116,6 +154,7 @@ class KerasTrainable(tune.Trainable):
         self._checkpoints = Checkpoints(config["checkpoints"])
         self._saved, self._saving_seconds = time.perf_counter(), 0.0
         self._saved_epoch = 0
+        split_evaluation(config["evaluation_parts"])
 
     def _train(self) -> None:
         began = time.perf_counter()
@@ -181,7 +220,10 @@ class KerasTrainable(tune.Trainable):
             size = self._checkpoints.save(epoch, self._training.state())
             self._checkpoints.keep_newest(KEPT_CHECKPOINTS)
         except OSError as error:
-            text = f"A checkpoint of trial {self._config['trial']} cannot be written: {error}"
+            text = (
+                f"A checkpoint of trial {self._config['trial']} cannot be written: {error}. "
+                f"{remedy(error)}"
+            )
             self._report |= {"storage": text}
             return
         self._report["checkpoint"] = (epoch, size)
@@ -215,14 +257,27 @@ class KerasTrainable(tune.Trainable):
         }
 
 
+def _too_large(place: Place, phase: str | None) -> str:
+    """What has to become smaller: a batch, a batch in evaluation, or the share of the machine."""
+    if phase in ("evaluate", "features"):
+        return "evaluation" if place == "device" or phase == "evaluate" else "share"
+    return "batch" if place == "device" or phase == "train" else "share"
+
+
+def _free_memory() -> None:
+    """Free what the process keeps from trial to trial, for the attempt that comes next."""
+    from trainables.features.in_memory import forget
+    from trainables.training.network_pool import clear
+
+    forget()
+    clear()
+    gc.collect()
+
+
 def _classified(error: Exception) -> tuple[str, str]:
     """Reason and text of an error, as the ledger records them."""
-    import tensorflow as tf
-
     if isinstance(error, TrialFailedError):
         return error.reason, str(error)
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return "out_of_memory", str(error)[:2000]
     if isinstance(error, DataError):
         return "data", str(error)
     return "error", "".join(traceback.format_exception(error))[-4000:]

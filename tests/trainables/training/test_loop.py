@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.features.in_memory import Examples
-from trainables.networks.forward import EVALUATION_BATCH, forward
+from trainables.networks.forward import forward
+from trainables.process.memory import EVALUATION_BATCH
 from trainables.training.loop import Loop
 from trainables.training.optimizers import optimizer_of
 
