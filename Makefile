@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes test-backbones faults cluster-test simulations check lock bench bench-quick clean
+.PHONY: setup demo test test-recipes test-backbones faults cluster-test simulations check docs lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -42,6 +42,9 @@ check: $(READY) ## Check style, types and the order of imports
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(READY) ## Write docs/hyperparameters.md from the code
+	$(BIN)/python -m spaces.hyperparameter_page
 
 lock: ## Resolve pyproject.toml again: versions and hashes only
 	$(PYTHON) -m venv .venv-lock

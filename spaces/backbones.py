@@ -4,6 +4,8 @@ from __future__ import annotations
 
 BACKBONES: dict[str, int] = {
     "EfficientNetLite0": 49,
+    "EfficientNetLite1": 64,
+    "EfficientNetLite2": 64,
     "AlexNet": 7,
     "ResNet18": 20,
     "ConvNeXtBase": 112,
@@ -49,7 +51,7 @@ BACKBONES: dict[str, int] = {
 }
 """Number of weight layers (convolutions and dense layers, without the classifier) per backbone.
 
-`trainables.networks.backbones` builds the first three; all others come from Keras. ConvNeXt's stem
+`trainables.networks.backbones` builds the first five; all others come from Keras. ConvNeXt's stem
 and its three downsamplings are Sequentials, each of which counts as one weight layer.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
@@ -14,7 +15,9 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-Format = Literal["digits", "folders", "split_folders", "lists", "cifar10", "idx", "parquet", "tfds"]
+Format = Literal[
+    "digits", "folders", "split_folders", "lists", "cifar10", "idx", "parquet", "tfds", "table"
+]
 FORMATS: tuple[str, ...] = get_args(Format)
 """Dataset formats; each has a module in trainables/datasets/formats."""
 
@@ -24,13 +27,54 @@ WITH_TEST_SET = ("lists", "cifar10", "idx")
 TEST_SHARE = 0.2
 """Default share of the test set if the dataset does not come with one."""
 
-_FOLDER_FORMATS = ("folders", "split_folders", "lists")
+_WITH_COLUMNS = ("parquet", "table")
 _KEYS_OF_SOME_FORMATS = {
     "path": FORMATS[1:],
-    "drop_classes": _FOLDER_FORMATS,
-    "image_column": ("parquet", "tfds"),
-    "label_column": ("parquet", "tfds"),
+    "drop_classes": ("folders", "split_folders", "lists", "parquet", "table"),
+    "image_column": ("parquet", "tfds", "table"),
+    "label_column": ("parquet", "tfds", "table"),
+    "split_column": _WITH_COLUMNS,
+    "table": ("table",),
+    "follow_links": ("folders", "split_folders", "lists", "table"),
+    "group": ("folders", "split_folders", "lists", "parquet", "table"),
 }
+
+
+class Group(Section):
+    """Which images belong together, and so into one set: those of one patient, plant or camera.
+
+    Exactly one of these is given.
+
+    Attributes:
+        folder: Level of the folder whose name is the group, counted from the dataset's folder: in
+            rose/plant_7/1.jpg, 1 is rose and 2 is plant_7. -1 is the folder that the image is in.
+        pattern: Regular expression, searched for in each image's path within the dataset. The
+            group is what its first parentheses match, or without any, what it matches.
+        column: Column of the table, in formats that have one.
+    """
+
+    folder: int | None = None
+    pattern: str | None = Field(None, min_length=1)
+    column: str | None = Field(None, min_length=1)
+
+    @model_validator(mode="after")
+    def _is_one_rule(self) -> Group:
+        given = [key for key in ("folder", "pattern", "column") if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(
+                f"group has {' and '.join(given) or 'nothing'}; expected one of folder, pattern "
+                "and column, such as folder: 2"
+            )
+        if self.folder == 0:
+            raise ValueError("folder is 0; expected 1 for the first folder, or -1 for the last")
+        if self.pattern is not None:
+            try:
+                re.compile(self.pattern)
+            except re.error as error:
+                raise ValueError(
+                    f"pattern is {self.pattern!r}, which is not a regular expression: {error}"
+                ) from error
+        return self
 
 
 def _subset(value: object) -> int | float | None:
@@ -44,6 +88,11 @@ def _subset(value: object) -> int | float | None:
 def _with_text_keys(value: Any) -> Any:
     # YAML reads the label 0 as a number, and likewise the folder name 1990.
     return {str(k): v for k, v in value.items()} if isinstance(value, Mapping) else value
+
+
+def _with_text(value: Any) -> Any:
+    is_list = isinstance(value, list | tuple)
+    return [str(v) if type(v) is int else v for v in value] if is_list else value
 
 
 class DatasetSection(Section):
@@ -66,8 +115,17 @@ class DatasetSection(Section):
         max_pixels: Images with more pixels are not decoded but count as unreadable.
         class_names: Readable names by the dataset's own names: folder names, or labels in formats
             that only have numbers. Classes that are not listed keep their names.
-        drop_classes: Folders to ignore because they are not classes.
-        image_column, label_column: Column names, if they cannot be inferred from the data.
+        drop_classes: Classes, or folders that are not classes, to leave out.
+        image_column, label_column, split_column: Column names, if they cannot be inferred from the
+            data.
+        table: Name of the table within `path`, if there are several.
+        group: Which images stay together in one set.
+        follow_links: Follow links that lead out of the dataset, as those of DVC, git-annex and the
+            cache of Hugging Face do.
+        allow_leaks: Use a dataset although its published sets share images or groups. The report
+            says so.
+        bits: Bits that are used in images of 16 bits a channel, such as 12: the largest value is
+            white. A file with larger values is refused.
     """
 
     format: Format
@@ -83,9 +141,15 @@ class DatasetSection(Section):
     class_names: Annotated[dict[str, str], BeforeValidator(_with_text_keys)] = Field(
         default_factory=dict
     )
-    drop_classes: tuple[str, ...] = ()
+    drop_classes: Annotated[tuple[str, ...], BeforeValidator(_with_text)] = ()
     image_column: str | None = None
     label_column: str | None = None
+    split_column: str | None = None
+    table: str | None = Field(None, min_length=1)
+    group: Group | None = None
+    follow_links: bool = False
+    allow_leaks: bool = False
+    bits: int = Field(16, ge=9, le=16)
 
     @model_validator(mode="before")
     @classmethod
@@ -119,11 +183,18 @@ class DatasetSection(Section):
             )
         if self.format == "tfds" and self.name is None:
             yield "name is missing: format tfds needs the name of a TFDS dataset"
+        if self.group is not None and self.group.column and self.format not in _WITH_COLUMNS:
+            yield (
+                f"group.column is only for {_listed(_WITH_COLUMNS)}, but format is {self.format}: "
+                "use group.folder or group.pattern"
+            )
         if len(set(self.class_names.values())) < len(self.class_names):
             yield "class_names gives two classes the same name: names must be different"
 
 
 def _listed(formats: tuple[str, ...]) -> str:
-    if len(formats) > 3:
+    if formats == FORMATS[1:]:
         return "formats that have files"
+    if len(formats) == 1:
+        return f"format {formats[0]}"
     return f"formats {', '.join(formats[:-1])} and {formats[-1]}"

@@ -33,8 +33,27 @@ def _is_thawed(values: Mapping[str, Any]) -> bool:
     return values["unfrozen_depth"] > 0 or values["boundary_layer"] is not None
 
 
-AUGMENTATION = ("flip", "rotation", "zoom", "shift", "shear", "crop")
-"""Hyperparameters that change training images, unless they are "none" or 0."""
+AUGMENTATION = (
+    "flip",
+    "rotation",
+    "zoom",
+    "shift",
+    "shear",
+    "crop",
+    "crop_scale",
+    "color_jitter",
+    "grayscale",
+    "blur",
+    "erasing",
+    "trivial_augment",
+    "mixup",
+    "cutmix",
+)
+"""Hyperparameters that change training images, unless they are "none", 0 or false."""
+
+FEATURE_AUGMENTATION = ("feature_jitter", "feature_mixup")
+"""Hyperparameters that change the features of training images at the boundary, unless they are 0.
+What is below the boundary is still computed once an image."""
 
 
 def _augments(values: Mapping[str, Any]) -> bool:
@@ -54,7 +73,17 @@ CONDITIONS: dict[str, Condition] = {
     "convolution_pooling": Condition(
         "there are extra convolutions", lambda v: bool(v["convolutions"]), False
     ),
+    "focal_gamma": Condition("loss is focal", lambda v: v["loss"] == "focal", 2.0),
+    "logit_adjustment": Condition(
+        "sampling is none and loss is not binary",
+        lambda v: v["sampling"] == "none" and v["loss"] != "binary",
+        None,
+    ),
     "momentum": Condition("optimizer is sgd", lambda v: v["optimizer"] == "sgd", 0.9),
+    "ema_momentum": Condition(
+        "optimizer is not schedule_free", lambda v: v["optimizer"] != "schedule_free", None
+    ),
+    "layer_decay": Condition("something is thawed", _is_thawed, None),
     "decay_rate": Condition("decay is time", _decays_by("time"), 0.01),
     "decay_factor": Condition(
         "decay is step, exponential or plateau",
@@ -68,7 +97,8 @@ CONDITIONS: dict[str, Condition] = {
     "thaw_learning_rate": Condition(
         "head_epochs is above 0", lambda v: bool(v["head_epochs"]), None
     ),
-    "views": Condition("there is augmentation", _augments, 0),
+    "crop_ratio": Condition("crop_scale is above 0", lambda v: v["crop_scale"] > 0, 4 / 3),
+    "views": Condition("there is augmentation of images", _augments, 0),
 }
 """Hyperparameters that exist only if others have certain values; all others always exist."""
 
@@ -86,6 +116,8 @@ class Hyperparameters:
             loaded as Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that
             ImageNet's weights need, which a model saved as `.keras` has.
         image_size: Side of the square input, in pixels.
+        resize: How a picture becomes a square: "squash" (each side by its own factor), "crop" (the
+            largest square in the middle), or "pad" (the whole picture, with black beside it).
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
             mean and deviation), or "none" (0..255). Backbones that scale pixels themselves
@@ -107,14 +139,40 @@ class Hyperparameters:
         dropout_place: After "each" hidden dense layer, or once: "first" (before them) or "last"
             (after them). Without hidden dense layers all three are the same.
         output_activation: "softmax" or "sigmoid".
-        loss: The form of cross-entropy; labels are converted to match.
+        loss: The form of cross-entropy; labels are converted to match. "focal" is that of the
+            softmax, times (1 − p)^γ, where p is the probability of the right class: examples that
+            are right already count less (Lin et al., 2017, https://arxiv.org/abs/1708.02002).
+        focal_gamma: γ of the focal loss, 0 or more; 0 is plain cross-entropy.
         label_smoothing: Share of the label spread over all classes, 0..1.
         class_weights: "none", or "balanced" (inverse to the class's share of the training set).
-        optimizer: "adam" or "sgd".
+        sampling: "none" (an epoch is every training image once), or "balanced" (as many images,
+            but as many of each class: those of rare classes repeat, of the others a new part is
+            drawn in each epoch; Shen et al., 2016, https://arxiv.org/abs/1512.05830).
+        logit_adjustment: τ, 0 or more: training adds τ · log(the class's share of the training
+            set) to the logits, so that rare classes need a larger margin; 1 is consistent with
+            balanced accuracy (Menon et al., 2021, https://arxiv.org/abs/2007.07314).
+        optimizer: "adam" (Keras's, https://arxiv.org/abs/1412.6980), "adamw" (as its authors and
+            PyTorch have it, https://arxiv.org/abs/1711.05101: another ε in another place),
+            "sgd", "lion" (https://arxiv.org/abs/2302.06675; takes a third to a tenth of Adam's
+            learning rate) or "schedule_free" (AdamW that averages its weights in place of a
+            decaying learning rate, https://arxiv.org/abs/2405.15682).
         momentum: Momentum of SGD, 0..1.
+        ema_momentum: Above 0, a moving average of the trained weights is validated and kept in
+            their place. After n updates it keeps min(this, (1 + n) / (10 + n)) of itself in an
+            update, as TensorFlow's `ExponentialMovingAverage`; the thaw starts it again. See
+            https://arxiv.org/abs/2411.18704.
         learning_rate: Initial learning rate.
+        layer_decay: Above 0, at most 1: the learning rate of the head times this for the topmost
+            thawed block, times its square for the block below, and so on (Clark et al., 2020,
+            https://arxiv.org/abs/2003.10555). A block is what lies between two places where a
+            single tensor crosses the graph: of plain chains, a weight layer.
+        warmup: Share of the updates, 0..1, in which the learning rate rises linearly to what it
+            would be without; those before and after the thaw each have a share of theirs
+            (https://arxiv.org/abs/1706.02677).
         weight_decay: Decoupled: each update reduces a kernel by this share times the learning rate;
             biases and normalisation are left alone.
+        clip_norm: Above 0, gradients whose norm over all weights exceeds this are scaled down to it
+            (https://arxiv.org/abs/1211.5063).
         decay: How the learning rate falls: "none", "time", "step", "exponential", "cosine" or
             "plateau" (of the validation loss).
         decay_rate: Time: the learning rate is divided by 1 + decay_rate × updates.
@@ -128,18 +186,47 @@ class Hyperparameters:
         epochs: Largest number of epochs.
         head_epochs: Number of initial epochs in which only the head is trained.
         thaw_learning_rate: Learning rate after these epochs; None keeps `learning_rate`.
-        early_stopping: Stop after this many epochs without a better validation loss; 0 never
-            stops. The count starts again at the thaw. The best epoch's weights are kept in any
-            case.
+        early_stopping: Stop after this many epochs without a better validation loss, or without a
+            better score where the study's objective is one other than accuracy; 0 never stops.
+            The count starts again at the thaw. The best epoch's weights are kept in any case.
         flip: Augmentation: "none", "horizontal", or "both".
         rotation: Augmentation: degrees in either direction.
         zoom: Augmentation: share in either direction.
         shift: Augmentation: share of width and height in either direction.
         shear: Augmentation: degrees in either direction, at most 45.
         crop: Augmentation: share of each side that is cut off at random positions, 0..1.
-        views: Augmentation: 0 draws new random values in every epoch, live from the pixels. Above
-            0, this many versions of each training image are drawn once, the same for all trials,
-            and the epochs use them in turn, so that frozen layers are computed once per version.
+        crop_scale: Augmentation: above 0, a random window of each picture fills the input, of an
+            area between this share of the picture's and all of it, and never stretched, whatever
+            `resize` says (Szegedy et al., 2015, https://arxiv.org/abs/1409.4842). It is cut from
+            pixels that are stored at 1.5 times `image_size`.
+        crop_ratio: Augmentation: largest ratio of width to height of such a window, 1 or more; the
+            smallest is its inverse.
+        color_jitter: Augmentation: largest change of brightness, contrast and saturation, as a
+            share in either direction, 0..1 (Howard, 2013, https://arxiv.org/abs/1312.5402).
+        grayscale: Augmentation: probability that an image loses its colour, 0..1.
+        blur: Augmentation: probability that an image is blurred, 0..1, by a Gaussian of deviation
+            0.1 to 2 pixels of 224 (Chen et al., 2020, https://arxiv.org/abs/2002.05709).
+        erasing: Augmentation: probability that a rectangle of 0.02 to 1/3 of an image is covered by
+            its mean colour, 0..1 (Zhong et al., 2017, https://arxiv.org/abs/1708.04896).
+        trivial_augment: Augmentation: whether each image undergoes one of 14 operations at one of
+            31 strengths, all equally likely (Müller and Hutter, 2021,
+            https://arxiv.org/abs/2103.10158, the wide space).
+        mixup: Augmentation: above 0, each image is mixed with another one, whose share is drawn
+            from Beta(α, α) with this α, and so is its label (Zhang et al., 2017,
+            https://arxiv.org/abs/1710.09412).
+        cutmix: Augmentation: above 0, a rectangle of another image replaces that of each image. Its
+            share of the area is drawn from Beta(α, α), and the label is mixed by it (Yun et al.,
+            2019, https://arxiv.org/abs/1905.04899). Together with `mixup`, each image has one of
+            the two.
+        feature_jitter: Augmentation: above 0, each channel of an image's features at the boundary
+            changes by up to this share of their range, 0..1 (Bär et al., 2024,
+            https://arxiv.org/abs/2403.10519).
+        feature_mixup: Augmentation: above 0, features at the boundary and labels are mixed as by
+            `mixup` (Verma et al., 2019, https://arxiv.org/abs/1806.05236).
+        views: Augmentation of images: 0 draws new random values in every epoch, live from the
+            pixels. Above 0, this many versions of each training image are drawn once, the same for
+            all trials, and the epochs use them in turn, so that frozen layers are computed once per
+            version.
 
     Raises:
         ValueError: If the values are not a valid configuration; the message has a line for each
@@ -149,6 +236,7 @@ class Hyperparameters:
     backbone: str = "EfficientNetLite0"
     weights: str = "imagenet"
     image_size: int = 224
+    resize: Literal["squash", "crop", "pad"] = "squash"
     preprocessing: Preprocessing = "backbone"
     truncation_layer: str | None = None
     unfrozen_depth: int = 0
@@ -164,13 +252,20 @@ class Hyperparameters:
     dropout: float = 0.0
     dropout_place: Literal["each", "first", "last"] = "each"
     output_activation: Literal["softmax", "sigmoid"] = "softmax"
-    loss: Literal["sparse_categorical", "categorical", "binary"] = "sparse_categorical"
+    loss: Literal["sparse_categorical", "categorical", "binary", "focal"] = "sparse_categorical"
+    focal_gamma: float | None = None
     label_smoothing: float = 0.0
     class_weights: Literal["none", "balanced"] = "none"
-    optimizer: Literal["adam", "sgd"] = "adam"
+    sampling: Literal["none", "balanced"] = "none"
+    logit_adjustment: float | None = None
+    optimizer: Literal["adam", "adamw", "sgd", "lion", "schedule_free"] = "adam"
     momentum: float | None = None
+    ema_momentum: float | None = None
     learning_rate: float = 1e-3
+    layer_decay: float | None = None
+    warmup: float = 0.0
     weight_decay: float = 0.0
+    clip_norm: float = 0.0
     decay: Decay = "none"
     decay_rate: float | None = None
     decay_factor: float | None = None
@@ -188,6 +283,17 @@ class Hyperparameters:
     shift: float = 0.0
     shear: float = 0.0
     crop: float = 0.0
+    crop_scale: float = 0.0
+    crop_ratio: float | None = None
+    color_jitter: float = 0.0
+    grayscale: float = 0.0
+    blur: float = 0.0
+    erasing: float = 0.0
+    trivial_augment: bool = False
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    feature_jitter: float = 0.0
+    feature_mixup: float = 0.0
     views: int | None = None
 
     def __post_init__(self) -> None:

@@ -19,9 +19,24 @@ _NOT_NEGATIVE = (
     "rotation",
     "decay_rate",
     "views",
+    "focal_gamma",
+    "logit_adjustment",
+    "clip_norm",
 )
 _POSITIVE = ("learning_rate", "thaw_learning_rate", "decay_factor")
-_SHARES = ("dropout", "label_smoothing", "crop", "momentum", "zoom", "shift", "decay_floor")
+_PARTS = ("crop_scale", "color_jitter", "grayscale", "blur", "erasing", "feature_jitter")
+_CONCENTRATIONS = ("mixup", "cutmix", "feature_mixup")
+_SHARES = (
+    "dropout",
+    "label_smoothing",
+    "crop",
+    "momentum",
+    "ema_momentum",
+    "warmup",
+    "zoom",
+    "shift",
+    "decay_floor",
+)
 
 _MOST_SHEAR = 45
 """In degrees: a slope of 1, the largest that Keras's layer accepts."""
@@ -44,6 +59,7 @@ def broken_rules(values: Mapping[str, Any]) -> Iterator[str]:
         )
     if values["output_activation"] == "softmax" and values["loss"] == "binary":
         yield "loss is binary, and binary cross-entropy needs output_activation: sigmoid"
+    yield from _about_augmentation(values)
     yield from _about_the_backbone(values)
 
 
@@ -63,13 +79,34 @@ def _range_broken(name: str, value: Any) -> str | None:
         return "0 or more"
     if name in _POSITIVE and value <= 0:
         return "above 0"
+    if name in _PARTS and not 0 <= value <= 1:
+        return "in 0..1"
+    if name in _CONCENTRATIONS and value < 0:
+        return "0 or more"
+    if name == "crop_ratio" and value < 1:
+        return "1 or more"
     if name in _SHARES and not 0 <= value < 1:
         return "in 0..1"
+    if name == "layer_decay" and not 0 < value <= 1:
+        return "above 0 and at most 1"
     if name == "decay_factor" and value > 1:
         return "at most 1, or the learning rate would rise"
     if name == "shear" and not 0 <= value <= _MOST_SHEAR:
         return f"in 0..{_MOST_SHEAR}"
     return None
+
+
+def _about_augmentation(values: Mapping[str, Any]) -> Iterator[str]:
+    if values["crop"] and values["crop_scale"]:
+        yield (
+            f"crop is {values['crop']} and crop_scale is {values['crop_scale']}: give one of them"
+        )
+    for name in ("mixup", "cutmix"):
+        if values["feature_mixup"] and values[name]:
+            yield (
+                f"feature_mixup is {values['feature_mixup']} and {name} is {values[name]}: an "
+                "image is mixed once; give one of them"
+            )
 
 
 def _about_the_backbone(values: Mapping[str, Any]) -> Iterator[str]:

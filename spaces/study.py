@@ -22,15 +22,40 @@ from spaces.yaml_file import dump_yaml
 LARGEST_GRID = 10_000
 """Largest number of points in a grid; more would never be tried anyway."""
 
-METRICS = {"val_accuracy": "max", "val_loss": "min"}
+Mode = Literal["max", "min"]
+MetricName = Literal["val_accuracy", "val_balanced_accuracy", "val_macro_f1", "val_auc", "val_loss"]
+
+METRICS: dict[MetricName, Mode] = {
+    "val_accuracy": "max",
+    "val_balanced_accuracy": "max",
+    "val_macro_f1": "max",
+    "val_auc": "max",
+    "val_loss": "min",
+}
 """Metrics that can be the objective of a study, and the mode of each."""
 
 
 class Objective(Section):
-    """The metric that trials are judged by."""
+    """The metric that trials are judged by; its mode follows from it.
 
-    metric: Literal["val_accuracy", "val_loss"] = "val_accuracy"
-    mode: Literal["max", "min"] = "max"
+    Attributes:
+        metric: Of the validation images: the share that is classified correctly (val_accuracy),
+            the mean of that share over the classes (val_balanced_accuracy), the mean F1 of the
+            classes (val_macro_f1), the area under the ROC curve, of more than two classes the mean
+            of each against the rest (val_auc), or -log of the probability given to the right class
+            (val_loss). Trials, checkpoints, early stopping and the report's verdicts go by it.
+        mode: "max" or "min".
+    """
+
+    metric: MetricName = "val_accuracy"
+    mode: Mode = "max"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _mode_of_the_metric(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "mode" not in values and values.get("metric") in METRICS:
+            return values | {"mode": METRICS[values["metric"]]}
+        return values
 
     @model_validator(mode="after")
     def _mode_fits_metric(self) -> Objective:
@@ -199,9 +224,13 @@ class Study(Section):
         return points
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values from which this study can be read back, with every default written out."""
+        """Plain values from which this study can be read back, with every default written out.
+
+        The base keeps what it gives of searched parameters: recipes take it unless they differ.
+        """
         written = self.model_dump(mode="json")
-        base = {k: v for k, v in self.search_space.base.items() if k not in self.space}
+        values = self.search_space.base
+        base = {k: v for k, v in values.items() if k in self.base or k not in self.space}
         return written | {"base": _plain(base)}
 
     def to_yaml(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -38,8 +38,8 @@ def find_study(name_or_path: str) -> Path:
     near = difflib.get_close_matches(name_or_path, study_names(), n=1)
     hint = f"Did you mean {near[0]}?" if near else f"Bundled studies: {', '.join(study_names())}."
     raise InputError(
-        f"There is no study {name_or_path!r}: neither a file with this path nor a name in spaces/. "
-        f"{hint}"
+        f"There is no study {name_or_path!r}: neither a file nor photos with this path, nor a name "
+        f"in spaces/. {hint}"
     )
 
 
@@ -138,7 +138,9 @@ def _in_words(error: Any) -> str:
 def _keys_beside(place: tuple[str | int, ...]) -> list[str]:
     model: Any = Study
     for part in place[:-1]:
-        model = model.model_fields[part].annotation
+        annotation = model.model_fields[part].annotation
+        sections = [kind for kind in get_args(annotation) if hasattr(kind, "model_fields")]
+        model = sections[0] if sections else annotation  # Group | None is a Group
     return list(model.model_fields)
 
 

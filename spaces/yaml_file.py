@@ -28,9 +28,33 @@ for _class in (_Loader, _Dumper):
     _class.add_implicit_resolver(_FLOAT, _FLOAT_1_2, list("-+.0123456789"))
 
 
-def dump_yaml(value: Any) -> str:
-    """Plain values as YAML, which `YamlFile` reads back unchanged."""
-    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+def dump_yaml(value: Any, is_compact: bool = False) -> str:
+    """Plain values as YAML, which `YamlFile` reads back unchanged.
+
+    Args:
+        value: The content.
+        is_compact: Whether what is inside a section is on one line each.
+    """
+    text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+    if not is_compact:
+        return text
+    node = yaml.compose(text, Loader=_Loader)
+    _compact(node, 0)
+    return yaml.serialize(node, Dumper=_Dumper, allow_unicode=True, width=100)
+
+
+def _compact(node: yaml.Node | None, depth: int) -> None:
+    """Put collections inside sections on one line, but not lists of mappings."""
+    if isinstance(node, yaml.MappingNode):
+        node.flow_style = depth > 1
+        children = [value for _, value in node.value]
+    elif isinstance(node, yaml.SequenceNode):
+        node.flow_style = not any(isinstance(child, yaml.MappingNode) for child in node.value)
+        children = node.value
+    else:
+        return
+    for child in children:
+        _compact(child, depth + 1)
 
 
 class YamlFile:

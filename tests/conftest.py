@@ -145,7 +145,7 @@ def make_images() -> Callable[..., Images]:
 
 @pytest.fixture(scope="session")
 def make_measurement() -> Callable[..., Measurement]:
-    """A measurement with this accuracy, and a loss that falls as it rises."""
+    """A measurement with this accuracy, like scores, and a loss that falls as it rises."""
 
     def make(epoch: int, accuracy: float = 0.5, **changes: Any) -> Measurement:
         values = {
@@ -156,6 +156,9 @@ def make_measurement() -> Callable[..., Measurement]:
             "val_accuracy": accuracy,
             "learning_rate": 1e-3,
             "seconds": {"train": 0.5, "evaluate": 0.25},
+            "val_balanced_accuracy": accuracy,
+            "val_macro_f1": accuracy,
+            "val_auc": accuracy,
         }
         return Measurement(**(values | changes))
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from spaces.hyperparameters import AUGMENTATION, FEATURE_AUGMENTATION
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("spaces", "trainables", "search", "reports")
 TOP = "|".join((*PACKAGES, "tests", "docs"))
@@ -19,6 +21,9 @@ PAGES = (
     "docs/watching.md",
     "docs/statistics.md",
     "docs/backbones.md",
+    "docs/hyperparameters.md",
+    "docs/photos.md",
+    "docs/augmentation.md",
 )
 
 _PATH = re.compile(rf"(?<![\w./<-])(?:{TOP})/[\w./-]*\w")
@@ -41,11 +46,19 @@ def test_all_pages_are_checked():
     assert {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")} < set(PAGES)
 
 
-@pytest.mark.parametrize(("page", "least"), list(zip(PAGES, (6, 80, 0, 0, 0, 0), strict=True)))
+@pytest.mark.parametrize(
+    ("page", "least"), list(zip(PAGES, (6, 80, 0, 0, 0, 0, 1, 0, 0), strict=True))
+)
 def test_every_path_exists(page, least):
     named = set(_PATH.findall(text_of(page)))
     assert len(named) >= least
     assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_every_augmentation_is_described():
+    text = text_of("docs/augmentation.md")
+    named = ("resize", "crop_ratio", "views", *AUGMENTATION, *FEATURE_AUGMENTATION)
+    assert [name for name in named if f"`{name}" not in text] == []
 
 
 @pytest.mark.parametrize("page", PAGES)

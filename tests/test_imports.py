@@ -127,14 +127,20 @@ def test_what_is_installed_is_all_of_it():
 
 
 def test_packages_do_nothing_when_they_are_imported():
-    """Their __init__.py is a docstring."""
+    """Their __init__.py is a docstring; that of search also gives `fit` when it is asked for."""
     import ast
 
     found = packages_on_disk()
     for name in found:
         tree = ast.parse((ROOT / name.replace(".", "/") / "__init__.py").read_text())
         assert ast.get_docstring(tree), name
-        assert len(tree.body) == 1, name
+        assert len(tree.body) == 1 or name == "search", name
+
+
+def test_search_gives_fit_without_loading_it_before():
+    assert not loaded_by("import search") & (HEAVY | TABLES | {"numpy", "pydantic", "rich"})
+    assert "pydantic" in loaded_by("from search import open_run; assert callable(open_run)")
+    assert loaded_by("import search; assert not hasattr(search, 'nothing')")
 
 
 def test_tests_are_no_package():

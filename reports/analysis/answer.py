@@ -108,16 +108,22 @@ def _test_results(data: RunData, test: Evaluation) -> list[Fact]:
 
 def _against_the_recipe(data: RunData) -> list[Fact]:
     comparison = compare(data)
-    if comparison is None or comparison.rivalry is None:
+    if comparison is None or comparison.difference is None or comparison.is_of_one_trial:
         return []
-    result, outcome = comparison.rivalry.result, comparison.rivalry.outcome
-    low, high = map(formats.points, (result.interval.low, result.interval.high))
-    note = (
-        f"winner as searched − recipe, in percentage points; 95 % interval {low} to {high} "
-        f"(Tango); McNemar's mid-p test: p {formats.p_value(result.p, equals=True)}"
-    )
-    value = f"{formats.points(result.difference)} ({IN_A_WORD[outcome]})"
-    return [Fact(f"Against the recipe {comparison.recipe.recipe}", value, note)]
+    low, high = map(formats.points, (comparison.difference.low, comparison.difference.high))
+    interval = f"in percentage points; 95 % interval {low} to {high}"
+    if comparison.configurations is not None:
+        p, what = comparison.configurations.p, f"means of {comparison.seeds} trainings"
+        test = f"over seeds and images: p {formats.p_value(p, equals=True)}"
+    elif comparison.rivalry is not None:
+        p, what = comparison.rivalry.p, "winner as searched − recipe"
+        test = f"(Tango); McNemar's mid-p test: p {formats.p_value(p, equals=True)}"
+    else:
+        return []
+    difference = comparison.winner_value - comparison.recipe_value
+    value = f"{formats.points(difference)} ({IN_A_WORD[comparison.outcome]})"
+    label = f"Against the recipe {comparison.recipe.recipe}"
+    return [Fact(label, value, f"{what}, {interval} {test}")]
 
 
 def _validation_results(data: RunData) -> list[Fact]:

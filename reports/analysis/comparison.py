@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from reports.analysis.configurations import compare_configurations, mean_accuracy
 from reports.analysis.rivals import Rivalry, rivalries
 from reports.data.run_data import RunData
 from reports.statistics.paired import MARGIN
 from reports.statistics.proportions import Interval, newcombe
+from reports.statistics.repeated import Repeated
 from search.records.history import Trial, value_of
 
 Outcome = Literal["better", "worse", "equal", "open", "untested"]
@@ -23,10 +25,11 @@ class Comparison:
         on: The set they are compared on.
         winner_value, recipe_value: Accuracy on the test set, or the metric on the validation set.
         images: How many images the set has; None if that is unknown.
-        seeds: New trainings that each validation value is the mean of; None if it is the best
-            epoch of the search's single training.
+        seeds: New trainings that each value is the mean of; None if it is that of one training.
         difference: 95 % interval of winner − recipe on the test set; None on validation.
-        rivalry: The test on the same images; None without the predictions of both.
+        rivalry: The test of one training of each on the same images; None without the predictions
+            of both, or if several of each were tested.
+        configurations: The test over several trainings of each; None if only one was tested.
     """
 
     winner: Trial
@@ -38,6 +41,7 @@ class Comparison:
     seeds: int | None = None
     difference: Interval | None = None
     rivalry: Rivalry | None = None
+    configurations: Repeated | None = None
 
     @property
     def is_of_one_trial(self) -> bool:
@@ -53,6 +57,8 @@ class Comparison:
         """
         if self.is_of_one_trial:
             return "equal"
+        if self.configurations is not None:
+            return self.configurations.outcome()
         if self.rivalry is not None:
             return self.rivalry.outcome
         if self.difference is None:
@@ -83,8 +89,15 @@ def _compare_on_test(data: RunData, winner: Trial) -> Comparison | None:
     if recipe is None or first is None or second is None:
         return None
     n = data.test.images
+    repeated = compare_configurations(data, first, second)
+    if repeated is not None:
+        means = mean_accuracy(data, first), mean_accuracy(data, second)
+        seeds, interval = repeated.seeds, repeated.interval
+        return Comparison(
+            winner, recipe, "test", *means, n, seeds, interval, configurations=repeated
+        )
     values = first.accuracy, second.accuracy
-    found = [r for r in rivalries(data) if r.of == 1 and (r.first, r.second) == (first, second)]
+    found = [r for r in rivalries(data) if r.is_planned]
     if not found:
         difference = newcombe(values[0], n, values[1], n)
         return Comparison(winner, recipe, "test", *values, n, None, difference)

@@ -41,7 +41,7 @@ def _fidelity(data: RunData) -> str:
 def _augmentation(data: RunData) -> str:
     numbers = [t.point.views for t in data.trials if t.point.views is not None]
     if not numbers:
-        return "No trial used augmentation, so cached features are exact."
+        return "No trial used augmentation of images, so cached features are exact."
     live, stored = numbers.count(0), [number for number in numbers if number]
     texts = []
     if live:

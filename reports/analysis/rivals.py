@@ -30,14 +30,16 @@ class Rivalry:
         result: Which of them is right where the other is not.
         p: The p value that decides: corrected by Holm's method over all comparisons that were not
             planned, or that of the test itself.
-        of: How many comparisons it was corrected for; 1 for the planned one.
+        of: How many comparisons it was corrected for.
+        is_planned: Whether it was fixed before the test set was opened.
     """
 
     first: EvaluatedModel
     second: EvaluatedModel
     result: Paired
     p: float
-    of: int
+    of: int = 1
+    is_planned: bool = False
 
     @property
     def outcome(self) -> Outcome:
@@ -50,29 +52,29 @@ class Rivalry:
         return self.outcome not in ("better", "worse") and not self.result.interval.contains(0)
 
 
-def rivalries(data: RunData) -> list[Rivalry]:
+def rivalries(data: RunData, has_planned: bool = True) -> list[Rivalry]:
     """The planned comparison of the winner with the best recipe first, then all others.
 
     The winner meets every other model as searched, which is like for like: all were trained on the
     training images alone. The final model meets the best recipe. The planned comparison was fixed
     before the test set was opened, so it is tested by itself; Holm's correction covers the others.
+
+    Args:
+        data: The run.
+        has_planned: False if configurations are compared over several seeds: then that is the
+            planned comparison, and those of single trainings are all corrected.
     """
     recipe = _best_recipe(data)
     pairs = _pairs(data, recipe)
-    planned = [pair for pair in pairs if pair[0].role == "winner" and pair[1] is recipe]
+    planned = [p for p in pairs if has_planned and p[0].role == "winner" and p[1] is recipe]
     others = [pair for pair in pairs if pair not in planned]
-    corrected = holm([_paired(data, *pair).p for pair in others])
-    found = [_rivalry(data, pair, None, 1) for pair in planned]
+    results = [_paired(data, *pair) for pair in others]
+    corrected = holm([result.p for result in results])
+    found = [Rivalry(*p, (r := _paired(data, *p)), r.p, is_planned=True) for p in planned]
     return found + [
-        _rivalry(data, pair, p, len(others)) for pair, p in zip(others, corrected, strict=True)
+        Rivalry(*pair, result, p, len(others))
+        for pair, result, p in zip(others, results, corrected, strict=True)
     ]
-
-
-def _rivalry(
-    data: RunData, pair: tuple[EvaluatedModel, EvaluatedModel], p: float | None, of: int
-) -> Rivalry:
-    result = _paired(data, *pair)
-    return Rivalry(*pair, result, result.p if p is None else p, of)
 
 
 def _paired(data: RunData, a: EvaluatedModel, b: EvaluatedModel) -> Paired:
@@ -123,12 +125,15 @@ def rivals_table(found: list[Rivalry]) -> Table:
         Column("corrected", "p, corrected"),
         Column("outcome", "in a word", is_number=False),
     )
-    others = sum(one.of > 1 for one in found)
+    others = sum(not one.is_planned for one in found)
+    planned = (
+        "The first was planned before the test set was opened. " if others < len(found) else ""
+    )
     caption = (
         "McNemar's mid-p test on the same test images, with Tango's 95 % interval of the "
-        "difference. The first row with an uncorrected p was planned before the test set was "
-        f"opened; Holm's correction covers the {formats.plural(others, 'other comparison')}, their "
-        f"intervals hold each by itself. Equal: the interval lies within {MARGIN_TEXT}."
+        f"difference. {planned}Holm's correction covers "
+        f"{formats.plural(others, 'comparison')}, their intervals hold each by itself. Equal: the "
+        f"interval lies within {MARGIN_TEXT}."
     )
     empty = "There are no two models whose predictions of the same images are on file."
     return Table("comparisons", caption, columns, tuple(map(_row, found)), empty=empty)

@@ -6,8 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 
 from reports.analysis.comparison import Comparison, compare
+from reports.analysis.configurations import sentence as configurations_sentence
 from reports.analysis.rivals import MARGIN_TEXT, did
 from reports.data.run_data import RunData
+from reports.statistics.repeated import Repeated
 from reports.text import formats
 from search.records.events import FAIL, PRUNED, RUNNING
 
@@ -64,6 +66,9 @@ def _headline(data: RunData, comparison: Comparison) -> str:
     if comparison.on == "validation" or comparison.outcome == "untested":
         return _standing(data, comparison, recipe)
     values = (comparison.winner_value, comparison.recipe_value)
+    if comparison.configurations is not None:
+        name = str(comparison.recipe.recipe)
+        return f"{configurations_sentence(*values, name, comparison.configurations)}."
     shown = " against ".join(map(formats.percent, values))
     return (
         f"{did('This model', recipe, comparison.outcome)}: {shown} on the same "
@@ -96,6 +101,12 @@ def _basis(data: RunData, comparison: Comparison) -> list[str]:
         sentences = [_no_verdict(data, comparison)]
     elif comparison.is_of_one_trial:
         sentences = ["No other trial had a better validation result than this recipe."]
+    elif comparison.configurations is not None:
+        sentences = [
+            "Like for like: the same seeds, training images alone, full length. The recipe is the "
+            "one with the best validation result; nothing was chosen on the test set.",
+            _uncertainty_of_configurations(comparison.configurations),
+        ]
     else:
         sentences = [
             "Like for like: both are trials as searched, trained on the training images alone. The "
@@ -143,6 +154,16 @@ def _uncertainty(comparison: Comparison) -> str:
         f"{formats.p_value(result.p, equals=True)}, the one comparison planned before the test "
         f"set was opened. {_words()} With {comparison.images:,} images and as many disagreements, "
         f"a difference of {100 * result.detectable:.1f} points would show in 4 of 5 cases."
+    )
+
+
+def _uncertainty_of_configurations(result: Repeated) -> str:
+    low, high = map(formats.points, (result.interval.low, result.interval.high))
+    return (
+        f"The difference is {formats.points(result.difference)} percentage points, 95 % interval "
+        f"{low} to {high}, p {formats.p_value(result.p, equals=True)}: for other seeds and other "
+        f"images, as far as {result.seeds} trainings of each and {result.images:,} images tell. "
+        f"This one comparison was planned before the test set was opened. {_words()}"
     )
 
 

@@ -146,7 +146,7 @@ def finalists_table(found: Finalists, objective: Objective) -> Table:
 
 def _row(one: Finalist, objective: Objective, is_chosen: bool) -> Row:
     bias = None if one.search is None or one.mean is None else one.search - one.mean
-    is_share = objective.metric == "val_accuracy"
+    is_share = formats.is_share(objective)
     cells = [
         Cell.of(one.name),
         Cell.of(one.trial),
@@ -163,7 +163,7 @@ def _mean_text(one: Finalist, objective: Objective) -> str:
     text = formats.metric(one.mean, objective)
     if one.std is None:
         return text
-    if objective.metric == "val_accuracy":
+    if formats.is_share(objective):
         return f"{text} ± {100 * one.std:.1f}"
     return f"{text} ± {formats.number(one.std)}"
 
@@ -181,7 +181,7 @@ def bias_sentence(found: Finalists, objective: Objective) -> str:
     bias, error = found.selection_bias, winner.standard_error
     if bias is None:
         return text.strip()
-    is_share = objective.metric == "val_accuracy"
+    is_share = formats.is_share(objective)
     size = f"{formats.points(bias)} points" if is_share else f"{bias:+.2g}".replace("-", "−")
     text += f"The difference is {size}"
     if error is not None:

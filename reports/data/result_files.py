@@ -99,7 +99,15 @@ class FineTuning:
 
 @dataclass(frozen=True)
 class EvaluatedModel:
-    """The test result of one model; `role` is one of `ROLES`."""
+    """The test result of one model.
+
+    Attributes:
+        name: For display, and of its predictions.
+        role: One of `ROLES`.
+        trial: The trial in which the search tried its configuration.
+        repeats: Names of the predictions of all tested trainings of this configuration, its own
+            included; empty if there is only one.
+    """
 
     name: str
     role: str
@@ -107,12 +115,20 @@ class EvaluatedModel:
     sha256: str
     accuracy: float
     loss: float | None
+    repeats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 <= self.accuracy <= 1:
             raise ValueError(f"accuracy of {self.name} is {self.accuracy}, must be in 0..1")
         if self.role not in ROLES:
             raise ValueError(f"role is {self.role!r}, must be one of {ROLES}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> EvaluatedModel:
+        """Read a model of test.json."""
+        names = ("name", "role", "trial", "sha256", "accuracy", "loss")
+        repeats = tuple(str(one["predictions"]) for one in values.get("repeats", ()))
+        return cls(**{name: values[name] for name in names}, repeats=repeats)
 
 
 @dataclass(frozen=True)
@@ -149,8 +165,7 @@ class Evaluation:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Evaluation:
         """Read test.json."""
-        names = ("name", "role", "trial", "sha256", "accuracy", "loss")
-        models = tuple(EvaluatedModel(*(m[n] for n in names)) for m in values["models"])
+        models = tuple(EvaluatedModel.from_dict(model) for model in values["models"])
         classes = tuple(map(str, values["classes"]))
         again = tuple(float(_time_of(opening)) for opening in values.get("again") or ())
         return cls(values["opened"], int(values["images"]), classes, models, again)

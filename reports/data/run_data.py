@@ -14,7 +14,7 @@ from reports.data.predictions import Predictions, read_predictions
 from reports.data.preflight import Preflight
 from reports.data.result_files import DataSets, EvaluatedModel, Evaluation, FineTuning, read_record
 from reports.data.working_time import WorkingTime
-from search.records.choice import choose
+from search.records.choice import best_recipe, choose
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run
@@ -134,19 +134,12 @@ class RunData:
     def best_recipe(self, among: set[int] | None = None) -> Trial | None:
         """The trial of the best recipe by validation, of those that did not fail.
 
-        If any recipes have repeats with other seeds, only these count, compared by their means;
-        otherwise recipes are compared by their best epoch in the search.
-
         Args:
             among: Numbers of the trials to choose from; None means all.
         """
         tried = [trial for trial in self.recipe_trials().values() if trial is not None]
         chosen = [trial for trial in tried if among is None or trial.number in among]
-        means = [(mean.mean, t) for t in chosen if (mean := self.mean_of(t)) is not None]
-        if not means:
-            return self.history.incumbent(self.objective, chosen)
-        best = max if self.objective.mode == "max" else min
-        return best(means, key=lambda pair: pair[0])[1]
+        return best_recipe(self.objective, self.history, chosen)
 
     def mean_of(self, trial: Trial) -> Mean | None:
         """Mean metric of a finalist's repeats; None if there are none."""
@@ -182,7 +175,7 @@ def read_run(run: Run) -> RunData:
     folder = run.folder.resolve()
     known = (str(folder), str(run.folder), study.dataset.path)
     return RunData(
-        name=Path(run.place).resolve().name,
+        name=Path(run.place.partition("?")[0]).resolve().name,
         study=study,
         study_text=without_folders(run.study_file.read_text(encoding="utf-8"), known),
         history=history,

@@ -30,7 +30,7 @@ def draw_finalists(found: Finalists, objective: Objective) -> Figure:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(formats.metric_name(objective))
-    if objective.metric == "val_accuracy":
+    if formats.is_share(objective):
         axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.4g} %"))
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     legend_below(figure, axes, columns=4)

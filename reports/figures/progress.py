@@ -144,5 +144,5 @@ def _time_unit(seconds: float) -> tuple[str, float]:
 
 def _name_metric(axes: Axes, objective: Objective) -> None:
     axes.set_title(formats.metric_name(objective))
-    if objective.metric == "val_accuracy":
+    if formats.is_share(objective):
         percent_beside(axes)

@@ -57,7 +57,7 @@ def draw_slice(one: Slice, winner: int | None, objective: Objective) -> Figure:
     axes.set_ylim(low, high)
     _scale_x(axes, one)
     axes.set_title(formats.metric_name(objective))
-    if objective.metric == "val_accuracy":
+    if formats.is_share(objective):
         percent_beside(axes)
     legend_below(figure, axes, columns=4 if len(axes.get_lines()) == 4 else 3)
     return figure

@@ -20,7 +20,7 @@ def section(data: RunData) -> Section:
     if data.sets is None:
         blocks.append(Text("The counts by class are not on file yet (data.json)."))
     else:
-        blocks.append(Text(_sizes(data.sets)))
+        blocks.append(Text(_sizes(data.sets, data.preflight)))
     blocks.append(Text(_seal(data)))
     if data.sets is not None:
         blocks.append(Beside(_picture(data.sets), TableBlock(data_table(data.sets))))
@@ -64,13 +64,14 @@ def _sheet(path: Path) -> Photograph:
     )
 
 
-def _sizes(sets: DataSets) -> str:
+def _sizes(sets: DataSets, found: Preflight | None) -> str:
     sums = {name: sum(counts) for name, counts in sets.sets.items()}
     listed = ", ".join(f"{count:,} for {name}" for name, count in sums.items())
     image = f" Each image: {sets.image}." if sets.image else ""
+    leaks = "which share images" if found is not None and found.leaks else "that share no image"
     return (
         f"{formats.plural(sum(sums.values()), 'image')} of {len(sets.classes)} classes, in three "
-        f"sets that share no image: {listed}.{image}"
+        f"sets {leaks}: {listed}.{image}"
     )
 
 

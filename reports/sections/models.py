@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from reports.analysis.comparison import compare
+from reports.analysis.configurations import sentence as configurations_sentence
 from reports.analysis.models_table import models_table
 from reports.analysis.rivals import rivalries, rivals_table, sentence
 from reports.analysis.scoring import scores_table
 from reports.data.run_data import RunData
 from reports.page.document import Block, Heading, Section, TableBlock, Text
+from reports.text import formats
 
 
 def section(data: RunData) -> Section:
@@ -33,8 +36,15 @@ def _on_the_test_set(data: RunData) -> list[Block]:
         return [
             Text("The predictions for each test image are not on file: there are no other scores.")
         ]
-    found = rivalries(data)
+    comparison = compare(data)
+    repeated = comparison.configurations if comparison is not None else None
+    found = rivalries(data, has_planned=repeated is None)
     blocks: list[Block] = [TableBlock(scores_table(data)), Heading("Comparisons", "comparisons")]
+    if comparison is not None and repeated is not None:
+        values, name = (comparison.winner_value, comparison.recipe_value), comparison.recipe.recipe
+        text = configurations_sentence(*values, str(name), repeated)
+        note = "Below, one training of each is compared, which says nothing about other seeds."
+        blocks.append(Text(f"{text} (p {formats.p_value(repeated.p, equals=True)}). {note}"))
     blocks += [Text(sentence(one)) for one in found]
     if all(model.role != "random" for model in data.test.models):
         blocks.append(Text("No random search at equal cost was tested with them."))

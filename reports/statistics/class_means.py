@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.statistics.proportions import Interval, wilson_of_share
+from spaces.metrics import balanced_accuracy, macro_f1
 
 Floats = NDArray[np.float64]
 Name = Literal["balanced_accuracy", "macro_f1"]
@@ -64,26 +65,6 @@ def _smoothed(counts: NDArray[np.int64]) -> Floats:
     elsewhere /= np.maximum(elsewhere.sum(axis=1, keepdims=True), 1e-12)
     average = right * np.eye(classes) + (1 - right) * elsewhere
     return (counts + average) / (counts.sum(axis=1, keepdims=True) + 1)
-
-
-def balanced_accuracy(counts: Floats) -> tuple[float, Floats]:
-    """Mean recall of the classes that have an image, and its derivatives by each count."""
-    sizes = counts.sum(axis=1)
-    weights = np.divide(1, sizes, out=np.zeros_like(sizes), where=sizes > 0) / np.sum(sizes > 0)
-    return float(np.diag(counts) @ weights), np.diag(weights)
-
-
-def macro_f1(counts: Floats) -> tuple[float, Floats]:
-    """Mean F1 of the classes that have an image or were predicted, and its derivatives.
-
-    F_h = 2 N_hh / D_h with D_h = n_h + predictions of h; the n_h are constants.
-    """
-    both = counts.sum(axis=1) + counts.sum(axis=0)
-    there = both > 0
-    inverse = np.divide(1, both, out=np.zeros_like(both), where=there)
-    f1 = 2 * np.diag(counts) * inverse
-    slopes = 2 * np.diag(inverse) - (f1 * inverse)[None, :]
-    return float(f1.sum() / there.sum()), slopes / there.sum()
 
 
 SCORES: dict[str, Callable[[Floats], tuple[float, Floats]]] = {

@@ -105,10 +105,14 @@ class Paired:
         Args:
             p: The p value after a correction for several comparisons; None is `self.p`.
         """
-        if (self.p if p is None else p) < LEVEL:
-            return "better" if self.difference > 0 else "worse"
-        low, high = self.interval.low, self.interval.high
-        return "equal" if low >= -MARGIN and high <= MARGIN else "open"
+        return outcome_of(self.p if p is None else p, self.difference, self.interval)
+
+
+def outcome_of(p: float, difference: float, interval: Interval) -> Outcome:
+    """What a test and the interval of first − second allow to say of the first."""
+    if p < LEVEL:
+        return "better" if difference > 0 else "worse"
+    return "equal" if interval.low >= -MARGIN and interval.high <= MARGIN else "open"
 
 
 @lru_cache(maxsize=10_000)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reports.statistics.calibration import Reliability, reliability
-from reports.statistics.class_means import balanced_accuracy, macro_f1
+from spaces import metrics
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -55,19 +55,18 @@ class Scores:
     @property
     def balanced_accuracy(self) -> float:
         """Mean of the recalls of the classes that have an image."""
-        return balanced_accuracy(self.counts.astype(np.float64))[0]
+        return metrics.balanced_accuracy(self.counts.astype(np.float64))[0]
 
     @property
     def macro_f1(self) -> float:
         """Mean F1 of the classes that have an image or were predicted, as in scikit-learn."""
-        return macro_f1(self.counts.astype(np.float64))[0]
+        return metrics.macro_f1(self.counts.astype(np.float64))[0]
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
         """Images by true class (row) and predicted class (column)."""
         classes = int(max(self.label.max(), self.predicted.max())) + 1
-        flat = np.bincount(self.label * classes + self.predicted, minlength=classes**2)
-        return flat.reshape(classes, classes)
+        return metrics.confusion(self.label, self.predicted, classes)
 
     @property
     def log_losses(self) -> Floats:
@@ -81,6 +80,12 @@ class Scores:
         truth = np.zeros_like(self._known)
         truth[np.arange(len(self.label)), self.label] = 1
         return np.sum((self._known - truth) ** 2, axis=1)
+
+    @property
+    def auc(self) -> float:
+        """Area under the ROC curve: of the second of two classes, or the mean of each against the
+        rest; NaN if there are images of one class alone."""
+        return metrics.auc(self.label, self._known)
 
     @property
     def confidence(self) -> Floats:

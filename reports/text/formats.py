@@ -95,14 +95,28 @@ def plural(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
+_METRICS = {
+    "val_accuracy": "validation accuracy",
+    "val_balanced_accuracy": "balanced validation accuracy",
+    "val_macro_f1": "validation macro F1",
+    "val_auc": "validation AUC",
+    "val_loss": "validation loss",
+}
+
+
 def metric_name(objective: Objective) -> str:
     """The metric of an objective in words."""
-    return {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}[objective.metric]
+    return _METRICS[objective.metric]
+
+
+def is_share(objective: Objective) -> bool:
+    """Whether the metric lies in 0..1, and is shown as a percentage."""
+    return objective.metric != "val_loss"
 
 
 def metric(value: float | None, objective: Objective) -> str:
     """A value of the objective's metric."""
-    return percent(value) if objective.metric == "val_accuracy" else number(value)
+    return percent(value) if is_share(objective) else number(value)
 
 
 def sentence(text: str) -> str:

@@ -14,7 +14,7 @@ from ray.exceptions import AuthenticationError, RayError
 from search.cluster.code_shipping import check_same_code, staged
 from search.cluster.ray_job import is_job, job_environment
 from spaces.errors import InputError
-from trainables.cache.remote_copies import FEATURES_VARIABLE
+from trainables.cache.remote_copies import FEATURES_VARIABLE, check_storage
 
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "3", "KERAS_BACKEND": "tensorflow"}
 
@@ -24,6 +24,8 @@ environment for each. Prestarted workers are for tasks and never used by actors:
 
 DASHBOARD = "THAWTUNE_DASHBOARD"
 """Environment variable, 1 or 0: whether a Ray that we start has a dashboard."""
+
+_is_open = False
 
 
 def joined(address: str | None) -> str | None:
@@ -35,24 +37,33 @@ def joined(address: str | None) -> str | None:
 def ray_running(address: str | None) -> Iterator[None]:
     """Start Ray on this machine, or connect to a cluster, while the context is open.
 
-    The workers of a cluster import the code of this process: it is shipped to them, unless this is
-    a job, whose working directory Ray has shipped already.
+    Inside another such context, this one does nothing. The workers of a cluster import the code of
+    this process: it is shipped to them, unless this is a job, whose working directory Ray has
+    shipped already.
 
     Args:
         address: Address of the cluster; None starts a Ray that ends with the context.
 
     Raises:
-        InputError: If there is no cluster at the address, or it refuses the connection.
+        InputError: If there is no cluster at the address, or it refuses the connection; or if the
+            URL of shared features contains a key.
     """
+    global _is_open
+    if _is_open:
+        yield
+        return
+    check_storage()
     found = joined(address)
     if found:
         _join(found)
     else:
         os.environ |= LOCAL_ENVIRONMENT
         _init("local", None, include_dashboard=_has_dashboard())
+    _is_open = True
     try:
         yield
     finally:
+        _is_open = False
         ray.shutdown()
 
 

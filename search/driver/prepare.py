@@ -16,6 +16,7 @@ from search.studies.preflight import checked_data, write_contact_sheet
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
 from spaces.study_file import parse_study
+from trainables.cache.remote_copies import check_storage
 
 
 def prepare(
@@ -31,16 +32,16 @@ def prepare(
         console: Shows the progress of a new run's preflight.
 
     Raises:
-        InputError: If the folder exists without `resume`, or is missing with it.
+        InputError: If the folder exists without `resume`, or is missing with it, or features cannot
+            be shared at the URL that was given for them.
         DataError: If the dataset cannot be used.
         RunStateError: If the run belongs to a different study, or another process drives it.
         ChangedDataError: If an image of the run is missing or has changed.
     """
+    check_storage()
     wanted, folder = _with_trials(study, trials), run.place
-    if not resume and not _is_unborn(run):
-        raise InputError(
-            f"{folder} exists already. Resume it with --resume, or give another with --run."
-        )
+    if not resume:
+        refuse_existing(run)
     if resume and not run.folder.exists():
         raise InputError(
             f"There is no run in {folder} to resume. Omit --resume to start a new one."
@@ -54,6 +55,18 @@ def prepare(
         with locked(run):
             _take_up(run, wanted, console)
     return run, wanted
+
+
+def refuse_existing(run: Run) -> None:
+    """Refuse a folder in which something exists already.
+
+    Raises:
+        InputError: If there is a run, or other files.
+    """
+    if not _is_unborn(run):
+        raise InputError(
+            f"{run.place} exists already. Resume it with --resume, or give another with --run."
+        )
 
 
 def _is_unborn(run: Run) -> bool:

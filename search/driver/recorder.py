@@ -16,7 +16,6 @@ from search.driver.room import Room
 from search.driver.tune_adapter import NotPickled
 from search.live.live_run import OpenRun
 from search.records import events
-from trainables.process.memory import EVALUATION_BATCH
 from trainables.training.measurement import Measurement
 
 MOST_LOST = 3
@@ -132,8 +131,10 @@ class Recorder(NotPickled, Callback):
             self._sink(events.attempt_failed(number, "out_of_memory", text, too_large))
             return
         smaller = "batch" if too_large == "share" else too_large
-        whole = trial.point.batch_size if smaller == "batch" else EVALUATION_BATCH
-        if 2 ** trial.halvings(smaller) < min(whole, 2**MOST_HALVINGS):
+        most = 2**MOST_HALVINGS
+        if smaller == "batch":
+            most = min(most, trial.point.batch_size)
+        if 2 ** trial.halvings(smaller) < most:
             self._sink(events.attempt_failed(number, "out_of_memory", text, smaller))
         else:
             self._sink(events.trial_ended(number, events.FAIL, "out_of_memory", text))

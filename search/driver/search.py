@@ -8,8 +8,9 @@ import platform
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from ray import tune
@@ -55,7 +56,26 @@ def create_run(run: Run, study: Study, found: Preflight) -> None:
         ledger.append(events.study_opened(study.name, study.hash, versions))
 
 
-def search(run: Run, study: Study, address: str | None, console: Console) -> History:
+@dataclass(frozen=True)
+class Limit:
+    """How long a search may take in place of its study's `budget.seconds`.
+
+    Attributes:
+        seconds: Until what follows the search has to be done, too.
+        reserve: Seconds that this will take, given the trials so far.
+    """
+
+    seconds: float
+    reserve: Callable[[History], float]
+
+
+def search(
+    run: Run,
+    study: Study,
+    address: str | None,
+    console: Console,
+    limit: Limit | None = None,
+) -> History:
     """Run the trials of a study that have not ended yet, and write the files derived from them.
 
     Args:
@@ -63,14 +83,18 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
         study: The study to search.
         address: Address of a Ray cluster; None runs on this machine.
         console: Shows the live view.
+        limit: The time of the search, if not the study's.
 
     Raises:
         RunStateError: If another process drives the run, or its folder cannot be written.
         InterruptedSearchError: If a signal ended the search early.
         EveryTrialFailedError: If every trial failed.
     """
-    ending = Ending(study.budget.seconds)
+    ending = Ending(study.budget.seconds if limit is None else limit.seconds)
     with opened(run, study, ending, console) as current, _always_closed(current):
+        if limit is not None:
+            reserve, history = limit.reserve, current.history
+            ending.reserve = lambda: reserve(history)
         current.take(events.driver_started(socket.gethostname(), os.getpid()))
         current.dispatch.settle()
         if not current.dispatch.is_over:
@@ -79,7 +103,7 @@ def search(run: Run, study: Study, address: str | None, console: Console) -> His
                 sets = sets_of(run, study.dataset).without_test()
                 plan = store_features(current, to_run, sets, console)
                 with (
-                    View(study, current.history, console),
+                    View(study, current.history, console, ending.seconds_left),
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
                     _fit(current, to_run, sets, plan, scratch)

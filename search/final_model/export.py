@@ -13,6 +13,7 @@ from search.final_model.load import LABELS, MODEL, check_final, load_final
 from search.final_model.model_card import write_card
 from search.records.run import Run
 from spaces.errors import InputError
+from trainables.datasets.rows.resizing import Square
 from trainables.export.exporting import Comparison, check_format, write_export
 
 
@@ -71,7 +72,8 @@ def export(
     path = output or run.model / f"{run.study().name}{ending}"
     _check_output(run, path, force)
     final = load_final(run)
-    pixels = _validation_pixels(run, final.size, format_.images, data)
+    square = Square(final.size, final.resize)
+    pixels = _validation_pixels(run, square, format_.images, data)
     with _scratch_beside(path) as scratch:
         written = Path(scratch, f"export{format_.suffix}")
         comparison = write_export(
@@ -99,7 +101,7 @@ def _check_output(run: Run, path: Path, force: bool) -> None:
         )
 
 
-def _validation_pixels(run: Run, size: int, count: int, data: Path | None) -> np.ndarray:
+def _validation_pixels(run: Run, square: Square, count: int, data: Path | None) -> np.ndarray:
     """Up to `count` images spread over the validation set: uint8 (images, size, size, 3)."""
     from search.records.run_sets import sets_of
     from trainables.datasets.files.location import located
@@ -111,7 +113,7 @@ def _validation_pixels(run: Run, size: int, count: int, data: Path | None) -> np
     index, splits = read_splits(section, sets_of(run, section))
     there = splits.validation
     chosen = np.linspace(0, len(there) - 1, min(count, len(there))).round().astype(np.int64)
-    return load_images(index, there[chosen], size).pixels
+    return load_images(index, there[chosen], square).pixels
 
 
 def _scratch_beside(path: Path) -> tempfile.TemporaryDirectory[str]:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 MODEL, LABELS = "model.keras", "labels.json"
 """File names in the folder `Run.model`."""
 
+FILES = (f"model/{MODEL}", f"model/{LABELS}")
+"""Both, relative to the run's folder."""
+
 
 @dataclass(frozen=True)
 class FinalModel:
@@ -25,11 +28,13 @@ class FinalModel:
         model: Maps pixels (batch, size, size, 3), 0..255, to probabilities (batch, classes).
         class_names: Class names, in the order of the outputs.
         size: Side of the square input images, in pixels.
+        resize: How a picture becomes a square, as in `Hyperparameters.resize`.
     """
 
     model: keras.Model
     class_names: tuple[str, ...]
     size: int
+    resize: str = "squash"
 
 
 def check_final(run: Run) -> dict[str, Any]:
@@ -61,7 +66,7 @@ def load_final(run: Run) -> FinalModel:
     Raises:
         RunStateError: As in `check_final`, or if the model or its class names are damaged.
     """
-    check_final(run)
+    record = check_final(run)
     path = run.model / MODEL
     from trainables.prediction.inference import load_model
 
@@ -74,7 +79,7 @@ def load_final(run: Run) -> FinalModel:
             f"{path} has input shape {shapes[0]} and output shape {shapes[1]}, but {LABELS} has "
             f"{len(names)} classes. Run thawtune finetune again to write both."
         )
-    return FinalModel(model, names, size)
+    return FinalModel(model, names, size, record.get("resize", "squash"))
 
 
 def _class_names(path: Path) -> tuple[str, ...]:

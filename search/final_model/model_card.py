@@ -20,7 +20,7 @@ from spaces.errors import RunStateError
 from spaces.hyperparameters import CONDITIONS
 from spaces.study import Study
 
-_NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256")
+_NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256", "predictions", "repeats")
 _MOST_CLASSES = 50
 """Largest number of classes that the card lists; beyond that it gives totals only."""
 
@@ -76,9 +76,9 @@ def _parts(facts: _Facts) -> Iterator[str]:
         "does its own preprocessing, and returns a probability for each class."
     )
     yield "## Use"
-    yield _code(point.image_size)
+    yield _code(point.image_size, point.resize)
     yield (
-        "Images of any shape are resized to that square with bicubic interpolation. `labels.json` "
+        f"{_RESIZED[point.resize]}, with bicubic interpolation. `labels.json` "
         "has the class names in the order of the outputs. On the command line, use `thawtune "
         "predict RUN IMAGE...`; for other formats, `thawtune export RUN --format onnx`."
     )
@@ -116,14 +116,28 @@ def _weights(facts: _Facts) -> str:
     return "ImageNet weights" if weights == "imagenet" else f"weights from {PurePath(weights).name}"
 
 
-def _code(size: int) -> str:
+_RESIZED = {
+    "squash": "Images of any shape are resized to that square",
+    "crop": "The largest square in the middle of an image is resized to that square",
+    "pad": "Images of any shape are resized to fit into that square, on black",
+}
+_RESIZE = {
+    "squash": "image.resize({})",
+    "crop": "ImageOps.fit(image, {})",
+    "pad": "ImageOps.pad(image, {})",
+}
+
+
+def _code(size: int, resize: str) -> str:
+    resized = _RESIZE[resize].format((size, size))
     return f"""\
 ```python
 import json, keras, numpy as np
 from PIL import Image, ImageOps
 
 model = keras.models.load_model("model.keras", compile=False)
-image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB").resize(({size}, {size}))
+image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
+image = {resized}
 shares = model.predict(np.asarray(image, "float32")[np.newaxis])[0]
 
 print(json.load(open("labels.json"))[shares.argmax()], shares.max())

@@ -10,12 +10,13 @@ import numpy as np
 from PIL import Image
 
 from search.final_model.load import FinalModel
+from spaces.dataset import DatasetSection
 from spaces.errors import InputError
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.scanning import scan
 from trainables.datasets.files.threads import in_threads
-from trainables.datasets.rows.images import resize
+from trainables.datasets.rows.resizing import resize
 
 _LARGEST_PICTURE = 512
 """Pixels on the longer side of an explanation."""
@@ -27,7 +28,8 @@ class Prediction:
 
     Attributes:
         path: Path of the image.
-        classes: The most likely classes with their probabilities, the most likely first.
+        classes: The most likely classes with their probabilities, the most likely first; empty if
+            none is as likely as the threshold asks for.
         explanation: The Grad-CAM picture, if requested.
     """
 
@@ -88,10 +90,11 @@ class Predictor:
 
     Args:
         final: The model.
-        max_pixels: Images with more pixels are not decoded.
+        dataset: How images are decoded: `max_pixels` and `bits`.
         top: Number of classes to return for each image.
         batch: Images classified at once; this bounds the memory used.
         explanations: Folder for Grad-CAM pictures, or None. It is created with the first picture.
+        threshold: Classes with a smaller probability are not returned.
 
     Raises:
         InputError: If explanations are requested but the network has no convolutions.
@@ -100,16 +103,18 @@ class Predictor:
     def __init__(
         self,
         final: FinalModel,
-        max_pixels: int,
+        dataset: DatasetSection,
         top: int,
         batch: int,
         explanations: Path | None = None,
+        threshold: float = 0.0,
     ) -> None:
         from trainables.prediction.gradcam import GradCam
         from trainables.prediction.inference import Classifier
 
-        self._final, self._max_pixels = final, max_pixels
+        self._final, self._dataset = final, dataset
         self._top, self._batch, self._folder = top, batch, explanations
+        self._threshold = threshold
         self._classify = Classifier(final.model)
         try:
             self._explain = GradCam(final.model) if explanations else None
@@ -134,7 +139,7 @@ class Predictor:
 
     def _square(self, path: Path) -> np.ndarray | Unreadable:
         try:
-            return resize(self._decoded(path), self._final.size)
+            return resize(self._decoded(path), self._final.size, self._final.resize)
         except BadImageError as error:
             return Unreadable(path, error.reason)
         except OSError as error:
@@ -144,7 +149,7 @@ class Predictor:
         if not path.is_file():  # opening a pipe would block until something is written to it
             raise BadImageError(str(path), "is not a file")
         with path.open("rb") as file:
-            return decode(file, str(path), self._max_pixels)
+            return decode(file, str(path), self._dataset.max_pixels, self._dataset.bits)
 
     def _results(
         self, waiting: list[tuple[int, Path, np.ndarray | Unreadable]]
@@ -169,7 +174,8 @@ class Predictor:
 
     def _likeliest(self, shares: np.ndarray) -> tuple[tuple[str, float], ...]:
         best = np.argsort(-shares, kind="stable")[: self._top]
-        return tuple((self._final.class_names[i], float(shares[i])) for i in best)
+        found = ((self._final.class_names[i], float(shares[i])) for i in best)
+        return tuple((name, share) for name, share in found if share >= self._threshold)
 
     def _picture(self, number: int, path: Path, heat: np.ndarray) -> Path:
         """Write the image, upright and in its original shape, with the heat map overlaid."""

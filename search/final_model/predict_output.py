@@ -24,6 +24,9 @@ from spaces.errors import DataError, InputError
 _WORTH_A_BAR = 100
 """Smallest number of images for which a progress bar is shown."""
 
+UNSURE = "unsure"
+"""Shown in the place of a class where none is as likely as the threshold asks for."""
+
 Writer = Callable[[Result], None]
 
 
@@ -37,6 +40,7 @@ class Wanted:
         explanations: Folder for Grad-CAM pictures, or None.
         csv_file: CSV file to write, or None.
         as_json: Print one JSON object per line.
+        threshold: Smallest probability of a class that is shown; without one, an image is "unsure".
     """
 
     top: int = 5
@@ -44,6 +48,7 @@ class Wanted:
     explanations: Path | None = None
     csv_file: Path | None = None
     as_json: bool = False
+    threshold: float = 0.0
 
 
 def predict(
@@ -67,8 +72,8 @@ def predict(
     paths, others = find_images(given)
     final = load_final(run)
     top = min(wanted.top, len(final.class_names))
-    pixels = run.study().dataset.max_pixels
-    predictor = Predictor(final, pixels, top, wanted.batch, wanted.explanations)
+    dataset = run.study().dataset
+    predictor = Predictor(final, dataset, top, wanted.batch, wanted.explanations, wanted.threshold)
     if others:
         errors.print(
             f"Ignoring {others} files in the folders that are not images.", highlight=False
@@ -169,12 +174,14 @@ def _record(result: Result) -> dict[str, Any]:
 
 def _print_line(result: Result) -> None:
     if isinstance(result, Prediction):
-        shares = (f"{_printable(name)}\t{share:.4f}" for name, share in result.classes)
-        print(_shown(result.path), *shares, sep="\t")
+        shares = [f"{_printable(name)}\t{share:.4f}" for name, share in result.classes]
+        print(_shown(result.path), *(shares or [UNSURE]), sep="\t")
 
 
 def _add_row(table: Table, result: Result) -> None:
-    if isinstance(result, Prediction):
+    if isinstance(result, Prediction) and not result.classes:
+        table.add_row(Text(_shown(result.path)), UNSURE, "", "")
+    elif isinstance(result, Prediction):
         (name, share), *others = result.classes
         rest = ", ".join(f"{_printable(other)} {s:.2f}" for other, s in others)
         cells = (_shown(result.path), _printable(name), f"{share:.4f}", rest)

@@ -87,6 +87,7 @@ def finetune(
         "global_batch": point.batch_size,
         "rule": rule,
         "seconds": time.time() - began,
+        "resize": point.resize,
         "sha256": sha256(run.model / MODEL),
         "finished": time.time(),
     }

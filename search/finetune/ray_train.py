@@ -23,9 +23,9 @@ from search.final_model.load import LABELS, MODEL
 from search.finetune.epoch_log import Log, Told
 from search.finetune.worker import Task, finetune_worker
 from search.records.run import Run
-from search.remote.object_storage import Storage
-from search.remote.working_copy import FINETUNING as FOLDER
+from search.remote.copied_files import FINETUNING as FOLDER
 from spaces.errors import InputError, RunStateError
+from trainables.cache.object_storage import Storage
 
 RESTARTS = 3
 """How often training restarts after losing a worker; preempted nodes do not count."""
@@ -78,7 +78,7 @@ def _scratch(run: Run) -> Iterator[tuple[Path, dict[str, Any]]]:
         shutil.rmtree(folder, ignore_errors=True)
         if there is not None:
             with there.told("written"):
-                there.delete_folder(FOLDER)
+                there.delete_of_ray(FOLDER)
 
     clear()
     folder.mkdir(parents=True)

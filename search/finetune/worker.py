@@ -65,15 +65,15 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
     task: Task = config["task"]
     os.environ[FOLDER_VARIABLE] = task.cache
     from trainables.datasets.rows.loading import load_refit_data, seal
+    from trainables.datasets.rows.resizing import Square
     from trainables.training.distributed import share_cores, strategy_of
 
     seal()
     context = ray.train.get_context()
     share_cores(context.get_local_world_size())
     strategy = strategy_of(context.get_world_size())
-    names, images = load_refit_data(
-        Study.model_validate(task.study).dataset, task.hyperparameters["image_size"], task.sets
-    )
+    square = Square.for_training(Hyperparameters.from_dict(task.hyperparameters))
+    names, images = load_refit_data(Study.model_validate(task.study).dataset, square, task.sets)
     try:
         with strategy.scope():
             training = _begun(task, len(names), images)
@@ -81,8 +81,10 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
         while training.epoch < task.epochs:
             with strategy.scope():
                 measurement = training.run_epoch()
+                is_last = training.epoch == task.epochs
+                if is_last:
+                    training.restore_best()  # the average of the weights, if there is one
             # Outside the strategy's scope, where it would wait for all workers to do the same.
-            is_last = training.epoch == task.epochs
             _report(training, measurement.to_dict() | began, names if is_last else None)
     except TrialFailedError as error:
         return {"images": len(images.labels), "failed": str(error)}

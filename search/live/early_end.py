@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -19,6 +19,8 @@ class Ending:
     Attributes:
         reason: None, or the name of a signal, "seconds", "storage" or "workers".
         sentence: The message to show if the reason is "storage" or "workers".
+        reserve: Returns the seconds that what follows the search will take; the search ends earlier
+            by as much.
 
     Args:
         seconds: Time after which the search ends; None for no limit.
@@ -27,20 +29,23 @@ class Ending:
     def __init__(self, seconds: float | None) -> None:
         self.reason: str | None = None
         self.sentence = ""
+        self.reserve: Callable[[], float] = lambda: 0.0
         self._since = 0.0
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
     @property
     def has_begun(self) -> bool:
         """Whether no trial may start or continue any more."""
-        is_late = self._deadline is not None and time.monotonic() > self._deadline
-        if self.reason is None and is_late:
+        left = self.seconds_left() if self.reason is None else None
+        if left is not None and left < 0:
             self._begin("seconds")
         return self.reason is not None
 
     def seconds_left(self) -> float | None:
         """Until the search's time is over; None: it has no limit."""
-        return None if self._deadline is None else self._deadline - time.monotonic()
+        if self._deadline is None:
+            return None
+        return self._deadline - time.monotonic() - self.reserve()
 
     @property
     def is_out_of_patience(self) -> bool:

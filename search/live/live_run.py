@@ -14,7 +14,7 @@ from search.records.history import History, value_of
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json
 from search.records.tables import write_tables
-from search.remote.ledger_upload import carried
+from search.remote.ledger_upload import LedgerUpload
 from search.strategy import finalists
 from search.strategy.dispatch import Dispatch
 from search.strategy.importance import importance
@@ -157,18 +157,30 @@ class OpenRun:
             trial = self.history.trials[number]
             best = None if trial.state == events.FAIL else trial.best(objective)
             if best is None:
-                self.checkpoints_of(number).remove()
+                self._keep_checkpoints(number, 0)
             elif trial.is_never_stopped or number in repeated:
-                self.checkpoints_of(number).keep_newest(1)
+                self._keep_checkpoints(number, 1)
             else:
                 ranked.append((sign * value_of(best, objective), number))
         ranked.sort()
         kept = max(1, self.study.finalists.count)
         for _, number in ranked[kept:]:
-            self.checkpoints_of(number).remove()
+            self._keep_checkpoints(number, 0)
         for _, number in ranked[:kept]:
-            self.checkpoints_of(number).keep_newest(1)
+            self._keep_checkpoints(number, 1)
         self._with_checkpoints = [number for _, number in ranked[:kept]]
+
+    def _keep_checkpoints(self, number: int, count: int) -> None:
+        """Remove all but the newest checkpoints of a trial; at a URL, once its events are there."""
+
+        def act() -> None:
+            checkpoints = self.checkpoints_of(number)
+            checkpoints.keep_newest(count) if count else checkpoints.remove()
+
+        if isinstance(self.run.upload, LedgerUpload):
+            self.run.upload.after(act)
+        else:
+            act()
 
 
 @contextmanager
@@ -199,10 +211,11 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
     Raises:
         RunStateError: If another process drives it, or its folder cannot be written to.
     """
+    if isinstance(run.upload, LedgerUpload):
+        run.upload.on_failure(ending.storage_failed)
     with ExitStack() as stack:
         stack.enter_context(locked(run))
         with writable(run):
-            stack.enter_context(carried(run, ending.storage_failed))
             ledger = stack.enter_context(Ledger(run.ledger))
             current = OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
         yield current

@@ -1,41 +1,58 @@
-"""The live table that a terminal shows while a search runs."""
+"""What is shown while a search runs: a live table on a terminal, a line a minute elsewhere."""
 
 from __future__ import annotations
 
+import threading
 import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from search.live.progress_lines import Estimate, Progress, Seconds, best_trials, in_words
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
 from search.records.history import History, Trial
 from spaces.study import Study
 
+EVERY = 60.0
+"""Seconds between two lines where there is no terminal."""
+
 
 class View:
-    """A live table on a terminal; prints nothing anywhere else.
+    """A live table on a terminal, and a line a minute anywhere else.
 
     Args:
         study: The study that is searched.
         history: The run's history, which grows while the search runs.
-        console: Where the table is drawn.
+        console: Where it is drawn.
+        seconds_left: Returns the rest of the search's time limit; None: it has no limit.
+        every: Seconds between two lines.
     """
 
-    def __init__(self, study: Study, history: History, console: Console) -> None:
-        self._study, self._history = study, history
-        self._began = time.monotonic()
-        self._over_before = sum(trial.is_over for trial in history.searched)
-        self._live = (
-            Live(get_renderable=self._table, console=console, refresh_per_second=2)
-            if console.is_terminal
-            else None
-        )
+    def __init__(
+        self,
+        study: Study,
+        history: History,
+        console: Console,
+        seconds_left: Seconds = lambda: None,
+        every: float = EVERY,
+    ) -> None:
+        self._study, self._history, self._console = study, history, console
+        self._began, self._every = time.monotonic(), every
+        self._estimate = Estimate(study, history, seconds_left)
+        self._is_over = threading.Event()
+        self._live: Live | None = None
+        self._lines = threading.Thread(target=self._print_lines, daemon=True)
+        if console.is_terminal:
+            self._live = Live(get_renderable=self._table, console=console, refresh_per_second=2)
 
     def __enter__(self) -> View:
         if self._live:
             self._live.start()
+        else:
+            self._lines.start()
         return self
 
     def __exit__(
@@ -46,21 +63,44 @@ class View:
     ) -> None:
         if self._live:
             self._live.stop()
+        else:
+            self._is_over.set()
+            self._lines.join()
 
     def _table(self) -> Table:
+        progress = self._estimate.after(time.monotonic() - self._began)
         table = Table(title=f"thawtune search {self._study.name}", show_header=False)
+        if progress.done is not None:
+            table.add_row("progress", ProgressBar(total=1.0, completed=progress.done, width=40))
+        table.add_row("now", progress.doing)
+        table.add_row("time", self._time(progress))
         for name, value in status(self._study, self._history).items():
             table.add_row(name, value)
-        table.add_row("time", self._time())
+        running = [t for t in self._history.in_state(RUNNING) if not t.is_paused]
+        for name, trials in (
+            ("best", best_trials(self._study, self._history)),
+            ("running", running),
+        ):
+            if trials:
+                table.add_row(name, "\n".join(in_words(trial, self._study) for trial in trials))
         return table
 
-    def _time(self) -> str:
-        elapsed = time.monotonic() - self._began
-        over = sum(trial.is_over for trial in self._history.searched) - self._over_before
-        if over == 0:
-            return f"{_clock(elapsed)}, no trial has finished yet"
-        left = self._study.budget.trials - self._over_before - over
-        return f"{_clock(elapsed)}, about {_clock(elapsed / over * left)} left"
+    def _print_lines(self) -> None:
+        while not self._is_over.wait(self._every):
+            self._console.print(self._line(), highlight=False, soft_wrap=True)
+
+    def _line(self) -> str:
+        progress = self._estimate.after(time.monotonic() - self._began)
+        over = sum(trial.is_over for trial in self._history.searched)
+        best = best_trials(self._study, self._history)
+        shown = in_words(best[0], self._study) if best else "none yet"
+        return f"{self._time(progress)}: {progress.doing}, {over} trials ended; best: {shown}"
+
+    def _time(self, progress: Progress) -> str:
+        elapsed = _clock(time.monotonic() - self._began)
+        if progress.left is None:
+            return f"{elapsed}, no trial has finished yet"
+        return f"{elapsed}, about {_clock(progress.left)} left"
 
 
 def status(study: Study, history: History) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
@@ -55,6 +56,20 @@ def choose(study: Study, history: History) -> Choice | None:
         return None
     repeats = tuple(complete_repeats(history, trial)) if best else ()
     return Choice(trial, repeats, is_final, _epochs(trial, repeats, study.objective))
+
+
+def best_recipe(objective: Objective, history: History, recipes: Sequence[Trial]) -> Trial | None:
+    """The best of these trials by validation: the recipe that the winner has to beat.
+
+    If any of them have repeats with other seeds, only these count, compared by their means;
+    otherwise they are compared by their best epoch in the search.
+    """
+    means = [
+        (mean_of(made, objective), t) for t in recipes if (made := complete_repeats(history, t))
+    ]
+    if not means:
+        return history.incumbent(objective, list(recipes))
+    return min(means, key=lambda pair: _rank(pair[0], objective))[1]
 
 
 def finalists(study: Study, history: History) -> list[Trial]:

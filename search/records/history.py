@@ -241,9 +241,9 @@ class History:
 
 
 def value_of(measurement: Measurement, objective: Objective) -> float:
-    """The value of the metric that trials are judged by."""
-    value: float = getattr(measurement, objective.metric)
-    return value
+    """The value of the metric that trials are judged by; NaN if it was not measured."""
+    value: float | None = getattr(measurement, objective.metric)
+    return math.nan if value is None else value
 
 
 def _score(measurement: Measurement, objective: Objective) -> float:

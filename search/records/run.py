@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
 from spaces.study_file import load_study
+
+
+class Upload(Protocol):
+    """The upload of a working copy to the URL of its run."""
+
+    def push(self) -> None:
+        """Upload what has changed."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +27,21 @@ class Run:
     Attributes:
         folder: The run's folder.
         remote: The URL of the run, if the folder is a working copy.
+        upload: Uploads what changes in a working copy.
     """
 
     folder: Path
     remote: str | None = None
+    upload: Upload | None = field(default=None, compare=False)
+
+    def publish(self) -> None:
+        """Make sure that what has been written is at the run's URL, if it has one.
+
+        Raises:
+            RunStateError: If it cannot be written there.
+        """
+        if self.upload is not None:
+            self.upload.push()
 
     @property
     def place(self) -> str:

@@ -12,7 +12,7 @@ from search.records.history import History, Trial
 from search.records.run import Run, write_whole
 from spaces.hyperparameters import FIELDS
 from spaces.study import Objective
-from trainables.training.measurement import KINDS, Measurement
+from trainables.training.measurement import KINDS, VALIDATION, Measurement
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}
 _SECONDS = [(f"seconds_{kind}", pa.float64()) for kind in KINDS]
@@ -59,8 +59,7 @@ EPOCHS = pa.schema(
         ("epoch", pa.int64()),
         ("train_loss", pa.float64()),
         ("train_accuracy", pa.float64()),
-        ("val_loss", pa.float64()),
-        ("val_accuracy", pa.float64()),
+        *((name, pa.float64()) for name in VALIDATION),
         ("learning_rate", pa.float64()),
         *_SECONDS,
         ("time", pa.float64()),

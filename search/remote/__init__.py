@@ -1,1 +1,1 @@
-"""Runs at URLs: object storage, the working copy on this machine, upload of the ledger."""
+"""Runs at URLs: the claim on them, segments of the ledger, the working copy on this machine."""

@@ -1,153 +1,213 @@
-"""Upload of the ledger of a run at a URL, and the lock that keeps other drivers away."""
+"""Upload of the ledger of a run at a URL, in the background, while this process drives the run."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
-from typing import Any
 
-from search.records.run import Run
-from search.remote.object_storage import Storage
-from search.remote.working_copy import LEDGER, LOCK
+from search.records.run import Run, write_whole
+from search.remote import segments
+from search.remote.claim import Claim, ClaimLostError
+from search.remote.segments import Position
 from spaces.errors import RunStateError
+from trainables.cache.folder import sync
+from trainables.cache.object_storage import Storage
 from trainables.cache.patience import patiently
 
 BATCH_SECONDS = 1.0
 """Seconds between uploads: the most that is lost together with the driver's machine."""
 
-_STALE = 60.0
-"""Seconds without a sign of life after which a driver counts as gone."""
+_MERGED = 100
+"""Segments that are merged into one."""
 
 
-@contextmanager
-def carried(run: Run, failed: Callable[[str], None]) -> Iterator[None]:
-    """Upload the run's events to its URL in a background thread while the context is open.
+class LedgerUpload:
+    """The ledger of a working copy, and how much of it has been uploaded.
+
+    Attributes:
+        is_used: Whether anything has been written to the URL.
 
     Args:
-        run: A working copy. A run without a URL needs no upload, so nothing happens.
-        failed: Called with a message if the storage cannot be written to.
-
-    Raises:
-        RunStateError: If another process drives the run, or the storage cannot be written to.
+        run: The working copy.
+        storage: The run's storage.
+        claim: The claim on the run.
     """
-    if run.remote is None:
-        yield
-        return
-    ledger, over = _Ledger(run, Storage(run.remote)), threading.Event()
-    ledger.begin()
-    thread = threading.Thread(target=_carry, args=(ledger, over, failed), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-        ledger.end()
 
+    def __init__(self, run: Run, storage: Storage, claim: Claim) -> None:
+        self._run, self._storage, self._claim = run, storage, claim
+        self._first_token = claim.token
+        self._end, self._merged = Position(), Position()
+        self._state: dict[Path, int] = {}
+        self.is_used = False
+        self._failure: RunStateError | None = None
+        self._failed: Callable[[str], None] | None = None
+        self._over, self._pushing = threading.Event(), threading.Lock()
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._thread = threading.Thread(target=self._carry, daemon=True)
 
-def _carry(ledger: _Ledger, over: threading.Event, failed: Callable[[str], None]) -> None:
-    claimed = time.monotonic()
-    while not over.wait(BATCH_SECONDS):
-        try:
-            patiently(ledger.push)
-            if time.monotonic() - claimed > _STALE / 4:
-                patiently(ledger.claim)
-                claimed = time.monotonic()
-        except (OSError, RunStateError) as error:
-            failed(str(error))
-            return
+    def pull(self, say: Callable[[str], None]) -> bool:
+        """Bring the local ledger up to date.
 
+        Events that only this machine has are kept if nothing has followed at the URL since.
 
-class _Ledger:
-    """The ledger of a working copy, and how much of it has been uploaded."""
+        Args:
+            say: Called with messages for the user.
 
-    def __init__(self, run: Run, storage: Storage) -> None:
-        self._run, self._storage = run, storage
-        self._carried = 0
-
-    def begin(self) -> None:
-        """Start driving the run from this machine.
+        Returns:
+            Whether there is a run at the URL.
 
         Raises:
-            RunStateError: If another process drives it, or did so since the working copy was made.
+            RunStateError: If the ledger there is damaged.
+            OSError: If the storage cannot be read, or the working copy cannot be written.
         """
-        storage, ledger = self._storage, self._run.ledger
-        with storage.told("read"):
-            self.claim()
-            last = max(storage.names(LEDGER), default=None)
-            content = b"" if last is None else storage.read(last)
-        first = 0 if last is None else int(Path(last).stem)
-        if ledger.read_bytes()[first : first + len(content)] != content:
-            self._release()
-            raise RunStateError(
-                f"The run in {storage.url} has just been continued by another process. Try again."
-            )
-        self._carried = first + len(content)
-        with storage.told("written to"):
-            # Without these the run could not be resumed, whatever its events are.
-            for path in (self._run.study_file, self._run.data, self._run.sets):
-                if path.is_file():
-                    storage.write(path.name, path.read_bytes())
-            self.push()
+        token = segments.identity(self._storage)
+        if token is None:
+            return False
+        at = self._known(token)
+        events, self._end = segments.read_since(self._storage, at)
+        self._first_token = token
+        self._append(at.bytes, events, say)
+        self._remember()
+        return True
 
-    def push(self) -> None:
-        """Upload new events."""
-        with self._run.ledger.open("rb") as file:
-            file.seek(self._carried)
-            content = file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        if whole:
-            self._storage.write(f"{LEDGER}/{self._carried:015d}.jsonl", whole)
-            self._carried += len(whole)
+    def on_failure(self, failed: Callable[[str], None]) -> None:
+        """Call a function with a message once nothing can be uploaded any more."""
+        self._failed = failed
+        if self._failure is not None:
+            failed(str(self._failure))
 
-    def claim(self) -> None:
-        """Take the lock on the run, or renew it.
+    def start(self) -> None:
+        """Begin to upload new events."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Upload the remaining events, and merge all segments into one.
 
         Raises:
-            RunStateError: If another process holds it.
-        """
-        storage, mine = self._storage, f"{socket.gethostname()}, process {os.getpid()}"
-        held = self._held()
-        if held and held["by"] != mine and time.time() - held["time"] < _STALE:
-            raise RunStateError(
-                f"Another process ({held['by']}) drives the run in {storage.url}. Wait until it "
-                f"ends, or stop it. If it was killed, try again {_STALE:.0f} s later."
-            )
-        storage.write(LOCK, json.dumps({"by": mine, "time": time.time()}).encode())
-
-    def _held(self) -> dict[str, Any] | None:
-        if LOCK not in self._storage:
-            return None
-        try:
-            held: dict[str, Any] = json.loads(self._storage.read(LOCK))
-        except ValueError as error:
-            raise RunStateError(
-                f"{LOCK} in {self._storage.url} is damaged, or being written right now. Try "
-                "again; if the error persists, delete that file."
-            ) from error
-        return held
-
-    def end(self) -> None:
-        """Upload the remaining events, and release the lock.
-
-        Raises:
+            ClaimLostError: If another process has taken the run over.
             RunStateError: If the storage cannot be written to.
         """
+        self._over.set()
+        self._thread.join()
+        if isinstance(self._failure, ClaimLostError):
+            raise self._failure
         try:
             patiently(self.push)
+            if self.is_used:
+                patiently(lambda: self._merge(Position()))
         except OSError as error:
             raise RunStateError(
                 f"{self._storage.url} cannot be written to: {error}. The newest events are kept in "
                 f"{self._run.folder}, and will be uploaded when you resume on this machine."
             ) from error
-        self._release()
 
-    def _release(self) -> None:
-        with self._storage.told("written to"):
-            self._storage.delete(LOCK)
+    def push(self) -> None:
+        """Upload new events, and first the files without which they are of no use.
+
+        Then call what waits for them (`after`).
+
+        Raises:
+            ClaimLostError: If another process has taken the run over.
+            OSError: If the storage cannot be written to.
+        """
+        with self._pushing:
+            due = len(self._waiting)
+            self._push()
+            if due:
+                self._claim.check()
+            for _ in range(due):
+                self._waiting[0]()
+                self._waiting.popleft()
+
+    def after(self, act: Callable[[], None]) -> None:
+        """Call a function once all events so far are uploaded, and only if they can be.
+
+        What is deleted because of an event is deleted like this: a driver that has lost the run
+        without knowing it deletes nothing.
+        """
+        self._waiting.append(act)
+
+    def _push(self) -> None:
+        if not self._run.ledger.is_file():
+            return
+        with self._run.ledger.open("rb") as file:
+            file.seek(self._end.bytes)
+            content = file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        if not whole:
+            return
+        self._claim.check()
+        self.is_used = True
+        for path in (self._run.study_file, self._run.data, self._run.sets):
+            if path.is_file() and self._state.get(path) != path.stat().st_mtime_ns:
+                changed = path.stat().st_mtime_ns
+                self._storage.write(path.name, path.read_bytes())
+                self._state[path] = changed
+        self._end = segments.append(self._storage, self._claim, self._end, whole)
+        self._remember()
+
+    def _carry(self) -> None:
+        while not self._over.wait(BATCH_SECONDS):
+            try:
+                patiently(self.push)
+                if self.is_used and self._end.segments - self._merged.segments >= _MERGED:
+                    patiently(lambda: self._merge(self._merged))
+            except (OSError, RunStateError) as error:
+                told = error if isinstance(error, RunStateError) else RunStateError(str(error))
+                self._failure = told
+                if self._failed is not None:
+                    self._failed(str(told))
+                return
+
+    def _merge(self, start: Position) -> None:
+        with self._run.ledger.open("rb") as file:
+            file.seek(start.bytes)
+            events = file.read(self._end.bytes - start.bytes)
+        self._claim.check()
+        token = self._claim.token if start.segments else self._first_token
+        segments.merge(self._storage, token, start, self._end, events)
+        self._merged = self._end
+
+    @property
+    def _note(self) -> Path:
+        """How far the local ledger equals the one at the URL, and which run that is."""
+        return self._run.folder / ".uploaded.json"
+
+    def _known(self, token: str) -> Position:
+        """The position up to which the local ledger is known to equal the one at the URL."""
+        try:
+            note = json.loads(self._note.read_text())
+            at = Position(*note["at"])
+            is_known = note["run"] == token and self._run.ledger.stat().st_size >= at.bytes
+        except (OSError, ValueError, KeyError, TypeError):
+            return Position()
+        return at if is_known else Position()
+
+    def _remember(self) -> None:
+        note = {"run": self._first_token, "at": astuple(self._end)}
+        write_whole(self._note, json.dumps(note))
+
+    def _append(self, at: int, events: bytes, say: Callable[[str], None]) -> None:
+        """Make what follows an offset of the local ledger begin with these events."""
+        path = self._run.ledger
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a+b") as file:
+            file.seek(at)
+            here = file.read()
+            here = here[: here.rfind(b"\n") + 1]
+            if here.startswith(events):
+                return
+            if not events.startswith(here):
+                aside, lines = path.with_name(f".ledger-only-here-{at}.jsonl"), here.splitlines()
+                write_whole(aside, here)
+                say(
+                    f"The run in {self._storage.url} was continued elsewhere. {len(lines)} events "
+                    f"that only this machine has are not part of it any more: {aside}."
+                )
+            file.truncate(at)
+            file.write(events)
+        sync(path)

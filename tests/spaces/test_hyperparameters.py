@@ -19,7 +19,11 @@ PARENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "batch_norm": ({"unfrozen_depth": 1}, {}),
     "convolution_batch_norm": ({"convolutions": (8,)}, {}),
     "convolution_pooling": ({"convolutions": (8,)}, {}),
+    "focal_gamma": ({"loss": "focal"}, {"loss": "categorical"}),
+    "logit_adjustment": ({"sampling": "none"}, {"sampling": "balanced"}),
     "momentum": ({"optimizer": "sgd"}, {"optimizer": "adam"}),
+    "ema_momentum": ({"optimizer": "adamw"}, {"optimizer": "schedule_free"}),
+    "layer_decay": ({"unfrozen_depth": 1}, {}),
     "decay_rate": ({"decay": "time"}, {"decay": "step"}),
     "decay_factor": ({"decay": "step"}, {"decay": "cosine"}),
     "decay_epochs": ({"decay": "step"}, {"decay": "exponential"}),
@@ -30,6 +34,7 @@ PARENTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"unfrozen_depth": 1, "head_epochs": 1},
         {"unfrozen_depth": 1, "head_epochs": 0},
     ),
+    "crop_ratio": ({"crop_scale": 0.3}, {"crop": 0.1}),
     "views": ({"rotation": 10.0}, {"flip": "none"}),
 }
 """Of each conditional hyperparameter: values under which it exists, and under which it does not."""
@@ -39,7 +44,11 @@ VALUES: dict[str, Any] = {
     "batch_norm": "trained",
     "convolution_batch_norm": True,
     "convolution_pooling": True,
+    "focal_gamma": 0.5,
+    "logit_adjustment": 1.0,
     "momentum": 0.5,
+    "ema_momentum": 0.99,
+    "layer_decay": 0.8,
     "decay_rate": 0.1,
     "decay_factor": 0.5,
     "decay_epochs": 3,
@@ -47,6 +56,7 @@ VALUES: dict[str, Any] = {
     "decay_floor": 0.1,
     "head_epochs": 2,
     "thaw_learning_rate": 1e-4,
+    "crop_ratio": 2.0,
     "views": 3,
 }
 
@@ -101,6 +111,13 @@ TWO_PHASE = {"unfrozen_depth": 1, "head_epochs": 1}
         ({"label_smoothing": 1.0}, "label_smoothing"),
         ({"crop": 1.0}, "crop"),
         (SGD | {"momentum": 1.0}, "momentum"),
+        ({"ema_momentum": 1.0}, "ema_momentum"),
+        ({"warmup": 1.0}, "warmup"),
+        ({"clip_norm": -1.0}, "clip_norm"),
+        ({"loss": "focal", "focal_gamma": -0.5}, "focal_gamma"),
+        ({"logit_adjustment": -0.5}, "logit_adjustment"),
+        ({"unfrozen_depth": 1, "layer_decay": 0.0}, "layer_decay"),
+        ({"unfrozen_depth": 1, "layer_decay": 1.01}, "layer_decay"),
         ({"zoom": -0.1}, "zoom"),
         ({"shift": 1.0}, "shift"),
         ({"decay": "cosine", "decay_floor": 1.0}, "decay_floor"),
@@ -108,6 +125,16 @@ TWO_PHASE = {"unfrozen_depth": 1, "head_epochs": 1}
         ({"rotation": -1.0}, "rotation"),
         ({"shear": -1.0}, "shear"),
         ({"shear": 45.5}, "shear"),
+        ({"crop_scale": 1.1}, "crop_scale"),
+        ({"crop_scale": 0.5, "crop_ratio": 0.9}, "crop_ratio"),
+        ({"color_jitter": 1.1}, "color_jitter"),
+        ({"grayscale": -0.1}, "grayscale"),
+        ({"blur": 1.1}, "blur"),
+        ({"erasing": 1.1}, "erasing"),
+        ({"mixup": -0.1}, "mixup"),
+        ({"cutmix": -0.1}, "cutmix"),
+        ({"feature_jitter": 1.1}, "feature_jitter"),
+        ({"feature_mixup": -0.1}, "feature_mixup"),
         ({"decay": "time", "decay_rate": -0.1}, "decay_rate"),
         ({"unfrozen_depth": 1, "head_epochs": 10, "epochs": 10}, "head_epochs"),
         ({"backbone": "MobileNetV9"}, "backbone"),
@@ -131,6 +158,9 @@ def test_a_value_out_of_its_range_is_refused_by_its_name(values, name):
             {"backbone": "none", "boundary_layer": "x"},
             "without a backbone there is nothing to thaw",
         ),
+        ({"crop": 0.1, "crop_scale": 0.5}, "give one of them"),
+        ({"mixup": 0.1, "feature_mixup": 0.5}, "an image is mixed once"),
+        ({"cutmix": 0.1, "feature_mixup": 0.5}, "an image is mixed once"),
         ({"loss": "binary"}, "binary cross-entropy needs output_activation: sigmoid"),
     ],
 )
@@ -166,7 +196,18 @@ def test_pixels_are_not_scaled_twice(backbone, kind):
         ("zoom", {}),
         ("shift", {}),
         ("crop", {}),
+        ("crop_scale", {}),
+        ("crop_ratio", {"crop_scale": 0.5}),
+        ("color_jitter", {}),
+        ("mixup", {}),
+        ("feature_mixup", {}),
         ("momentum", SGD),
+        ("ema_momentum", {}),
+        ("warmup", {}),
+        ("clip_norm", {}),
+        ("focal_gamma", {"loss": "focal"}),
+        ("logit_adjustment", {}),
+        ("layer_decay", {"unfrozen_depth": 1}),
         ("decay_rate", {"decay": "time"}),
         ("decay_factor", STEP),
         ("decay_floor", {"decay": "cosine"}),
@@ -234,13 +275,20 @@ ANY_VALUE: dict[str, st.SearchStrategy[Any]] = {
     "dropout": SHARE,
     "dropout_place": st.sampled_from(["each", "first", "last"]),
     "output_activation": st.sampled_from(["softmax", "sigmoid"]),
-    "loss": st.sampled_from(["sparse_categorical", "categorical"]),
+    "loss": st.sampled_from(["sparse_categorical", "categorical", "focal"]),
+    "focal_gamma": st.floats(0, 5),
     "label_smoothing": SHARE,
     "class_weights": st.sampled_from(["none", "balanced"]),
-    "optimizer": st.sampled_from(["adam", "sgd"]),
+    "sampling": st.sampled_from(["none", "balanced"]),
+    "logit_adjustment": st.floats(0, 2),
+    "optimizer": st.sampled_from(["adam", "adamw", "sgd", "lion", "schedule_free"]),
     "momentum": SHARE,
+    "ema_momentum": SHARE,
     "learning_rate": st.floats(1e-9, 1e3),
+    "layer_decay": st.floats(0.1, 1),
+    "warmup": SHARE,
     "weight_decay": st.floats(0, 1),
+    "clip_norm": st.floats(0, 10),
     "decay": st.sampled_from(["none", "time", "step", "exponential", "cosine", "plateau"]),
     "decay_rate": st.floats(0, 10),
     "decay_factor": st.floats(1e-3, 1),
@@ -255,6 +303,13 @@ ANY_VALUE: dict[str, st.SearchStrategy[Any]] = {
     "flip": st.sampled_from(["none", "horizontal", "both"]),
     **dict.fromkeys(("zoom", "shift", "crop"), SHARE),
     **dict.fromkeys(("rotation", "shear"), st.floats(0, 45)),
+    "resize": st.sampled_from(["squash", "crop", "pad"]),
+    "crop_scale": SHARE,
+    "crop_ratio": st.floats(1, 3),
+    **dict.fromkeys(("color_jitter", "grayscale", "blur", "erasing", "feature_jitter"), SHARE),
+    "trivial_augment": st.booleans(),
+    **dict.fromkeys(("mixup", "cutmix", "feature_mixup"), st.floats(0, 4)),
+    "views": st.integers(0, 9),
 }
 
 
@@ -267,6 +322,10 @@ def points(draw: st.DrawFn) -> Hyperparameters:
             values[name] = draw(strategy)
         if values["backbone"] == "none":
             values["unfrozen_depth"] = 0
+        if values["crop"]:
+            values["crop_scale"] = 0.0
+        if values["feature_mixup"]:
+            values["mixup"] = values["cutmix"] = 0.0
     return Hyperparameters(**values)
 
 

@@ -100,6 +100,16 @@ def test_a_recipe_reads_back_as_itself(make_study):
     assert_same(study, read_back(study))
 
 
+def test_a_recipe_keeps_what_the_base_gives_of_a_searched_parameter(make_study):
+    study = make_study(
+        base={"backbone": "VGG16", "batch_size": 16},
+        space={"backbone": {"choices": ["VGG16", "ResNet50"]}, "batch_size": {"choices": [16, 64]}},
+        recipes={"plain": {}},
+    )
+    assert study.recipe_points["plain"].batch_size == 16
+    assert_same(study, read_back(study))
+
+
 @pytest.mark.parametrize("name", study_names())
 def test_own_studies_read_back_as_themselves(name, write_study):
     from spaces.study_file import find_study

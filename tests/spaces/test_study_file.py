@@ -98,7 +98,7 @@ recipes:
   outside:
     class_weights: balanced
   unknown:
-    backbone: EfficientNetLite1
+    backbone: EfficientNetLite9
   deep:
     unfrozen_depth: 60
   typo:
@@ -130,7 +130,7 @@ EXPECTED = [
     ("space.decay.choices", "decay: {choices", "'linear'"),
     ("space.dense_units.choices", "dense_units: {choices: 64}", "must be a list"),
     ("recipes.outside.class_weights", "class_weights:", "but the space fixes it at none"),
-    ("recipes.unknown.backbone", "backbone: EfficientNetLite1", "did you mean EfficientNetLite0?"),
+    ("recipes.unknown.backbone", "backbone: EfficientNetLite9", "did you mean EfficientNetLite2?"),
     ("recipes.deep.unfrozen_depth", "unfrozen_depth: 60", "has 49 weight layers"),
     ("recipes.typo.droput", "droput: 0.1", "did you mean dropout?"),
     ("recipes.wrong.dense_units", "dense_units: wide", "valid tuple"),

@@ -9,16 +9,29 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from trainables.cache.entry import ABOUT, ARRAY
 from trainables.cache.folder import remove
+from trainables.cache.object_storage import Storage
+from trainables.cache.storage_url import checked
 from trainables.process.messages import note
 
 FEATURES_VARIABLE = "THAWTUNE_FEATURES"
-"""Environment variable with the URL: a folder that `pyarrow.fs` knows (s3://, gs://, file://)."""
+"""Environment variable with the URL: a folder as in `storage_url` (s3://, gs://, file://)."""
 
 T = TypeVar("T")
+
+
+def check_storage() -> None:
+    """Check the URL, before anything is written that contains it.
+
+    Raises:
+        InputError: If it cannot be used as storage, or contains a key.
+    """
+    url = os.environ.get(FEATURES_VARIABLE)
+    if url:
+        checked(url)
 
 
 def fetch(name: str, temporary: Path) -> bool:
@@ -31,46 +44,39 @@ def fetch(name: str, temporary: Path) -> bool:
     Returns:
         Whether the storage has the entry.
     """
-    return _with_storage(lambda files, place: _fetch(files, f"{place}/{name}", temporary), False)
+    return _with_storage(lambda storage: _fetch(storage, name, temporary), False)
 
 
 def give(folder: Path) -> None:
     """Copy an entry to the storage; replaces a copy that is damaged."""
-    _with_storage(lambda files, place: _give(files, folder, f"{place}/{folder.name}"), None)
+    _with_storage(lambda storage: _give(storage, folder), None)
 
 
-def _fetch(files: Any, there: str, temporary: Path) -> bool:
-    from pyarrow import fs
-
-    if files.get_file_info(f"{there}/{ABOUT}").type != fs.FileType.File:
+def _fetch(storage: Storage, entry: str, temporary: Path) -> bool:
+    if f"{entry}/{ABOUT}" not in storage:
         return False  # missing or not complete: the description is written last
-    temporary.mkdir()
     try:
         for name in (ARRAY, ABOUT):
-            fs.copy_files(f"{there}/{name}", str(temporary / name), files, fs.LocalFileSystem())
+            storage.download_file(f"{entry}/{name}", temporary / name)
     except OSError:
         remove(temporary)
         raise
     return True
 
 
-def _give(files: Any, folder: Path, there: str) -> None:
-    from pyarrow import fs
-
-    files.create_dir(there)
+def _give(storage: Storage, folder: Path) -> None:
     for name in (ARRAY, ABOUT):
-        fs.copy_files(str(folder / name), f"{there}/{name}", fs.LocalFileSystem(), files)
+        storage.write(f"{folder.name}/{name}", folder / name)
 
 
-def _with_storage(act: Callable[[Any, str], T], otherwise: T) -> T:
+def _with_storage(act: Callable[[Storage], T], otherwise: T) -> T:
     """Use the storage; `otherwise` if there is none or it cannot be used."""
     url = os.environ.get(FEATURES_VARIABLE)
     if not url:
         return otherwise
-    from pyarrow import fs
-
+    storage = Storage(url)
     try:
-        return act(*fs.FileSystem.from_uri(url))
-    except (OSError, ValueError) as error:
-        note(f"{url} cannot be used for features; they are computed here: {error}")
+        return act(storage)
+    except OSError as error:
+        note(f"{storage.url} cannot be used for features; they are computed here: {error}")
         return otherwise

@@ -1,15 +1,18 @@
-"""Examples of a network above a cut: features from the store, kept in memory between trials."""
+"""Examples of a network above a cut: in memory between trials, or on the disk if they are many."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
@@ -17,8 +20,9 @@ from trainables.features.plan.plan import PREFIX_NAMES
 from trainables.features.store import FeatureStore
 from trainables.networks.cut import Cut
 from trainables.networks.forward import forward, rows_of
+from trainables.process.gpu import usable_memory
 from trainables.process.lru import LruCache
-from trainables.process.memory import share_of_memory
+from trainables.process.memory import data_memory
 
 
 @dataclass(frozen=True)
@@ -26,39 +30,79 @@ class Examples:
     """Inputs of a network, or activations at a cut of it, with their labels.
 
     Attributes:
-        inputs: (examples, ...), uint8 or float32.
+        inputs: (examples, ...): a tensor if they are held in memory, otherwise an array that is
+            mapped from the disk.
         labels: int32 (examples,).
+        about: What else is known of each example, as in `Images`.
     """
 
-    inputs: tf.Tensor
+    inputs: tf.Tensor | np.ndarray
     labels: tf.Tensor
+    about: Mapping[str, tf.Tensor] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.labels.shape[0])
 
+    @property
+    def are_resident(self) -> bool:
+        """Whether the inputs are in the memory that the graph reads."""
+        return tf.is_tensor(self.inputs)
 
-_tensors: LruCache[tf.Tensor] = LruCache(None, share_of_memory())
+    @property
+    def bytes_each(self) -> int:
+        """Bytes of one example's input."""
+        return int(tf.as_dtype(self.inputs.dtype).size * math.prod(self.inputs.shape[1:]))
+
+    def gather(self, positions: np.ndarray) -> Examples:
+        """The examples at these positions in memory, where the inputs are mapped from the disk."""
+        about = {n: tf.constant(values.numpy()[positions]) for n, values in self.about.items()}
+        labels = tf.constant(self.labels.numpy()[positions])
+        return Examples(tf.constant(self.inputs[positions]), labels, about)
+
+
+def data_limit() -> int:
+    """Bytes of images and features that this process may hold."""
+    return data_memory(usable_memory())
+
+
+_tensors: LruCache[tf.Tensor] = LruCache(None, sys.maxsize)
 
 
 def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) -> Examples:
     """The inputs of the part above a cut, for these images; read once a process.
 
+    They are a tensor if they take no more than half of `data_limit`, so that training and
+    validation images fit in together; otherwise they stay on the disk.
+
     Args:
         cut: Where the network is cut. If nothing lies below it, the examples are the pixels.
         images: One set.
         point: For the description of the entry.
+
+    Raises:
+        NoRoomError: If they are too large for memory, and the store has no room for them.
     """
     labels = tf.constant(images.labels)
+    about = {name: tf.constant(values) for name, values in images.about.items()}
     below = cut.below
     if below is None:
-        return Examples(_kept(images.fingerprint, lambda: images.pixels), labels)
+        return Examples(_resident(images.fingerprint, lambda: images.pixels), labels, about)
 
     def features() -> np.ndarray:
         found = stored(below, cut.name, images, point)
-        return forward(below, images.pixels) if found is None else found
+        if found is not None:
+            return found
+        each = 4 * math.prod(below.output.shape[1:])
+        if not _is_small(each * len(images.labels)):
+            raise NoRoomError(f"the features at {cut.name} of {len(images.labels)} images")
+        return forward(below, images.pixels)
 
     key = feature_key(below, cut.name, images.fingerprint)
-    return Examples(_kept(key, features), labels)
+    return Examples(_resident(key, features), labels, about)
+
+
+class NoRoomError(DataError):
+    """Features fit neither into memory nor into the store; the message names them."""
 
 
 def forget() -> None:
@@ -105,9 +149,19 @@ def description(name: str, images: Images, point: Hyperparameters | None) -> dic
     }
 
 
-def _kept(name: str, make: Callable[[], np.ndarray]) -> tf.Tensor:
+def _resident(name: str, make: Callable[[], np.ndarray]) -> tf.Tensor | np.ndarray:
+    """An array as a tensor that is kept in memory, or as it is where it is large."""
     tensor = _tensors.get(name)
-    if tensor is None:
-        tensor = tf.constant(make())
-        _tensors.put(name, tensor, tensor.dtype.size * tensor.shape.num_elements())
+    if tensor is not None:
+        return tensor
+    array = make()
+    if not _is_small(array.nbytes):
+        return array
+    _tensors.limit(data_limit())
+    tensor = tf.constant(array)
+    _tensors.put(name, tensor, array.nbytes)
     return tensor
+
+
+def _is_small(size: int) -> bool:
+    return size <= data_limit() // 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import takewhile
 
 import keras
 
@@ -53,6 +54,12 @@ def cut(model: keras.Model, kept: Collection[str] | None = None) -> Cut:
 def cuts(model: keras.Model) -> list[keras.Operation]:
     """Operations whose outputs a graph can be cut at, input first."""
     freeze_dropout(model)
+    unchanged = {id(one) for one in takewhile(lambda one: not _changes(one), model.operations)}
+    return [operation for operation in crossings(model) if id(operation) in unchanged]
+
+
+def crossings(model: keras.Model) -> list[keras.Operation]:
+    """Operations whose output is all that later ones take from here and below, input first."""
     operations = model.operations
     position = {id(operation): i for i, operation in enumerate(operations)}
     reach = list(range(len(operations)))
@@ -62,8 +69,6 @@ def cuts(model: keras.Model) -> list[keras.Operation]:
                 reach[position[id(source)]] = max(reach[position[id(source)]], i)
     found, furthest = [], -1
     for i, operation in enumerate(operations):
-        if _changes(operation):
-            break
         if furthest <= i:
             found.append(operation)
         furthest = max(furthest, reach[i])

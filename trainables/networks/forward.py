@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from trainables.process.memory import evaluation_batch
+from trainables.process.memory import evaluation_parts
+
+EVALUATION_BATCH = 256
+"""The most inputs in a batch."""
+
+_ACTIVATIONS = 2**29
+"""Bytes that the two largest activations of a batch may take, as a rule."""
+
+
+def evaluation_batch(model: keras.Model) -> int:
+    """Inputs in a batch: a power of two, fewer for networks with large activations."""
+    outputs = keras.tree.flatten([layer.output for layer in model.layers])
+    largest = max(math.prod(output.shape[1:]) for output in outputs)
+    fitting = max(1, _ACTIVATIONS // (2 * 4 * largest))
+    return int(min(EVALUATION_BATCH, 2 ** (fitting.bit_length() - 1)))
 
 
 def rows_of(
@@ -16,14 +31,14 @@ def rows_of(
 ) -> Callable[[int, int], Iterator[np.ndarray]]:
     """A function from a range of inputs (first, last + 1) to the model's outputs for them.
 
-    Yields float32 arrays, one for each batch (by default `evaluation_batch`); trains nothing.
+    Yields float32 arrays, one for each batch, by default of `evaluation_batch`; trains nothing.
     """
-    size = batch or evaluation_batch()
+    batch = batch or max(1, evaluation_batch(model) // evaluation_parts())
     step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
 
     def rows(first: int, last: int) -> Iterator[np.ndarray]:
-        for start in range(first, last, size):
-            yield step(tf.constant(inputs[start : min(last, start + size)])).numpy()
+        for start in range(first, last, batch):
+            yield step(tf.constant(inputs[start : min(last, start + batch)])).numpy()
 
     return rows
 
@@ -44,4 +59,9 @@ def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Ten
 
 def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Outputs of a model for all inputs, float32; trains nothing."""
-    return np.concatenate(list(rows_of(model, inputs)(0, len(inputs))))
+    found = np.empty((len(inputs), *model.outputs[0].shape[1:]), np.float32)
+    start = 0
+    for block in rows_of(model, inputs)(0, len(inputs)):
+        found[start : start + len(block)] = block
+        start += len(block)
+    return found

@@ -44,15 +44,27 @@ def number_names_from_zero() -> None:
     naming.reset_uids()
 
 
+def index_of(optimizer: keras.Optimizer, variable: Any) -> int:
+    """The position of a variable, or of a replica's part of it, in a built optimizer."""
+    index: int = optimizer._get_variable_index(variable)
+    return index
+
+
+def weights_of(optimizer: keras.Optimizer) -> list[keras.Variable]:
+    """The weights that an optimizer was built for; an attribute of ours would make them its own."""
+    weights: list[keras.Variable] = optimizer._trainable_variables
+    return weights
+
+
 def adam_slots(optimizer: keras.optimizers.Adam, variable: Any) -> tuple[Any, Any]:
     """A built Adam's first and second moment of a variable."""
-    index = optimizer._get_variable_index(variable)
+    index = index_of(optimizer, variable)
     return optimizer._momentums[index], optimizer._velocities[index]
 
 
 def sgd_slot(optimizer: keras.optimizers.SGD, variable: Any) -> Any:
     """A built SGD's momentum of a variable; it has none where momentum is 0."""
-    return optimizer.momentums[optimizer._get_variable_index(variable)]
+    return optimizer.momentums[index_of(optimizer, variable)]
 
 
 def missing() -> list[str]:
@@ -72,6 +84,7 @@ def missing() -> list[str]:
         (getattr(output, "_keras_history", None), "KerasHistory", "operation"),
         (naming, "keras.src.utils.naming", "reset_uids"),
         (adam, "Adam", "_get_variable_index"),
+        (adam, "Adam", "_trainable_variables"),
         (adam, "Adam", "_momentums"),
         (adam, "Adam", "_velocities"),
         (sgd, "SGD", "momentums"),

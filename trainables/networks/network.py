@@ -52,7 +52,7 @@ class Network:
     @property
     def weight_layers(self) -> list[keras.Layer]:
         """The backbone's convolutions and dense layers, input first."""
-        return [layer for layer in self.backbone_layers if _has_kernel(layer)]
+        return [layer for layer in self.backbone_layers if has_kernel(layer)]
 
     @property
     def boundary(self) -> str:
@@ -183,7 +183,8 @@ def kept_weights(network: Network) -> list[keras.Variable]:
     return [v for v in network.model.variables if id(v) in changing]
 
 
-def _has_kernel(layer: keras.Layer) -> bool:
+def has_kernel(layer: keras.Layer) -> bool:
+    """Whether a layer is a weight layer: a convolution or a dense layer."""
     return any(weight.path.endswith("kernel") for weight in layer.weights)
 
 

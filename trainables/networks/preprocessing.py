@@ -11,7 +11,7 @@ _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.22
 _CHANNEL_MEANS = (123.68, 116.779, 103.939)
 
 _OWN: dict[str, str] = {
-    "EfficientNetLite0": "lite",
+    **dict.fromkeys(("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2"), "lite"),
     "AlexNet": "torch",
     "ResNet18": "torch",
     **dict.fromkeys(("VGG16", "VGG19", "ResNet50", "ResNet101", "ResNet152"), "caffe"),

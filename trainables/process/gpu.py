@@ -24,7 +24,7 @@ def limit_memory(gpu: float) -> None:
         tf.config.set_visible_devices([], "GPU")
         return
     for device in found:
-        most = bytes_allowed(gpu, _own_gpu_memory())
+        most = bytes_allowed(gpu, gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES")))
         if most is None:
             tf.config.experimental.set_memory_growth(device, True)
         else:
@@ -47,13 +47,20 @@ def bytes_allowed(gpu: float, memory: int | None) -> int | None:
     return max(0, int(gpu * memory) - CONTEXT_BYTES)
 
 
-def gpu_bytes(gpu: float) -> int | None:
-    """Bytes of its GPU that this process may take with a share of it; None if unknown."""
-    memory = _own_gpu_memory()
-    return memory if gpu >= 1 else bytes_allowed(gpu, memory)
+@cache
+def usable_memory() -> int | None:
+    """Bytes of the first GPU that TensorFlow may use in this process; None without a GPU.
 
+    Call it after `limit_memory`.
+    """
+    import tensorflow as tf
 
-def _own_gpu_memory() -> int | None:
+    if not tf.config.list_logical_devices("GPU"):
+        return None
+    [device, *_] = tf.config.list_physical_devices("GPU")
+    for part in tf.config.get_logical_device_configuration(device) or ():
+        if part.memory_limit:
+            return int(part.memory_limit * 2**20)
     return gpu_memory(os.environ.get("CUDA_VISIBLE_DEVICES"))
 
 

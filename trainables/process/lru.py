@@ -46,6 +46,10 @@ class LruCache(Generic[V]):
         while len(self) > 1 and self._is_full():
             self._evict()
 
+    def limit(self, size: int) -> None:
+        """Change the most bytes of all values together; evicts nothing until the next `put`."""
+        self._size = size
+
     def clear(self) -> None:
         """Evict all values."""
         while self._entries:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -82,16 +83,17 @@ class Trunk:
         """
         seed = self._seed if self._is_random else None
         key = (cut.name, cut.below is None, images.fingerprint, seed)
-        inputs, labels = self._examples.get(key, (lambda: None, None))
-        if (found := inputs()) is not None:
-            return Examples(found, labels)
+        inputs, kept = self._examples.get(key, (lambda: None, None))
+        if (found := inputs()) is not None and kept is not None:
+            return replace(kept, inputs=found)
         if self._is_random and cut.below is not None:
             # Other random weights below than for the last seed: a different network to the store.
             below = keras.Model(cut.below.input, cut.below.output)
             cut = Cut(cut.name, below, cut.above)
         examples = examples_at(cut, images)
         self._examples = {k: v for k, v in self._examples.items() if v[0]() is not None}
-        self._examples[key] = weakref.ref(examples.inputs), examples.labels
+        without = replace(examples, inputs=None)
+        self._examples[key] = weakref.ref(examples.inputs), without
         return examples
 
     @contextmanager

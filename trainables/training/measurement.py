@@ -11,6 +11,9 @@ from typing import Any
 KINDS = ("start", "data", "features", "train", "evaluate", "checkpoint")
 """What the seconds of a trial are spent on."""
 
+VALIDATION = ("val_loss", "val_accuracy", "val_balanced_accuracy", "val_macro_f1", "val_auc")
+"""What is measured on the validation set."""
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -22,6 +25,9 @@ class Measurement:
             on, by the loss that the configuration trains with.
         val_loss, val_accuracy: Mean over the validation set after the epoch. The loss is the same
             quantity for all configurations: -log of the probability given to the right class.
+        val_balanced_accuracy, val_macro_f1: Of the validation set (see
+            `spaces.metrics`); None in older ledgers.
+        val_auc: Area under the ROC curve; None unless it is the study's objective.
         learning_rate: Of the epoch's last update.
         seconds: Wall time since the measurement before, by kind (see `KINDS`).
     """
@@ -33,6 +39,9 @@ class Measurement:
     val_accuracy: float
     learning_rate: float
     seconds: Mapping[str, float]
+    val_balanced_accuracy: float | None = None
+    val_macro_f1: float | None = None
+    val_auc: float | None = None
 
     def __post_init__(self) -> None:
         if self.epoch < 1:

@@ -11,18 +11,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from spaces.hyperparameters import Hyperparameters
-from trainables.augmentation.transforms import augmentation
+from spaces.hyperparameters import FEATURE_AUGMENTATION, Hyperparameters
+from trainables.augmentation.batch import STRENGTHS, augmentation
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples
 from trainables.networks.cut import PIXELS, Cut, cut, freeze_dropout
 from trainables.networks.initial_weights import initialise, reseed
 from trainables.networks.keras_private import Node
 from trainables.networks.network import Network, build_network, kept_weights
+from trainables.optimizers.layer_decay import blocks_below_the_head
+from trainables.optimizers.optimizers import optimizer_of
 from trainables.training.backbone_instance import Trunk, forget
 from trainables.training.distributed import share_statistics
 from trainables.training.loop import Loop
-from trainables.training.optimizers import optimizer_of
 
 VALUES = frozenset(
     {
@@ -40,12 +41,20 @@ VALUES = frozenset(
         "label_smoothing",
         "class_weights",
         "output_activation",
+        "resize",
+        "focal_gamma",
+        "sampling",
+        "warmup",
     }
 )
 """Hyperparameters that can change without retracing."""
 
-SWITCHES = frozenset({"dropout", "weight_decay", "momentum", "head_epochs", "views"})
-"""Hyperparameters of which the graph depends only on whether they are above 0."""
+SWITCHES = {
+    **dict.fromkeys(("dropout", "weight_decay", "momentum", "head_epochs", "views"), 0),
+    **dict.fromkeys(("clip_norm", "ema_momentum", "logit_adjustment", *STRENGTHS), 0),
+    "layer_decay": 1,
+}
+"""Hyperparameters of which the graph depends only on whether they are at this value, or None."""
 
 
 def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
@@ -53,7 +62,8 @@ def shape_of(point: Hyperparameters, classes: int) -> tuple[Any, ...]:
     parts = [classes]
     for name, value in vars(point).items():
         if name not in VALUES:
-            parts.append(bool(value) if name in SWITCHES else value)
+            is_on = value not in (None, SWITCHES.get(name))
+            parts.append(is_on if name in SWITCHES else value)
     return tuple(parts)
 
 
@@ -77,7 +87,7 @@ class Prepared:
         network: As it was built; each training has its own, with the same model.
         kept: Variables that training changes in any phase.
         trained_params: Parameters that are trained in any phase.
-        augment: Augmentation that is drawn in each epoch, or None.
+        augment: Augmentation that is drawn anew for each batch, or None.
 
     Args:
         trunk: To build the head on.
@@ -96,7 +106,7 @@ class Prepared:
             self.network = build_network(point, classes, trunk.inputs)
         self.kept = kept_weights(self.network)
         self.trained_params = _count(self.network.model.trainable_variables)
-        self.augment = None if point.views else augmentation(point, seed=0)
+        self.augment = augmentation(point)
         self._heads = self.network.head_layers
         trunk.flags = None
 
@@ -108,14 +118,14 @@ class Prepared:
     def size(self) -> int:
         """Bytes that it needs besides the trunk: the head's weights and the optimizer's."""
         head = [weight for layer in self._heads for weight in layer.weights]
-        return 4 * (_count(head) + 2 * self.trained_params)
+        return 4 * (_count(head) + 3 * self.trained_params)
 
     def begin(self, point: Hyperparameters, seed: int) -> Network:
         """A network for a training from the start, whatever was trained before.
 
         Args:
             point: Of this one's shape.
-            seed: Of weights, dropout and augmentation.
+            seed: Of weights and dropout.
         """
         network = Network(point, self.network.model)
         initialise(self._heads, seed)
@@ -123,14 +133,14 @@ class Prepared:
         reseed(network.model, seed)
         network.adjust_dropout()
         if self.augment is not None:
-            self.augment.reset(seed)
+            self.augment.adjust(point)
         return network
 
     def enter(
         self,
         point: Hyperparameters,
         is_head_phase: bool,
-        class_weights: np.ndarray,
+        priors: np.ndarray,
         accumulate: int,
         kept: Collection[str] | None,
     ) -> Phase:
@@ -139,7 +149,7 @@ class Prepared:
         Args:
             point: Of this one's shape.
             is_head_phase: Whether the head alone is trained.
-            class_weights: float32 (classes,), what an example of each class counts.
+            priors: float64 (classes,), the share of each class in the training set.
             accumulate: Parts in which a batch is computed.
             kept: Names of boundaries whose features are stored; None does not restrict them.
         """
@@ -149,7 +159,14 @@ class Prepared:
             with self._trunk.noting(self._nodes):
                 self._phases[key] = self._phase(point, accumulate, kept)
         loop = self._phases[key].loop
-        loop.adjust(point.batch_size, point.label_smoothing, class_weights, point.output_activation)
+        loop.adjust(
+            point.batch_size,
+            point.label_smoothing,
+            _class_weights(point, priors),
+            point.output_activation,
+            point.focal_gamma or 0.0,
+            (point.logit_adjustment or 0.0) * np.log(priors),
+        )
         loop.optimizer.adjust(point)
         loop.optimizer.reset()
         return self._phases[key]
@@ -174,9 +191,39 @@ class Prepared:
         model = self.network.model
         # Replicas may have different numbers of parts, so none can wait for the others.
         share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
-        split = cut(model, kept) if self.augment is None else Cut(PIXELS, None, model)
-        optimizer = optimizer_of(point)
-        return Phase(split, Loop(split.above, optimizer, point.loss, self.augment, accumulate))
+        split = Cut(PIXELS, None, model) if point.views == 0 else cut(model, kept)
+        decays_by_layer = point.layer_decay not in (None, 1)
+        optimizer = optimizer_of(point, blocks_below_the_head(model) if decays_by_layer else None)
+        above, below = split.above, None
+        if any(getattr(point, name) for name in FEATURE_AUGMENTATION):
+            # Features change at the same place wherever the stored ones end.
+            above, below = _above_the_boundary(model, split)
+        loop = Loop(
+            above,
+            optimizer,
+            point.loss,
+            self.augment,
+            accumulate,
+            below,
+            adjusts_logits=bool(point.logit_adjustment),
+        )
+        return Phase(split, loop)
+
+
+def _above_the_boundary(model: keras.Model, split: Cut) -> tuple[keras.Model, keras.Model | None]:
+    """The part above the highest cut, and what lies between a lower cut and that one."""
+    highest = cut(model)
+    if highest.below is None or highest.name == split.name:
+        return split.above, None
+    start = model.input if split.below is None else split.below.output
+    return highest.above, keras.Model(start, highest.below.output)
+
+
+def _class_weights(point: Hyperparameters, priors: np.ndarray) -> np.ndarray:
+    """Weight of an example of each class, float32 (classes,): rare classes weigh more."""
+    if point.class_weights == "none":
+        return np.ones(len(priors), np.float32)
+    return (1 / (len(priors) * priors)).astype(np.float32)
 
 
 def _count(variables: list[keras.Variable]) -> int:

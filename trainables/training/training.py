@@ -7,7 +7,6 @@ import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 
-import keras
 import numpy as np
 
 from spaces.errors import TrialFailedError
@@ -15,11 +14,13 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.study import Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
-from trainables.features.in_memory import Examples
+from trainables.features.in_memory import Examples, NoRoomError
 from trainables.process.device_errors import in_phase
-from trainables.training.measurement import Measurement
+from trainables.process.messages import note
+from trainables.training.measurement import VALIDATION, Measurement
 from trainables.training.network_pool import build_pretrained as build_pretrained
 from trainables.training.network_pool import prepare
+from trainables.training.order import order_of_epoch
 from trainables.training.schedule import Schedule
 
 State = dict[str, np.ndarray]
@@ -72,7 +73,8 @@ class Training:
         with self._timed("start"):
             self._prepared, self.network = prepare(point, classes, seed)
             self._schedule = Schedule(point)
-            self._class_weights = _class_weights(point, train.labels, classes)
+            self._labels = train.labels
+            self._priors = _priors(train.labels, classes)
             self.trained_params = self._prepared.trained_params
             self._best_weights = self._weights()
         self._enter_phase(1)
@@ -95,35 +97,55 @@ class Training:
         self.epoch += 1
         if self._trains_head_alone != self._is_in_head_phase(self.epoch):
             self._enter_phase(self.epoch)
-        train = self._train[(self.epoch - 1) % len(self._train)]
+        train = self._examples(self._views[(self.epoch - 1) % len(self._views)])
         steps = math.ceil(len(train) / self.point.batch_size)
         rates = self._schedule.rates(self.epoch, steps)
-        order = np.random.default_rng((self.seed, self.epoch)).permutation(len(train))
+        order = order_of_epoch(self.point, self._labels, self.seed, self.epoch)
         with self._timed("train"):
-            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates)
-        val_loss = val_accuracy = math.nan
-        if self._validation is not None:
-            with self._timed("evaluate"):
-                val_loss, val_accuracy = self._loop.evaluate(self._validation)
-        watched = train_loss if self._validation is None else val_loss
-        measurement = Measurement(
-            self.epoch,
-            train_loss,
-            train_accuracy,
-            val_loss,
-            val_accuracy,
-            float(rates[-1]),
-            self._take_seconds(),
-        )
-        if not (math.isfinite(train_loss) and math.isfinite(watched)):
+            key = self.seed, self.epoch
+            train_loss, train_accuracy = self._loop.train_epoch(train, order, rates, key)
+        with self._loop.averaged():
+            measurement = self._measured(train_loss, train_accuracy, float(rates[-1]))
+            watched = self._watched(measurement)
+            is_finite = math.isfinite(train_loss) and math.isfinite(watched[0])
+            if is_finite:
+                self._keep_if_best(measurement)
+        if not is_finite:
             raise TrialFailedError(
                 "non_finite",
-                f"the loss was {train_loss} in training and {val_loss} in validation "
+                f"the loss was {train_loss} in training and {measurement.val_loss} in validation "
                 f"in epoch {self.epoch}",
             )
-        self._schedule.observe(self.epoch, watched)
-        self._keep_if_best(measurement)
+        self._schedule.observe(self.epoch, *watched)
         return measurement
+
+    def _measured(self, train_loss: float, train_accuracy: float, rate: float) -> Measurement:
+        """The epoch's measurement: on the validation images, if there are any."""
+        scores = {"loss": math.nan, "accuracy": math.nan}
+        if self._validation is not None:
+            with self._timed("evaluate"):
+                has_auc = self.objective.metric == "val_auc"
+                scores = self._loop.evaluate(self._validation, has_auc)
+        return Measurement(
+            epoch=self.epoch,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            learning_rate=rate,
+            seconds=self._take_seconds(),
+            **{f"val_{name}": value for name, value in scores.items()},
+        )
+
+    def _watched(self, measurement: Measurement) -> tuple[float, float]:
+        """What the plateau decay watches, and early stopping: both fall as the network learns.
+
+        Accuracy moves in steps of an image, and the loss with it: early stopping watches the loss
+        in its place. Of uneven classes the two part, so other scores are watched themselves.
+        """
+        if self._validation is None:
+            return measurement.train_loss, measurement.train_loss
+        if self.objective.metric in ("val_loss", "val_accuracy"):
+            return measurement.val_loss, measurement.val_loss
+        return measurement.val_loss, -getattr(measurement, self.objective.metric)
 
     def state(self) -> State:
         """All that `restore` needs to resume from here; at the end, only the best weights."""
@@ -138,11 +160,9 @@ class Training:
         state |= {f"weight/{i}": array for i, array in enumerate(self._weights())}
         optimizer = self._loop.optimizer
         state |= {f"optimizer/{i}": v.numpy() for i, v in enumerate(optimizer.variables)}
-        state |= {f"augmentation/{i}": v.numpy() for i, v in enumerate(self._generators)}
         if self.best is not None:
-            state["best"] = np.array(
-                [self.best.epoch, self.best.val_loss, self.best.val_accuracy], np.float64
-            )
+            scores = [getattr(self.best, name) for name in VALIDATION]
+            state["best"] = np.array([self.best.epoch, *scores], np.float64)
         return state
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
@@ -156,13 +176,12 @@ class Training:
             return
         self._set_weights([state[f"weight/{i}"] for i in range(count)])
         if "best" in state:
-            epoch, loss, accuracy = state["best"]
+            epoch, *scores = state["best"].tolist()
+            known = dict(zip(VALIDATION, scores, strict=False))  # older ones have fewer
             self.best = Measurement(
-                int(epoch), math.nan, math.nan, float(loss), float(accuracy), 0, {}
+                int(epoch), math.nan, math.nan, learning_rate=0, seconds={}, **known
             )
         self._enter_phase(self.epoch + 1)
-        for i, variable in enumerate(self._generators):
-            variable.assign(state[f"augmentation/{i}"])
         if self.epoch == (self.point.head_epochs or 0):
             return  # the next epoch begins a phase, with a new optimizer
         for i, variable in enumerate(self._loop.optimizer.variables):
@@ -182,23 +201,25 @@ class Training:
             phase = self._prepared.enter(
                 self.point,
                 self._trains_head_alone,
-                self._class_weights,
+                self._priors,
                 self._accumulate,
                 self._kept_boundaries,
             )
             self._phase, self._loop = phase, phase.loop
-        with self._timed("features"):
-            at = self._prepared.examples_at
-            self._train = [at(phase.split, images) for images in self._views]
-            self._validation: Examples | None = None
-            if self._validation_images is not None:
-                self._validation = at(phase.split, self._validation_images)
+        try:
+            with self._timed("features"):
+                for images in self._views:
+                    self._examples(images)
+                self._validation: Examples | None = None
+                if self._validation_images is not None:
+                    self._validation = self._examples(self._validation_images)
+        except NoRoomError as error:
+            note(f"Neither memory nor the feature store has room for {error}: computed live.")
+            self._kept_boundaries = ()
+            self._enter_phase(epoch)
 
-    @property
-    def _generators(self) -> list[keras.Variable]:
-        """States of the augmentation's random number generators."""
-        augment = self._prepared.augment
-        return augment.variables if augment else []
+    def _examples(self, images: Images) -> Examples:
+        return self._prepared.examples_at(self._phase.split, images)
 
     def _keep_if_best(self, measurement: Measurement) -> None:
         metric, sign = self.objective.metric, 1 if self.objective.mode == "max" else -1
@@ -236,9 +257,6 @@ class Training:
         return taken
 
 
-def _class_weights(point: Hyperparameters, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Weight of an example of each class, float32 (classes,): rare classes weigh more."""
-    if point.class_weights == "none":
-        return np.ones(classes, np.float32)
-    counts = np.bincount(labels, minlength=classes)
-    return (len(labels) / (classes * np.maximum(counts, 1))).astype(np.float32)
+def _priors(labels: np.ndarray, classes: int) -> np.ndarray:
+    """Share of each class in the training set, float64 (classes,); of at least one image."""
+    return np.maximum(np.bincount(labels, minlength=classes), 1) / len(labels)

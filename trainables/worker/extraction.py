@@ -18,6 +18,7 @@ from trainables.cache.entry import fill
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.images import Images
 from trainables.datasets.rows.loading import TrialData, load_trial_data
+from trainables.datasets.rows.resizing import Square
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import description
 from trainables.features.key import feature_key
@@ -103,11 +104,11 @@ def _operation(model: keras.Model, name: str) -> keras.Operation:
 
 
 def _images(task: ExtractionTask, part: str) -> Images:
-    data = _data(task.dataset.model_dump_json(), task.point.image_size, task.sets)
+    data = _data(task.dataset.model_dump_json(), Square.of(task.point), task.sets)
     images: Images = getattr(data, part)
     return images
 
 
 @lru_cache(maxsize=1)
-def _data(dataset: str, size: int, sets: RecordedSets | None) -> TrialData:
-    return load_trial_data(DatasetSection.model_validate_json(dataset), size, sets)
+def _data(dataset: str, square: Square, sets: RecordedSets | None) -> TrialData:
+    return load_trial_data(DatasetSection.model_validate_json(dataset), square, sets)

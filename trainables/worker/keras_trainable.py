@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import ray
 from ray import tune
-from rich.filesize import decimal
 
-from spaces.errors import DataError, TrialFailedError, remedy
+from spaces.errors import remedy
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.loading import seal
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
-from trainables.process.device_errors import Place, is_device_lost, phase_of, shortage
-from trainables.process.gpu import gpu_bytes, limit_memory
-from trainables.process.memory import is_swollen, machine_memory, split_evaluation
+from trainables.process.device_errors import is_device_lost
+from trainables.process.gpu import limit_memory
+from trainables.process.memory import is_swollen, split_evaluation
 from trainables.process.messages import take_notes
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.checkpoints import Checkpoints
+from trainables.worker.failures import failure_of, free_memory
 
 REPORT_SECONDS = 1.0
 """Shorter epochs are reported together."""
@@ -34,6 +32,9 @@ REPORT_SECONDS = 1.0
 KEPT_CHECKPOINTS = 3
 """Checkpoints of a running trial: if the newest is damaged, the one before it is read. The third is
 for one that a worker writes after its driver was killed, and which the ledger does not know."""
+
+_KEPT_DATA = 3
+"""Sets of images that a worker keeps: as many as there are values of `resize`."""
 
 _SAVING_SHARE = 0.05
 """Largest share of a trial's time for checkpoints, not counting those at rungs."""
@@ -84,7 +85,7 @@ class KerasTrainable(tune.Trainable):
         self._study = Study.model_validate(job.study)
         limit_memory(self._study.resources.gpu or 0)
         seal()
-        self._data: dict[int, Any] = {}
+        self._data: dict[Any, Any] = {}
         self._begin(config, began)
 
     def __repr__(self) -> str:
@@ -111,37 +112,15 @@ class KerasTrainable(tune.Trainable):
             self._report |= {"done": True} | self._failure(error)
             self._training = None
         if "too_large" in self._report:
-            _free_memory()  # now that no traceback holds any of it
+            free_memory()  # now that no traceback holds any of it
         return self._result()
 
     def _failure(self, error: Exception) -> dict[str, Any]:
-        place = shortage(error)
-        if place is not None:
-            too_large = _too_large(place, phase_of(error))
-            text = self._shortage_in_words(error, place, too_large)
-            return {"end": ("FAIL", "out_of_memory", text), "too_large": too_large}
         if is_device_lost(error):
             self._is_device_lost = True
             return {"end": ("FAIL", "worker_lost", f"The GPU is lost to this process: {error}")}
-        return {"end": ("FAIL", *_classified(error))}
-
-    def _shortage_in_words(self, error: Exception, place: Place, too_large: str) -> str:
-        """What was needed, what there was, and what to change."""
-        if place == "device":
-            share = gpu_bytes(self._study.resources.gpu or 1)
-            where = "GPU memory" + (f" (its share is {decimal(share)})" if share else "")
-        else:
-            where = f"memory (the machine has {decimal(machine_memory())})"
-        batch, parts = self._config["hyperparameters"]["batch_size"], self._config["accumulate"]
-        change = {
-            "batch": f"Its batches of {batch} were computed in {parts} parts: choose a smaller "
-            "batch_size or image_size, or a smaller backbone",
-            "evaluation": "It happened in evaluation: choose a smaller image_size or backbone",
-            "share": "Choose a smaller image_size or backbone, or a lower resources.concurrent",
-        }[too_large]
-        more = ", or a larger resources.gpu" if place == "device" else ""
-        needed = " ".join(str(error).split())[:500]
-        return f"The trial ran out of {where}: {needed} {change}{more}."
+        batch = self._config["hyperparameters"]["batch_size"]
+        return failure_of(error, batch, self._config["accumulate"])
 
     def cleanup(self) -> None:
         """Save a trial that is interrupted; one that has ended is saved already."""
@@ -174,14 +153,18 @@ class KerasTrainable(tune.Trainable):
     def _start(self) -> None:
         """Build the trial's network; an error in `setup` would end the process."""
         from trainables.datasets.rows.loading import load_trial_data
+        from trainables.datasets.rows.resizing import Square
         from trainables.training.training import Training
 
         point = Hyperparameters.from_dict(self._config["hyperparameters"])
         idle = time.perf_counter() - self._began
-        size = point.image_size
-        if size not in self._data:
-            self._data = {size: load_trial_data(self._study.dataset, size, self._job.sets)}
-        data = self._data[size]
+        squares = Square.of(point), Square.for_training(point)
+        if squares not in self._data:
+            square, train = squares
+            loaded_data = load_trial_data(self._study.dataset, square, self._job.sets, train)
+            kept = list(self._data.items())[-_KEPT_DATA + 1 :]
+            self._data = dict(kept) | {squares: loaded_data}
+        data = self._data[squares]
         loaded = time.perf_counter() - self._began - idle
         training = Training(
             point,
@@ -255,29 +238,3 @@ class KerasTrainable(tune.Trainable):
             "damaged": damaged,
             **take_counts(),
         }
-
-
-def _too_large(place: Place, phase: str | None) -> str:
-    """What has to become smaller: a batch, a batch in evaluation, or the share of the machine."""
-    if phase in ("evaluate", "features"):
-        return "evaluation" if place == "device" or phase == "evaluate" else "share"
-    return "batch" if place == "device" or phase == "train" else "share"
-
-
-def _free_memory() -> None:
-    """Free what the process keeps from trial to trial, for the attempt that comes next."""
-    from trainables.features.in_memory import forget
-    from trainables.training.network_pool import clear
-
-    forget()
-    clear()
-    gc.collect()
-
-
-def _classified(error: Exception) -> tuple[str, str]:
-    """Reason and text of an error, as the ledger records them."""
-    if isinstance(error, TrialFailedError):
-        return error.reason, str(error)
-    if isinstance(error, DataError):
-        return "data", str(error)
-    return "error", "".join(traceback.format_exception(error))[-4000:]

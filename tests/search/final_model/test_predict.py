@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import os
@@ -11,16 +12,18 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 from rich.console import Console
 
 from search.final_model.load import MODEL
+from search.final_model.model_card import write_card
 from search.final_model.predict import Prediction, Predictor, Unreadable, find_images
 from search.final_model.predict_output import Wanted, predict
 from search.records.run import Run
+from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, RunStateError
 from spaces.hyperparameters import Hyperparameters
-from tests.search.final_runs import CLASSES, final_run
+from tests.search.final_runs import CLASSES, SCRATCH, final_run
 from trainables.prediction.inference import load_model, probabilities
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -88,6 +91,26 @@ def test_a_thousand_images_of_which_three_are_broken(run, photos, tmp_path, caps
     assert [path.name for path in tmp_path.iterdir()] == ["said.csv"]
 
 
+FITTED = {"crop": ImageOps.fit, "pad": ImageOps.pad}
+
+
+@pytest.mark.parametrize("how", FITTED)
+def test_pictures_become_squares_as_in_training_and_as_the_card_says(
+    how, photos, tmp_path, make_study
+):
+    run = final_run(tmp_path / "run", make_study(), dataclasses.replace(SCRATCH, resize=how))
+    path = photos / "a" / "image0.jpg"
+    [said] = predictor(run, 1)([path])
+    with Image.open(path) as image:
+        assert image.size[0] != image.size[1]
+        square = np.asarray(FITTED[how](image, (16, 16)))
+    shares = probabilities(load_model(run.model / MODEL), square[np.newaxis])[0]
+    found = [share for _, share in said.classes]
+    np.testing.assert_allclose(found, np.sort(shares)[::-1][:2], atol=1e-5)
+    card = write_card(run).read_text("utf-8")
+    assert f"image = ImageOps.{FITTED[how].__name__}(image, (16, 16))" in card
+
+
 @pytest.mark.parametrize("batch", [1, 7, 64])
 def test_batches_change_nothing(run, photos, batch):
     paths, _ = find_images([photos / "b"])
@@ -106,7 +129,7 @@ def test_batches_change_nothing(run, photos, batch):
 def predictor(run, batch, folder=None):
     from search.final_model.load import load_final
 
-    return Predictor(load_final(run), 10**7, 2, batch, folder)
+    return Predictor(load_final(run), DatasetSection(format="folders"), 2, batch, folder)
 
 
 def test_a_terminal_gets_a_table_and_a_bar(run, photos):
@@ -117,6 +140,22 @@ def test_a_terminal_gets_a_table_and_a_bar(run, photos):
     alone = Answer(run, [photos / "a" / "image0.jpg"], Wanted(), is_terminal=True)
     assert "image0.jpg" in alone.table
     assert alone.errors == ""
+
+
+def test_below_the_threshold_an_image_is_unsure(run, photos, capsys):
+    given = sorted((photos / "b").glob("*.jpg"))[:20]
+    Answer(run, given, Wanted(top=3))
+    all_classes = capsys.readouterr().out.splitlines()
+    best = sorted(float(line.split("\t")[2]) for line in all_classes)
+    threshold = (best[9] + best[10]) / 2
+    Answer(run, given, Wanted(top=3, threshold=threshold))
+    for full, line in zip(all_classes, capsys.readouterr().out.splitlines(), strict=True):
+        path, *cells = full.split("\t")
+        pairs = list(zip(cells[::2], cells[1::2], strict=True))
+        likely = [cell for pair in pairs if float(pair[1]) >= threshold for cell in pair]
+        assert line.split("\t") == [path, *(likely or ["unsure"])]
+    table = Answer(run, given, Wanted(threshold=1.0), is_terminal=True).table
+    assert table.count("unsure") == 20
 
 
 def test_json_is_an_object_a_line(run, photos, tmp_path, capsys):

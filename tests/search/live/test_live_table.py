@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from search.live.live_table import View, status
+from search.live.progress_lines import Estimate
 from search.records import events
 from search.records.history import History
 from spaces.hyperparameters import Hyperparameters
@@ -97,8 +98,40 @@ def test_what_ended_before_says_nothing_of_the_time(make_study, ledger):
     assert "no trial has finished yet" in drawn(make_study(), History.of(ledger))
 
 
-def test_a_file_or_a_pipe_sees_nothing(make_study, ledger):
+def test_a_terminal_shows_the_best_and_the_running_trials(make_study, ledger):
+    screen = drawn(make_study(), History.of(ledger))
+    assert "trial 0, 2 of 10 epochs, val_accuracy 0.8125, recipe probe" in screen
+    assert "trial 3, 0 of 10 epochs, no result yet" in screen
+
+
+def test_a_file_or_a_pipe_sees_a_line_now_and_then(make_study, ledger):
     assert drawn(make_study(), History.of(ledger), terminal=False) == ""
+    file = io.StringIO()
+    history = History.of(ledger[:3])
+    with View(make_study(), history, Console(file=file), lambda: 90.0, every=0.01):
+        while file.getvalue().count("\n") < 2:
+            pass
+    first = file.getvalue().splitlines()[0]
+    assert first.startswith("0:00, about 1:30 left: searching, 0 trials ended; best: trial 0, ")
+
+
+def test_the_time_of_finalists_counts(make_study, ledger):
+    """A study whose trials have all ended, but none of its three times three repeats."""
+    study = make_study(budget={"trials": 1, "max_epochs": 2}, finalists={"count": 3, "seeds": 3})
+    history = History.of(ledger[:3])
+    estimate = Estimate(study, history, lambda: None)
+    history.take(ledger[3])
+    seconds = history.trials[0].total_seconds
+    point_epochs = history.trials[0].point.epochs
+    assert estimate.after(10.0).left == pytest.approx(3 * seconds / 2 * point_epochs)
+
+
+def test_a_time_limit_bounds_what_is_left(make_study, ledger):
+    history = History.of(ledger[:3])
+    estimate = Estimate(make_study(), history, lambda: 30.0)
+    progress = estimate.after(10.0)
+    assert (progress.left, progress.done) == (30.0, 0.25)
+    assert Estimate(make_study(), history, lambda: -5.0).after(10.0).done == 1.0
 
 
 def test_an_error_inside_passes_and_the_view_is_closed(make_study):

@@ -25,7 +25,8 @@ class Driver:
 
     def measure(self, number, epoch, accuracy, loss=None):
         loss = 1 - accuracy if loss is None else loss
-        measurement = Measurement(epoch, 1.0, 0.5, loss, accuracy, 1e-3, {})
+        scores = [accuracy] * 3
+        measurement = Measurement(epoch, 1.0, 0.5, loss, accuracy, 1e-3, {}, *scores)
         self.take(events.trial_measured(number, measurement))
 
     def end(self, number, state, reason="why"):

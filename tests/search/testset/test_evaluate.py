@@ -101,6 +101,19 @@ def test_a_model_without_weights_is_found_out_before_the_opening(make_run):
     assert not (run.folder / "gradcam").exists()
 
 
+def test_a_recipe_that_the_end_interrupted_is_tested_if_it_has_weights(make_run):
+    """A search that ends by its time leaves trials behind, with and without a checkpoint."""
+    run = make_run("run")
+    with Ledger(run.ledger) as ledger:
+        for number, name in ((1, "kept"), (2, "lost")):
+            ledger.append(events.trial_proposed(number, name, SCRATCH, 5))
+            measured = Measurement(1, 0.5, 0.8, 0.6, 0.1, 1e-3, {"train": 1.0})
+            ledger.append(events.trial_measured(number, measured))
+    save_weights(run, 1)
+    record, _ = evaluate(run)
+    assert [m["name"] for m in record["models"]] == ["final", "winner", "probe", "kept"]
+
+
 def test_changed_test_images_leave_no_opening(make_run):
     run = make_run("run")
     sets = RecordedSets.from_parquet(run.sets.read_bytes())

@@ -40,10 +40,9 @@ def test_they_differ_from_each_other_and_are_the_same_for_all_trials(images):
     assert views(images, point(rotation=10.0))[0].fingerprint != first.fingerprint
 
 
-@pytest.mark.parametrize("library", ["keras", "tensorflow"])
-def test_another_version_draws_them_again(images, monkeypatch, library):
+def test_another_version_of_tensorflow_draws_them_again(images, monkeypatch):
     before = [view.fingerprint for view in views(images, point())]
-    monkeypatch.setattr(f"{library}.__version__", "99.0")
+    monkeypatch.setattr("tensorflow.__version__", "99.0")
     after = [view.fingerprint for view in views(images, point())]
     assert not set(before) & set(after)
 
@@ -54,7 +53,7 @@ def test_epochs_train_on_features_of_one_after_the_other(images):
     train = training._loop.train_epoch
 
     def noted(examples, *args):
-        taken.append(id(examples))
+        taken.append(id(examples.inputs))
         return train(examples, *args)
 
     training._loop.train_epoch = noted
@@ -68,3 +67,34 @@ def test_epochs_train_on_features_of_one_after_the_other(images):
 def test_views_without_augmentation_are_refused():
     with pytest.raises(ValueError, match="views is 3, but exists only if there is augmentation"):
         Hyperparameters(views=3)
+
+
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_views_say_what_is_mixed_into_each_image(images, name):
+    """Each image has a label of its own, so that the label names the image that is mixed in."""
+    each = Images(images.pixels, np.arange(30, dtype=np.int32), "each its own")
+    first, second = views(each, point(rotation=0.0, **{name: 1.0}))
+    shares, others = first.about["shares"], first.about["partners"]
+    assert sorted(others) == list(range(30))
+    assert not np.array_equal(others, second.about["partners"])
+    assert shares.min() < 0.2 < 0.6 < shares.max()
+    own, other, mixed = (
+        pixels.astype(float) for pixels in (each.pixels, each.pixels[others], first.pixels)
+    )
+    if name == "mixup":
+        expected = own + shares[:, None, None, None] * (other - own)
+        assert np.abs(mixed - expected).max() < 0.51
+        return
+    replaced = (mixed == other).all(-1) & (own != other).any(-1)
+    np.testing.assert_allclose(
+        replaced.mean((1, 2))[others != np.arange(30)], shares[others != np.arange(30)], atol=1e-6
+    )
+    assert ((mixed == own) | (mixed == other)).all()
+
+
+def test_views_of_larger_rows_have_the_size_of_the_input(images):
+    larger = Images(
+        images.pixels, images.labels, "larger", {"aspects": np.full(30, 2.0, np.float32)}
+    )
+    [view] = views(larger, point(rotation=0.0, image_size=20, crop_scale=0.5, views=1))
+    assert view.pixels.shape == (30, 20, 20, 3)

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from spaces.hyperparameters import AUGMENTATION, Hyperparameters
-from trainables.augmentation.transforms import augmentation
+from trainables.augmentation.batch import augmentation, partners
 
 SIZE, COUNT = 48, 96
 KINDS = {
@@ -17,12 +17,31 @@ KINDS = {
     "shift": 0.1,
     "shear": 20.0,
     "crop": 0.3,
+    "crop_scale": 0.3,
+    "color_jitter": 0.4,
+    "grayscale": 0.5,
+    "blur": 0.5,
+    "erasing": 0.5,
+    "trivial_augment": True,
+    "mixup": 0.4,
+    "cutmix": 1.0,
 }
 
 
-def augmented(images, seed=0, **values):
-    augment = augmentation(Hyperparameters(**values), seed)
-    return augment(tf.constant(images, tf.float32)).numpy()
+def augmentation_of(values):
+    return augmentation(Hyperparameters(image_size=values.pop("size", SIZE), **values))
+
+
+def augmented(images, seed=0, epoch=1, **values):
+    augment = augmentation_of({"size": images.shape[1], **values})
+    return applied(augment, tf.constant(images, tf.float32), seed, epoch).numpy()
+
+
+def applied(augment, images, seed=0, epoch=1):
+    count = tf.shape(images)[0]
+    drawn = augment.draw(count, tf.constant([seed, epoch], tf.int64), channels=3)
+    out = augment.images(images, drawn, tf.ones(count))
+    return augment.mixed_images(out, partners(out), drawn)
 
 
 def repeated(image):
@@ -49,7 +68,7 @@ def angles(images):
 
 
 def test_nothing_asked_is_nothing_done():
-    assert augmentation(Hyperparameters(), 0) is None
+    assert augmentation(Hyperparameters()) is None
 
 
 def test_every_kind_is_tested():
@@ -75,15 +94,36 @@ class TestEvery:
         assert not np.array_equal(one, augmented(images, 4, **values))
 
     def test_each_epoch_is_another(self, name):
-        augment = augmentation(Hyperparameters(**{name: KINDS[name]}), 0)
-        images = tf.constant(self.images())
-        assert not np.array_equal(augment(images), augment(images))
+        values = {name: KINDS[name]}
+        one, other = (augmented(self.images(), epoch=epoch, **values) for epoch in (1, 2))
+        assert not np.array_equal(one, other)
+
+    def test_each_image_draws_its_own(self, name):
+        """Of twenty equal images not all come out alike, but for mixtures of equals."""
+        side = 224 if name == "blur" else 24  # less than a tenth of a pixel is no blur
+        image = np.random.default_rng(0).uniform(0, 255, (1, side, side, 3)).astype(np.float32)
+        images = np.repeat(image, 20, 0)
+        out = augmented(images, **{name: KINDS[name]})
+        alike = [np.allclose(out[0], other, atol=1e-2) for other in out]
+        assert all(alike) == (name in ("mixup", "cutmix"))
 
     def test_it_works_inside_a_graph(self, name):
-        augment = augmentation(Hyperparameters(**{name: KINDS[name]}), 0)
-        step = tf.function(augment, input_signature=[tf.TensorSpec((None, 24, 24, 3), tf.float32)])
-        for count in (16, 5):
+        augment = augmentation_of({"size": 24, name: KINDS[name]})
+        signature = [tf.TensorSpec((None, 24, 24, 3), tf.float32)]
+        step = tf.function(lambda images: applied(augment, images), input_signature=signature)
+        for count in (16, 5, 1):
             assert step(self.images()[:count]).shape == (count, 24, 24, 3)
+
+
+def test_strengths_change_without_a_new_graph():
+    augment = augmentation_of({"rotation": 0.001, "blur": 1e-6})
+    step = tf.function(lambda images: applied(augment, images))
+    before = step(line(SIZE / 2)).numpy()
+    augment.adjust(Hyperparameters(rotation=20.0, blur=1e-6))
+    after = step(line(SIZE / 2)).numpy()
+    assert np.abs(angles(before)).max() < 0.1
+    assert np.abs(angles(after)).max() > 15
+    assert step.experimental_get_tracing_count() == 1
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spaces.errors import InputError
 from tests.trainables.cache.writer import SUM
 from trainables.cache.entry import read_about
 from trainables.cache.leases import end_leases
+from trainables.cache.remote_copies import check_storage
 from trainables.features.store import FeatureStore
 from trainables.process.messages import take_notes
 
@@ -82,3 +84,10 @@ def test_a_storage_that_cannot_be_used_is_said_and_costs_nothing_else(machines, 
     assert len(machines("first")) == 4
     assert all("computed here" in said for said in take_notes())
     assert (tmp_path / "first" / "features" / "key" / "entry.json").is_file()
+
+
+def test_a_key_in_its_url_is_refused_and_not_repeated(monkeypatch):
+    monkeypatch.setenv("THAWTUNE_FEATURES", "s3://AKIAEXAMPLE:hush@bucket/features")
+    with pytest.raises(InputError, match="Keys do not belong in URLs") as caught:
+        check_storage()
+    assert "hush" not in str(caught.value)

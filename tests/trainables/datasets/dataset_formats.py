@@ -247,6 +247,24 @@ def _parquet_alone(root):
     return keys, path
 
 
+def _table(root, name="labels.csv", line="photos/{n}.jpg,{label}", header="image,label"):
+    lines = [header]
+    for number in range(20):
+        write(root / "photos" / f"{number}.jpg", encoded(picture(number)))
+        lines.append(line.format(n=number, label=("cat", "dog")[number % 2]))
+    write(root / name, "\n".join(lines).encode())
+    return {"format": "table", "path": str(root)}, root / "photos" / "3.jpg"
+
+
+def _zip_of_table(root):
+    _table(root / "source")
+    archive = root / "photos.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in sorted((root / "source").rglob("*.*")):
+            file.write(path, path.relative_to(root / "source"))
+    return {"format": "table", "path": str(archive)}, None
+
+
 def _digits(_root):
     return {"format": "digits"}, None
 
@@ -277,4 +295,6 @@ FORMATS = (
     Format("idx plain", _idx_plain, THINGS, {"test": 2}, 5),
     Format("parquet", _parquet, ("cat", "dog", "fox"), {"test": 4}, 10),
     Format("parquet alone", _parquet_alone, ("cat", "dog"), {}, 10),
+    Format("table", _table, ("cat", "dog"), {}, 10),
+    Format("zip archive of table", _zip_of_table, ("cat", "dog"), {}, 10),
 )

@@ -21,13 +21,14 @@ from spaces.study import Objective
 from tests.golden import seeded_states
 from trainables.datasets.rows.images import Images
 from trainables.export import keras_file, litert, onnx_file, saved_model
-from trainables.networks.backbones.backbone import own_module
+from trainables.networks.backbones.backbone import own_backbone
 from trainables.networks.forward import forward
 from trainables.networks.head import LOGITS
 from trainables.networks.network import kept_weights
 from trainables.networks.preprocessing import preprocess
 from trainables.prediction.inference import best_model
 from trainables.training.training import Training
+from trainables.weights.packaged import PACKAGES
 
 TOLERANCE = 1e-4
 SMALLEST = {"AlexNet": 224, "InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
@@ -74,7 +75,7 @@ def differences(
     )
     training = Training(point, CLASSES, images, None, 1, Objective())
     found = {}
-    if own_module(backbone) is None:
+    if own_backbone(backbone) is None:
         features = keras.Model(
             training.network.model.input, training.network.backbone_layers[-1].output
         )
@@ -127,9 +128,9 @@ def _stand_in(
     backbone: str, pixels: np.ndarray, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Put a made-up file in the place of the download."""
-    if backbone == "EfficientNetLite0":
+    if backbone in PACKAGES:
         return  # its weights are installed
-    if own_module(backbone):
+    if own_backbone(backbone):
         state = getattr(seeded_states, f"{backbone.lower()}_state")()
         monkeypatch.setattr(
             "trainables.networks.backbones.own_weights._state", lambda *asked: state
@@ -156,6 +157,8 @@ def make_up(model: keras.Model, inputs: np.ndarray) -> None:
         }
         if variable.name in values:
             variable.assign(values[variable.name](variable.shape))
+        elif variable.name == "kernel" and not _has_norms(model):
+            variable.assign(variable * 2**0.5)  # each ReLU halves the variance: He et al., 2015
     norms = [x for x in model.layers if isinstance(x, keras.layers.BatchNormalization)]
     for layer in model.layers:
         if isinstance(layer, keras.layers.Normalization):
@@ -166,6 +169,11 @@ def make_up(model: keras.Model, inputs: np.ndarray) -> None:
     for norm in norms:
         for statistic in (norm.moving_mean, norm.moving_variance):
             statistic.assign(statistic * chance.uniform(0.8, 1.25, statistic.shape))
+
+
+def _has_norms(model: keras.Model) -> bool:
+    kinds = keras.layers.BatchNormalization, keras.layers.LayerNormalization
+    return any(isinstance(layer, kinds) for layer in model.layers)
 
 
 def _of_features(backbone: str, ours: np.ndarray, pixels: np.ndarray) -> float:

@@ -30,7 +30,8 @@ MODULES = {
     "VGG19": "vgg19",
     "Xception": "xception",
 }
-OURS = ("EfficientNetLite0", "AlexNet", "ResNet18")
+LITE = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
+OURS = (*LITE, "AlexNet", "ResNet18")
 KERAS = [name for name in BACKBONES if name not in OURS]
 
 
@@ -83,10 +84,11 @@ def test_torchvisions_networks_have_torchvisions(backbone):
     np.testing.assert_allclose(applied("backbone", backbone), EXPECTED["torch"], atol=2e-4)
 
 
-def test_lite0_has_its_own():
-    """SEEDS.md: RGB scaled by mean 127/255 and deviation 128/255."""
+@pytest.mark.parametrize("backbone", LITE)
+def test_lite_has_its_own(backbone):
+    """RGB scaled by mean 127/255 and deviation 128/255, as its authors trained it."""
     expected = (PIXELS / 255 - 127 / 255) / (128 / 255)
-    np.testing.assert_allclose(applied("backbone", "EfficientNetLite0"), expected, atol=1e-5)
+    np.testing.assert_allclose(applied("backbone", backbone), expected, atol=1e-5)
 
 
 def test_without_a_backbone_pixels_stay():

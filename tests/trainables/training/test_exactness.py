@@ -25,9 +25,9 @@ SOME = {
 DEPTHS = (0, 2, 5)
 
 
-def trained(backbone, layer, depth, images, kept):
+def trained(backbone, layer, depth, images, kept, **more):
     """A network after an epoch, and the name of the cut that it was trained above."""
-    values = {"batch_norm": "trained"} if depth == 2 else {}
+    values = ({"batch_norm": "trained"} if depth == 2 else {}) | more
     size = images[0].pixels.shape[1]
     point = Hyperparameters(
         backbone=backbone,
@@ -48,13 +48,31 @@ def trained(backbone, layer, depth, images, kept):
     return weights, training._phase.split.name
 
 
-def assert_exact(backbone, layer, depth, images):
-    stored, boundary = trained(backbone, layer, depth, images, kept=None)
-    live, pixels = trained(backbone, layer, depth, images, kept=())
+def assert_exact(backbone, layer, depth, images, **more):
+    stored, boundary = trained(backbone, layer, depth, images, kept=None, **more)
+    live, pixels = trained(backbone, layer, depth, images, kept=(), **more)
     assert (boundary == PIXELS, pixels) == (False, PIXELS)
     assert list(stored) == list(live)
     for path in stored:
         np.testing.assert_allclose(stored[path], live[path], rtol=1e-4, atol=1e-5, err_msg=path)
+
+
+AT_THE_CUT = {"feature_mixup": 0.5, "feature_jitter": 0.2}
+
+
+@pytest.mark.parametrize("depth", [0, 2])
+def test_features_change_alike_stored_or_live(depth, make_images):
+    size, layer = SOME["EfficientNetLite0"]
+    images = images_of(make_images, size)
+    assert_exact("EfficientNetLite0", layer, depth, images, **AT_THE_CUT)
+    some = ("EfficientNetLite0", layer, depth, images)
+    plain, _ = trained(*some, kept=None)
+    changed, _ = trained(*some, kept=None, **AT_THE_CUT)
+    from_below, boundary = trained(*some, kept=("block2_add",), **AT_THE_CUT)
+    assert boundary == "block2_add"
+    for path in changed:
+        np.testing.assert_allclose(changed[path], from_below[path], rtol=1e-4, atol=1e-5)
+    assert any(not np.allclose(plain[path], changed[path], atol=1e-5) for path in plain)
 
 
 def images_of(make_images, size):
@@ -68,6 +86,25 @@ def test_what_is_stored_changes_nothing(backbone, depth, make_images):
     if (backbone, depth) == ("AlexNet", 5):
         depth = 4  # all but its first convolution
     assert_exact(backbone, layer, depth, images_of(make_images, size))
+
+
+MODERN = {
+    "averages, clipping, warm-up, rates by layer": {
+        "ema_momentum": 0.9,
+        "clip_norm": 0.5,
+        "warmup": 0.5,
+        "layer_decay": 0.5,
+        "weight_decay": 0.1,
+    },
+    "uneven classes": {"loss": "focal", "sampling": "balanced"},
+    "adjusted logits": {"logit_adjustment": 1.0},
+}
+
+
+@pytest.mark.parametrize("more", MODERN.values(), ids=MODERN)
+def test_nor_does_it_with_what_is_optional(more, make_images):
+    size, layer = SOME["EfficientNetLite0"]
+    assert_exact("EfficientNetLite0", layer, 2, images_of(make_images, size), **more)
 
 
 @pytest.mark.recipes

@@ -8,11 +8,11 @@ import pytest
 import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
+from trainables.augmentation.batch import BatchAugmentation
 from trainables.features.in_memory import Examples
-from trainables.networks.forward import forward
-from trainables.process.memory import EVALUATION_BATCH
+from trainables.networks.forward import EVALUATION_BATCH, forward
+from trainables.optimizers.optimizers import optimizer_of
 from trainables.training.loop import Loop
-from trainables.training.optimizers import optimizer_of
 
 CLASSES, COUNT, BATCH = 3, 21, 8
 RATES = np.array([0.01, 0.005, 0.002], np.float32)
@@ -47,6 +47,18 @@ def loop_of(model, optimizer=None, weights=(1.0, 1.0, 1.0), augment=None, accumu
     loop = Loop(model, optimizer, "sparse_categorical", augment, accumulate)
     loop.adjust(BATCH, 0.0, np.array(weights, np.float32))
     return loop
+
+
+class Watched(BatchAugmentation):
+    """Changes nothing, and shows each batch of images to a function."""
+
+    def __init__(self, show):
+        super().__init__(Hyperparameters(), pixels=True, features=True)
+        self._show = show
+
+    def images(self, images, drawn, aspects=None):
+        tf.py_function(self._show, [images], [])
+        return images
 
 
 def ours(**values):
@@ -118,7 +130,8 @@ def test_the_last_batch_counts_by_its_images(examples):
     loop = loop_of(model)
     model.get_layer(index=2).trainable = False  # batch norm in inference mode: nothing changes
     loss, accuracy = loop.train_epoch(examples, ORDER, np.zeros(3, np.float32))
-    assert (loss, accuracy) == pytest.approx(loop.evaluate(examples), rel=1e-5)
+    scores = loop.evaluate(examples)
+    assert (loss, accuracy) == pytest.approx((scores["loss"], scores["accuracy"]), rel=1e-5)
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
@@ -154,11 +167,7 @@ def test_every_image_is_trained_on_once(examples):
     model = network()
     seen = []
 
-    def watch(batch):
-        tf.py_function(lambda b: seen.append(b.numpy()), [batch], [])
-        return batch
-
-    loop = loop_of(model, augment=watch)
+    loop = loop_of(model, augment=Watched(lambda batch: seen.append(batch.numpy())))
     loop.train_epoch(examples, ORDER, RATES)
     assert [len(batch) for batch in seen] == [8, 8, 5]
     expected = examples.inputs.numpy()[ORDER].astype(np.float32)
@@ -182,7 +191,8 @@ def test_evaluation_is_over_all_images_and_trains_nothing(make_images):
     loop = loop_of(model, weights=(9.0, 9.0, 9.0))
     before = [variable.numpy() for variable in model.variables]
     examples = Examples(tf.constant(images.pixels), tf.constant(images.labels))
-    loss, accuracy = loop.evaluate(examples)
+    scores = loop.evaluate(examples)
+    loss, accuracy = scores["loss"], scores["accuracy"]
     logits = model(images.pixels.astype(np.float32), training=False)
     each = keras.losses.sparse_categorical_crossentropy(images.labels, logits, from_logits=True)
     assert loss == pytest.approx(float(np.mean(each)), rel=1e-4)
@@ -210,11 +220,8 @@ def test_a_batch_in_parts_is_the_same_update(examples, parts, smoothing):
 def test_a_part_is_all_that_is_in_memory_at_a_time(examples):
     seen = []
 
-    def watch(batch):
-        tf.py_function(lambda b: seen.append(len(b)), [batch], [])
-        return batch
-
-    loop_of(network(), augment=watch, accumulate=3).train_epoch(examples, ORDER, RATES)
+    watched = Watched(lambda batch: seen.append(len(batch)))
+    loop_of(network(), augment=watched, accumulate=3).train_epoch(examples, ORDER, RATES)
     assert seen == [3, 3, 2, 3, 3, 2, 2, 2, 1]
 
 

@@ -67,6 +67,26 @@ def test_validation_loss_is_the_log_loss_of_the_predicted_shares(activation):
     assert float(np.mean(found)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0])
+def test_focal_is_keras(gamma, smoothing):
+    expected = keras.losses.categorical_focal_crossentropy(
+        ONE_HOT, outputs("softmax"), alpha=1.0, gamma=gamma, label_smoothing=smoothing
+    )
+    found = per_example_loss(
+        tf.constant(LOGITS), tf.constant(LABELS), "focal", smoothing, gamma
+    ).numpy()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_focal_has_a_gradient_however_sure_the_network_is():
+    logits = tf.constant(LOGITS * 1e4)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = per_example_loss(logits, tf.constant(LABELS), "focal", 0.0, 0.5)
+    assert np.isfinite(tape.gradient(loss, logits)).all()
+
+
 def test_validation_loss_stays_finite_where_a_network_is_sure_and_wrong():
     logits = tf.constant([[-300.0, 300.0]])
     for is_sigmoid in (False, True):

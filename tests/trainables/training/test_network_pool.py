@@ -97,7 +97,15 @@ TRIALS = {
     ),
     "augmentation": (
         dataclasses.replace(LITE, flip="horizontal", rotation=20.0, crop=0.1),
-        {"dropout": 0.5},
+        {"dropout": 0.5, "rotation": 50.0, "crop": 0.4},
+    ),
+    "mixtures": (
+        dataclasses.replace(LITE, color_jitter=0.2, mixup=0.4),
+        {"color_jitter": 0.5, "mixup": 1.0},
+    ),
+    "features": (
+        dataclasses.replace(LITE, feature_mixup=0.4, feature_jitter=0.1),
+        {"feature_mixup": 1.0, "feature_jitter": 0.3},
     ),
 }
 
@@ -173,7 +181,7 @@ def test_heads_on_one_trunk_are_freed_when_there_are_too_many():
 
 class TestShape:
     def test_every_name_is_a_hyperparameter(self):
-        assert set(FIELDS) >= VALUES | SWITCHES
+        assert set(FIELDS) >= VALUES | set(SWITCHES)
 
     @pytest.mark.parametrize(
         ("changes", "is_same"),
@@ -184,6 +192,9 @@ class TestShape:
             ({"weight_decay": 0.1}, False),
             ({"dense_units": (4,)}, False),
             ({"rotation": 3.0}, False),
+            ({"resize": "pad"}, True),
+            ({"trivial_augment": True}, False),
+            ({"feature_mixup": 0.2}, False),
             ({"loss": "binary", "output_activation": "sigmoid"}, False),
             ({"optimizer": "sgd"}, False),
         ],

@@ -46,6 +46,52 @@ def test_a_decay_is_keras_own(decay):
         np.testing.assert_allclose(ours.rates(epoch, STEPS), expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize("decay", REFERENCES)
+def test_warm_up_is_linear_and_leaves_the_rest_as_it_is(decay):
+    """Update i of the first m has i / m of its rate: https://arxiv.org/abs/1706.02677."""
+    values, _ = REFERENCES[decay]
+    warm, plain = schedule(decay, **values, warmup=0.25), schedule(decay, **values)
+    pairs = [(warm.rates(e, STEPS), plain.rates(e, STEPS)) for e in range(1, EPOCHS + 1)]
+    found, expected = (np.concatenate(rates) for rates in zip(*pairs, strict=True))
+    most = EPOCHS * STEPS // 4
+    factors = np.minimum(1, np.arange(1, EPOCHS * STEPS + 1) / most)
+    np.testing.assert_allclose(found, expected * factors, rtol=1e-5)
+    assert found[most - 1] == expected[most - 1]
+
+
+def test_each_phase_warms_up():
+    ours = schedule(unfrozen_depth=1, head_epochs=2, thaw_learning_rate=0.1, warmup=0.5)
+    first = np.concatenate([ours.rates(epoch, STEPS) for epoch in (1, 2)])
+    np.testing.assert_allclose(
+        first, RATE * np.minimum(1, np.arange(1, 2 * STEPS + 1) / STEPS), rtol=1e-5
+    )
+    thawed = np.concatenate([ours.rates(epoch, STEPS) for epoch in range(3, EPOCHS + 1)])
+    most = 0.5 * (EPOCHS - 2) * STEPS
+    np.testing.assert_allclose(
+        thawed, 0.1 * np.minimum(1, np.arange(1, len(thawed) + 1) / most), rtol=1e-5
+    )
+
+
+def test_early_stopping_can_watch_something_else_than_the_plateau():
+    ours = schedule("plateau", decay_patience=2, early_stopping=3)
+    for epoch, watched in enumerate((0.9, 0.8, 0.7), start=1):  # the loss does not fall
+        ours.observe(epoch, 1.0, watched)
+    assert (ours.epochs_since_best, ours.drops) == (0, 1)
+    for epoch in (4, 5, 6):  # the loss falls, what is watched does not
+        ours.observe(epoch, 1.0 - epoch / 10, 0.7)
+    assert ours.stops_early(6)
+    assert ours.drops == 1
+    again = schedule("plateau", decay_patience=2, early_stopping=3)
+    again.restore(ours.state())
+    assert again == ours
+
+
+def test_a_state_of_older_versions_watches_the_loss():
+    ours = schedule("plateau", decay_patience=2, early_stopping=3)
+    ours.restore(np.array([0.4, 2, 1, 0], np.float64))
+    assert (ours.best_loss, ours.best, ours.epochs_since_best) == (0.4, 0.4, 2)
+
+
 @pytest.mark.parametrize("decay", get_args(Decay))
 class TestEvery:
     def test_it_begins_with_the_learning_rate(self, decay):

@@ -107,7 +107,28 @@ CONFIGURATIONS = {
         convolution_batch_norm=True,
         head_batch_norm="pooling",
     ),
+    "averages, clipping, warm-up": point(
+        optimizer="adamw", ema_momentum=0.9, clip_norm=0.5, warmup=0.5, weight_decay=0.1
+    ),
+    "schedule-free": point(optimizer="schedule_free", weight_decay=0.1, warmup=0.2),
+    "uneven classes": point(
+        optimizer="lion", loss="focal", sampling="balanced", learning_rate=1e-3
+    ),
+    "rates by layer, in two phases": point(
+        LITE, unfrozen_depth=3, head_epochs=1, layer_decay=0.5, ema_momentum=0.5, warmup=0.3
+    ),
     "augmentation": point(flip="horizontal", rotation=30.0, zoom=0.2, dropout=0.2),
+    "all that changes pixels": point(
+        rotation=30.0,
+        color_jitter=0.3,
+        blur=0.5,
+        erasing=0.5,
+        trivial_augment=True,
+        mixup=0.4,
+        cutmix=1.0,
+    ),
+    "features": point(LITE, feature_mixup=0.4, feature_jitter=0.2, dropout=0.2),
+    "views that are mixed": point(LITE, flip="horizontal", cutmix=1.0, views=2),
     "plateau and early stopping": point(
         optimizer="sgd",
         learning_rate=3.0,
@@ -293,6 +314,95 @@ class TestBest:
         assert all(math.isnan(m.val_loss) and math.isnan(m.val_accuracy) for m in measurements)
         training.restore_best()
         assert_same_weights(weights(training), last)
+
+
+class TestAverages:
+    @pytest.mark.parametrize("values", [{"ema_momentum": 0.9}, {"optimizer": "schedule_free"}])
+    def test_they_are_validated_and_kept_and_training_continues_with_the_weights(
+        self, begin, make_images, values
+    ):
+        training = begin(point(**values))
+        images = make_images(20, CLASSES, 16, seed=1)
+        measured, kernel = [], f"{PREFIX}logits/kernel"
+        for _ in range(2):
+            measured.append(training.run_epoch())
+            trained = weights(training)
+            with training._loop.averaged():
+                averages = weights(training)
+                logits = training.network.model(images.pixels.astype(np.float32), training=False)
+            assert not np.allclose(averages[kernel], trained[kernel])
+            assert_same_weights(weights(training), trained)
+            each = keras.losses.sparse_categorical_crossentropy(
+                images.labels, logits, from_logits=True
+            )
+            assert measured[-1].val_loss == pytest.approx(float(np.mean(each)), rel=1e-5)
+            if training.best == measured[-1]:
+                best = averages
+        training.restore_best()
+        assert_same_weights(weights(training), best)
+
+    def test_without_validation_images_they_are_what_is_kept(self, begin):
+        training = begin(point(ema_momentum=0.9, epochs=2), validation=False)
+        run(training)
+        with training._loop.averaged():
+            averages = weights(training)
+        training.restore_best()
+        assert_same_weights(weights(training), averages)
+
+
+@pytest.mark.parametrize(
+    "metric", ["val_accuracy", "val_balanced_accuracy", "val_macro_f1", "val_auc", "val_loss"]
+)
+def test_an_objective_is_the_score_of_scikit_learn_on_the_whole_validation_set(make_images, metric):
+    """257 images and a ragged batch, of classes of very different sizes."""
+    from sklearn import metrics
+
+    images = make_images(400, CLASSES, 16, seed=1)
+    keep = np.flatnonzero((images.labels != 2) | (np.arange(400) < 40))
+    uneven = dataclasses.replace(
+        images, pixels=images.pixels[keep], labels=images.labels[keep], fingerprint="uneven 3"
+    )
+    training = Training(
+        point(epochs=1), CLASSES, make_images(50, CLASSES, 16), uneven, 3, Objective(metric=metric)
+    )
+    measurement = training.run_epoch()
+    shares = probabilities(training.network.with_probabilities(), uneven.pixels)
+    shares = shares / shares.sum(-1, keepdims=True, dtype=float)
+    predicted = shares.argmax(-1)
+    expected = {
+        "val_accuracy": metrics.accuracy_score(uneven.labels, predicted),
+        "val_balanced_accuracy": metrics.balanced_accuracy_score(uneven.labels, predicted),
+        "val_macro_f1": metrics.f1_score(uneven.labels, predicted, average="macro"),
+        "val_loss": metrics.log_loss(
+            uneven.labels, shares / shares.sum(-1, keepdims=True, dtype=float)
+        ),
+    }
+    for name, value in expected.items():
+        assert getattr(measurement, name) == pytest.approx(value, rel=1e-4), name
+    assert (measurement.val_auc is not None) == (metric == "val_auc")
+    if metric == "val_auc":
+        area = metrics.roc_auc_score(uneven.labels, shares, multi_class="ovr")
+        assert measurement.val_auc == pytest.approx(area, abs=1e-4)
+
+
+def test_logits_are_adjusted_by_the_classes_shares_in_training_alone(make_images):
+    """The first gradient is that of cross-entropy at logits + τ log π."""
+    images = make_images(48, CLASSES, 16)
+    keep = np.flatnonzero((images.labels != 2) | (np.arange(48) < 12))
+    uneven = dataclasses.replace(
+        images, pixels=images.pixels[keep], labels=images.labels[keep], fingerprint="uneven 2"
+    )
+    configuration = point(logit_adjustment=1.5, optimizer="sgd", epochs=1, batch_size=64)
+    training = Training(configuration, CLASSES, uneven, uneven, 1, MAX)
+    model = training.network.model
+    bias = model.get_layer(f"{PREFIX}logits").bias
+    before, logits = bias.numpy(), model(uneven.pixels.astype(np.float32)).numpy()
+    training.run_epoch()
+    priors = np.bincount(uneven.labels) / len(uneven.labels)
+    shares = np.asarray(keras.activations.softmax(tf.constant(logits + 1.5 * np.log(priors))))
+    gradient = (shares - np.eye(3)[uneven.labels]).mean(0)
+    moved = (before - bias.numpy()) / configuration.learning_rate
+    np.testing.assert_allclose(moved, gradient, rtol=1e-3, atol=1e-5)
 
 
 class TestMeasurements:

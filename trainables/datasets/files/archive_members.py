@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple, cast
 
 _LONGEST_HEADER = 2**20
+_SAYS_UTF8 = 0x800
 
 
 class Member(NamedTuple):
@@ -49,11 +51,21 @@ def zip_members(path: Path, _limit: int) -> Iterator[Member]:
             forbidden = "encrypted" if info.flag_bits & 1 else None
             if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
                 forbidden = "a link" if kind == stat.S_IFLNK else "a device"
-            if info.is_dir() or forbidden:
-                yield Member(info.filename, info.is_dir(), forbidden, None)
+            name = _zip_name(info)
+            if name.endswith("/") or forbidden:
+                yield Member(name, name.endswith("/"), forbidden, None)
             else:
                 with archive.open(info) as file:
-                    yield Member(info.filename, False, None, cast(BinaryIO, file))
+                    yield Member(name, False, None, cast(BinaryIO, file))
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    """A member's name: many programs write UTF-8 without saying so, and some backslashes."""
+    name = info.filename
+    if not info.flag_bits & _SAYS_UTF8:
+        with contextlib.suppress(UnicodeError):
+            name = name.encode("cp437").decode("utf-8")
+    return name.replace("\\", "/")
 
 
 def tar_members(path: Path, limit: int) -> Iterator[Member]:

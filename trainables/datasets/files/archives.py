@@ -34,12 +34,19 @@ LARGEST_RATIO = 200
 ALWAYS_ALLOWED = 64 * 2**20
 """Bytes up to which the ratio is not checked: small files can be very uniform."""
 
+_VERSION = 2
+"""Raise it when names are read in another way."""
+
 _OTHER_ARCHIVES = (".7z", ".rar", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".tar.zst", ".gz")
 
 
 def is_archive(path: Path) -> bool:
-    """Whether this is a file whose name ends like that of an archive we unpack."""
-    return path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")) and not path.is_dir()
+    """Whether this is a file named like an archive we unpack, or a zip without any ending."""
+    if path.is_dir():
+        return False
+    if path.name.lower().endswith((".zip", ".tar", ".tar.gz", ".tgz")):
+        return True
+    return not path.suffix and path.is_file() and zipfile.is_zipfile(path)
 
 
 def refuse_other_archives(path: Path) -> None:
@@ -64,7 +71,9 @@ def unpacked(path: Path) -> Path:
     digest = digest_of(path)
     if not digest:
         raise DataError(f"{path} cannot be read.")
-    return made_once(cache_folder() / "archives" / digest, lambda target: _unpack(path, target))
+    return made_once(
+        cache_folder() / "archives" / f"{digest}-{_VERSION}", lambda target: _unpack(path, target)
+    )
 
 
 def _unpack(path: Path, target: Path) -> None:

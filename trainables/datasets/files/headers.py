@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from threading import Lock
 from types import TracebackType
 from typing import BinaryIO, NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError, features
 
 from spaces.errors import DataError
 from trainables.datasets.files.content_types import HEAD, describe, image_format
+from trainables.datasets.files.png_text import without_text
 
 
 class PillowWarningsIgnored:
@@ -51,6 +53,8 @@ class PillowWarningsIgnored:
 # well, and refuse images that a study allows.
 Image.MAX_IMAGE_PIXELS = None
 
+_PILLOWS_NAMES = {"HEIC": "HEIF"}
+
 
 class BadImageError(DataError):
     """An image that cannot be decoded.
@@ -71,14 +75,17 @@ class Header(NamedTuple):
 
     Attributes:
         format: A key of `content_types.EXTENSIONS`.
-        mode: Pillow's name for the kind of pixels: RGB, L, P, CMYK, I;16, ...
+        mode: Pillow's name for the kind of pixels (RGB, L, P, CMYK, I;16, ...), or RGB;16 and the
+            like for colour of 16 bits a channel, of which Pillow reads 8.
         width, height: In pixels as stored, before EXIF rotation.
+        has_pages: Whether there are several pictures in the file, of which the first is used.
     """
 
     format: str
     mode: str
     width: int
     height: int
+    has_pages: bool = False
 
 
 def read_header(file: BinaryIO, name: str, max_pixels: int) -> Header:
@@ -87,8 +94,34 @@ def read_header(file: BinaryIO, name: str, max_pixels: int) -> Header:
     Raises:
         BadImageError: If it is not an image, is damaged, or has more than `max_pixels`.
     """
+    try:
+        return _header(file, name, max_pixels)
+    except BadImageError:
+        pixels = without_text(file)
+        if pixels is None:
+            raise
+    return _header(pixels, name, max_pixels)
+
+
+def _header(file: BinaryIO, name: str, max_pixels: int) -> Header:
     image, format_ = open_image(file, name, max_pixels)
-    return Header(format_, image.mode, *image.size)
+    mode = f"{image.mode};16" if is_cut_to_8_bits(image) else image.mode
+    width, height = image.size
+    return Header(format_, mode, width, height, _has_pages(image, format_))
+
+
+def is_cut_to_8_bits(image: Image.Image) -> bool:
+    """Whether an opened image has 16 bits a channel, of which Pillow reads the upper 8."""
+    return not image.mode.startswith("I") and any(";16" in str(tile[3]) for tile in image.tile)
+
+
+def _has_pages(image: Image.Image, format_: str) -> bool:
+    if format_ not in ("TIFF", "HEIC"):
+        return False  # the frames of an animation are one picture that moves
+    try:
+        return getattr(image, "n_frames", 1) > 1
+    except Exception:  # as in `open_image`; decoding will say whether the first page is damaged
+        return False
 
 
 def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image, str]:
@@ -106,13 +139,15 @@ def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image,
     format_ = image_format(head)
     if format_ is None:
         raise BadImageError(name, f"is not an image that can be read: it is {describe(head)}")
+    if missing := missing_decoder(format_):
+        raise BadImageError(name, f"is {missing}")
     if format_ == "WebP":
         # Pillow's WebP reader allocates all pixels as soon as it opens a file.
         _check_size(name, _webp_size(head), max_pixels)
     file.seek(0)
     try:
         with PillowWarningsIgnored():
-            image = Image.open(file, formats=(format_.upper(),))
+            image = Image.open(file, formats=(_PILLOWS_NAMES.get(format_, format_.upper()),))
     except UnidentifiedImageError as error:
         raise BadImageError(name, f"has a damaged or incomplete {format_} header") from error
     # Pillow documents no set of exceptions for damaged files; nearly every type occurs.
@@ -120,6 +155,20 @@ def open_image(file: BinaryIO, name: str, max_pixels: int) -> tuple[Image.Image,
         raise BadImageError(name, damage(error, f"has a damaged {format_} header")) from error
     _check_size(name, image.size, max_pixels)
     return image, format_
+
+
+@cache
+def missing_decoder(format_: str) -> str | None:
+    """What to install for a format: the rest of a sentence that begins "It is"; None if nothing."""
+    if format_ == "AVIF" and not features.check("avif"):
+        return 'an AVIF image, which needs Pillow with AVIF: pip install --upgrade "pillow>=12"'
+    if format_ == "HEIC":
+        try:
+            import pillow_heif
+        except ImportError:
+            return 'a HEIC image, which needs pillow-heif: pip install "thawtune[photos]"'
+        pillow_heif.register_heif_opener()
+    return None
 
 
 def damage(error: Exception, otherwise: str) -> str:

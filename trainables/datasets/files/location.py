@@ -9,6 +9,7 @@ from pathlib import Path
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.files.archives import is_archive
+from trainables.datasets.files.remote import as_url, local_copy
 from trainables.datasets.files.scanning import entries, is_leftover
 
 LAYOUTS = {
@@ -27,6 +28,9 @@ LAYOUTS = {
     "t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, plain or ending in .gz",
     "parquet": "a folder with train-*.parquet and perhaps validation-*.parquet and "
     "test-*.parquet, or one Parquet file, with an image and a label column",
+    "table": "a folder, or a zip or tar of one, with images and a table beside them, or the table "
+    "itself: CSV, TSV, JSON, JSON lines or Parquet, with a column of paths or names of images and "
+    "a column of labels",
     "tfds": "a folder in which TFDS keeps its data",
 }
 """The layout of each format: the rest of a sentence that begins with 'Expected'."""
@@ -51,13 +55,15 @@ SOURCES = {
 
 
 _ARCHIVES = (".zip", ".tar.gz", ".tgz", ".tar")
+_TOLD = ("README", "README.md", "README.txt", "LICENSE", "LICENSE.txt")
 _DEBIAN = Path("/usr/share/datasets")
 
 
 def located(
     section: DatasetSection, name: str | None = None, data: str | Path | None = None
 ) -> DatasetSection:
-    """The section with the dataset's absolute `path`, so that later readers find the same.
+    """The section with the dataset's absolute `path`, so that later readers find the same;
+    or its URL.
 
     The section of a format without files (digits, TFDS in its default folder) is unchanged.
 
@@ -68,7 +74,8 @@ def located(
         raise DataError("The digits come with scikit-learn: there is nothing to read from --data.")
     if section.format == "digits" or (section.format == "tfds" and not (data or section.path)):
         return section
-    return section.model_copy(update={"path": str(locate(section, name, data))})
+    url = as_url(data or section.path or "")
+    return section.model_copy(update={"path": url or str(locate(section, name, data))})
 
 
 def locate(
@@ -82,16 +89,18 @@ def locate(
 
     Args:
         name: The study's name, used if `section.name` is not set.
-        data: The argument of `--data`: the dataset's own folder, archive or file.
+        data: The argument of `--data`: the dataset's own folder, archive or file, or its URL.
 
     Raises:
         DataError: If it does not exist; says where to get it and which layout is expected.
     """
+    if url := as_url(data or section.path or ""):
+        return _only_archive(local_copy(url))
     tried = []
     for path in _candidates(section, name, data):
         tried.append(path)
         if path.exists():
-            return _only_archive(path).resolve()
+            return _resolved(_only_archive(path))
     if section.format == "tfds" and tried:
         return tried[0].resolve()  # TFDS makes the folder
     raise DataError(_not_found(section, name, tried))
@@ -131,11 +140,23 @@ def _places_of_packages(name: str) -> list[Path]:
     return []
 
 
+def _resolved(path: Path) -> Path:
+    """Absolute, with links followed; but a file keeps its own name, which says what it is."""
+    return path.resolve() if path.is_dir() else path.parent.resolve() / path.name
+
+
 def _only_archive(path: Path) -> Path:
+    """The archive in a folder that has nothing else, except what its link stands for."""
     if not path.is_dir():
         return path
     inside = [Path(entry.path) for entry in entries(path) if not is_leftover(entry.name)]
-    return inside[0] if len(inside) == 1 and is_archive(inside[0]) else path
+    archives = [file for file in inside if is_archive(file)]
+    if len(archives) != 1:
+        return path
+    target = archives[0].resolve()
+    rest = [other for other in inside if other not in archives and other.name not in _TOLD]
+    is_all = all(target.is_relative_to(other.resolve()) for other in rest)
+    return archives[0] if is_all else path
 
 
 def _not_found(section: DatasetSection, name: str | None, tried: list[Path]) -> str:

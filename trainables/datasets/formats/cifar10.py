@@ -70,13 +70,19 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     )
 
 
-def _content(root: Path) -> Path:
-    def is_root(folder: Path) -> bool:
-        return any((folder / name).is_file() for name in ("test_batch.bin", "test_batch"))
+def holds(path: Path) -> bool:
+    """Whether a folder has CIFAR-10's batches."""
+    return _is_root(_content(path))
 
-    while not is_root(root) and len(inside := subfolders(root)) == 1:
+
+def _content(root: Path) -> Path:
+    while not _is_root(root) and len(inside := subfolders(root)) == 1:
         root = inside[0]
     return root
+
+
+def _is_root(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in ("test_batch.bin", "test_batch"))
 
 
 def _batch_file(root: Path, name: str) -> Path:

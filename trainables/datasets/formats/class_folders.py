@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.files.scanning import (
+    LINK_TO_FOLDER,
     Finding,
     entries,
     is_leftover,
     key_of,
+    natural,
+    readable_name,
     scan,
     subfolders,
 )
@@ -43,26 +46,27 @@ class ClassFolders:
 
 
 def class_folders(
-    folder: Path, root: Path, dropped: Collection[str], subset: str = ""
+    folder: Path, root: Path, section: DatasetSection, subset: str = ""
 ) -> ClassFolders:
     """Scan the class folders in `folder`.
 
     Args:
         folder: The folder with the class folders.
         root: The dataset's folder, resolved; ignored paths are relative to it.
-        dropped: Names of folders that are not classes.
+        section: Which folders are no classes, and whether links are followed.
         subset: The set that all of them belong to.
     """
     names: list[str] = []
     files: list[ImageFile] = []
-    ignored = _beside(folder, root)
-    for inside in subfolders(folder):
-        if inside.name in dropped:
+    ignored = _beside(folder, root, section.follow_links)
+    for inside in subfolders(folder, section.follow_links):
+        name = readable_name(inside.name)
+        if name in section.drop_classes:
             ignored.append(Finding(f"{key_of(inside, root)}/", "is dropped by the study"))
             continue
-        found = scan(inside, root)
-        names.append(inside.name)
-        files += [ImageFile(image, inside.name, subset) for image in found.images]
+        found = scan(inside, root, section.follow_links)
+        names.append(name)
+        files += [ImageFile(image, name, subset) for image in found.images]
         ignored += found.ignored
     return ClassFolders(tuple(names), tuple(files), tuple(ignored))
 
@@ -74,18 +78,16 @@ def descend(root: Path) -> Path:
     return root
 
 
-def _beside(folder: Path, root: Path) -> list[Finding]:
+def _beside(folder: Path, root: Path, follow_links: bool) -> list[Finding]:
     """Files beside the class folders, which are in no class."""
     found = []
     for entry in entries(folder):
         key = key_of(Path(entry.path), root)
         if is_leftover(entry.name):
             found.append(Finding(key, "is hidden or left behind by a system"))
-        elif not entry.is_dir(follow_symlinks=False):
+        elif not entry.is_dir(follow_symlinks=follow_links):
             linked = entry.is_dir()
-            found.append(
-                Finding(key, "is a link to a folder" if linked else "is in no class folder")
-            )
+            found.append(Finding(key, LINK_TO_FOLDER if linked else "is in no class folder"))
     return found
 
 
@@ -98,13 +100,44 @@ def read_index(section: DatasetSection, path: Path) -> Index:
         DataError: If the folders are sets instead of classes.
     """
     root = descend(path.resolve())
-    found = class_folders(root, root, section.drop_classes)
-    if found.names and all(name.lower() in SUBSETS for name in found.names):
-        raise DataError(
-            f"{root} has the folders {', '.join(found.names)}, which are sets instead of "
-            "classes: set format: split_folders in the study."
-        )
+    found = class_folders(root, root, section)
+    if problem := _sets_not_classes(root, found):
+        raise DataError(problem)
     classes = [name for name in found.names if name not in found.empty]
     return file_index(
         root, found.files, classes, section, ignored=found.ignored, empty_classes=found.empty
+    )
+
+
+_PART = re.compile(r"(k?_?folds?|splits?|parts?|batch|cv|set|sets?)[ _-]*\d+\Z", re.IGNORECASE)
+
+
+def _sets_not_classes(root: Path, found: ClassFolders) -> str | None:
+    """Why the folders must be sets or folds: by their names, or as they have the same classes."""
+    if found.names and all(name.lower() in SUBSETS for name in found.names):
+        return (
+            f"{root} has the folders {', '.join(found.names)}, which are sets instead of "
+            "classes: set format: split_folders in the study."
+        )
+    inside: dict[str, set[str]] = {name: set() for name in found.names}
+    for file in found.files:
+        parts = file.path.relative_to(root).parts
+        if len(parts) > 2:
+            inside[file.folder].add(parts[1])
+    common = set.intersection(*inside.values()) if inside else set()
+    sets = [name for name in found.names if name.lower() in SUBSETS]
+    parts_alike = all(_PART.match(name) for name in found.names)
+    if len(found.names) < 2 or len(common) < 2 or not (sets or parts_alike):
+        return None
+    names, classes = ", ".join(found.names), ", ".join(sorted(common, key=natural)[:10])
+    remedy = (
+        f"Set format: split_folders in the study, which leaves out what is no set, or put the "
+        f"images of {', '.join(n for n in found.names if n not in sets)} into one of the sets."
+        if sets
+        else f"Put the images of each class into one folder ({classes}); to keep those of each "
+        "part together, add its name to theirs and set group: {pattern: ...} in the study."
+    )
+    return (
+        f"{root} has the folders {names}, and each of them has {classes} inside: they are sets of "
+        f"images instead of classes. {remedy}"
     )

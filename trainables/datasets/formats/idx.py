@@ -55,6 +55,11 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     )
 
 
+def holds(path: Path) -> bool:
+    """Whether a folder has IDX files as MNIST does."""
+    return len(_files(_content(path))) > 1
+
+
 def _content(root: Path) -> Path:
     while not _files(root) and len(inside := subfolders(root)) == 1:
         root = inside[0]

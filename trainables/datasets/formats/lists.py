@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from trainables.datasets.files.content_types import is_named_like_an_image
 from trainables.datasets.files.scanning import Finding, key_of, natural, scan, subfolders
 from trainables.datasets.manifest.image_files import ImageFile, file_index
 from trainables.datasets.manifest.index import Index
@@ -108,11 +109,22 @@ def read_index(section: DatasetSection, path: Path) -> Index:
         raise DataError(f"The lists in {root} name no images.")
     base = _base(root, kept)
     files = [ImageFile(base / image.path, image.folder, image.subset) for image in kept]
-    _check_inside(files, root)
+    if not section.follow_links:
+        _check_inside(files, root)
     classes = sorted({image.folder for image in kept if image.subset == "train"}, key=natural)
     _check_trained(kept, classes)
-    ignored = _ignored(base, root, files, section.drop_classes)
+    ignored = _ignored(base, root, files, section)
     return file_index(root, files, classes, section, ignored=ignored)
+
+
+def holds(path: Path) -> bool:
+    """Whether a folder has train.txt and test.txt, and their lines are paths and no labels."""
+    root = _content(path)
+    lists = [root / names[0] for subset, names in _NAMES.items() if subset != "validation"]
+    if not all(file.is_file() for file in lists):
+        return False
+    with lists[0].open(encoding="utf-8-sig", errors="replace") as file:
+        return is_named_like_an_image(next(file, "").strip())
 
 
 def _content(root: Path) -> Path:
@@ -142,7 +154,7 @@ def _check_inside(files: Sequence[ImageFile], root: Path) -> None:
         raise DataError(
             f"{key_of(outside[0].path, root)} is a link that leads out of the dataset"
             f"{f', and so are {len(outside) - 1} more' if len(outside) > 1 else ''}: put the "
-            "images themselves there."
+            "images themselves there, or set follow_links: true in the study's dataset section."
         )
 
 
@@ -156,15 +168,15 @@ def _check_trained(listed: Sequence[ListedImage], classes: Sequence[str]) -> Non
 
 
 def _ignored(
-    base: Path, root: Path, files: Sequence[ImageFile], dropped: Sequence[str]
+    base: Path, root: Path, files: Sequence[ImageFile], section: DatasetSection
 ) -> list[Finding]:
     listed = {file.path for file in files}
     found: list[Finding] = []
-    for folder in subfolders(base):
-        if folder.name in dropped:
+    for folder in subfolders(base, section.follow_links):
+        if folder.name in section.drop_classes:
             found.append(Finding(f"{key_of(folder, root)}/", "is dropped by the study"))
             continue
-        seen = scan(folder, root)
+        seen = scan(folder, root, section.follow_links)
         found += seen.ignored
         found += [Finding(key_of(p, root), "is in no list") for p in seen.images if p not in listed]
     return found

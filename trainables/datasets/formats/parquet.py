@@ -12,7 +12,7 @@ Source: https://huggingface.co/docs/hub/datasets-image, section Parquet.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +27,8 @@ from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.scanning import Finding, digest_of, is_leftover, key_of, natural
 from trainables.datasets.files.threads import in_threads
 from trainables.datasets.formats.parquet_file import ImageTable
+from trainables.datasets.formats.tables.columns import class_names_of, in_order
+from trainables.datasets.manifest.groups import groups_of
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import SUBSETS, readable
 
@@ -49,28 +51,33 @@ def numbered(columns: Sequence[Column]) -> tuple[list[str], list[np.ndarray]]:
         names = list(stated.pop())
         known: dict[Any, int] = {name: number for number, name in enumerate(names)}
         known |= {number: number for number in range(len(names))}
+        read = [[None if value == -1 else value for value in labels] for _, labels, _ in columns]
     else:
-        values = _values(columns)
-        names = [str(value) for value in values]
-        known = {value: number for number, value in enumerate(values)}
-    return names, [_numbers(path, labels, known, names) for path, labels, _ in columns]
+        _check_types(columns)
+        flat = class_names_of([value for _, labels, _ in columns for value in labels])
+        ends = np.cumsum([len(labels) for _, labels, _ in columns])[:-1]
+        read = [part.tolist() for part in np.split(np.array(flat, object), ends)]
+        names = in_order(text for text in flat if text is not None)
+        if "-1" in names and len(names) > 2:  # Hugging Face's mark of an unlabelled image
+            names.remove("-1")
+            read = [[None if text == "-1" else text for text in part] for part in read]
+        known = {name: number for number, name in enumerate(names)}
+    return names, [
+        _numbers(path, labels, known, names)
+        for (path, _, _), labels in zip(columns, read, strict=True)
+    ]
 
 
-def _values(columns: Sequence[Column]) -> list[Any]:
-    values = {v for _, labels, _ in columns for v in labels if not _is_missing(v)}
-    if len({type(value) for value in values}) > 1:
+def _check_types(columns: Sequence[Column]) -> None:
+    kinds = {isinstance(v, str) for _, labels, _ in columns for v in labels if v is not None}
+    if len(kinds) > 1:
         raise DataError("The Parquet files have numbers and text as labels; expected one of them.")
-    return sorted(values, key=lambda value: natural(value) if isinstance(value, str) else value)
-
-
-def _is_missing(label: Any) -> bool:
-    return label is None or label == -1
 
 
 def _numbers(path: Path, labels: list[Any], known: dict[Any, int], names: list[str]) -> np.ndarray:
     numbers = np.full(len(labels), -1, np.int32)
     for row, value in enumerate(labels):
-        if _is_missing(value):
+        if value is None:
             continue
         if value not in known:
             raise DataError(
@@ -89,29 +96,58 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     Raises:
         DataError: If there are no such files, or they lack an image or a label column.
     """
-    path = path.resolve()
     root = path if path.is_dir() else path.parent
-    tables = [ImageTable(file, section) for file in _files(path)]
+    tables = [ImageTable(file, section) for file in files_in(path)]
+    if not tables:
+        raise DataError(
+            f"{path} has no Parquet files. Expected train-*.parquet and perhaps "
+            "validation-*.parquet and test-*.parquet."
+        )
+    for table in tables:
+        table.refuse_paths()
     class_names, labels = numbered([(t.path, t.labels, t.label_names) for t in tables])
     rows = np.concatenate([np.arange(len(table_labels)) for table_labels in labels])
     owners = np.repeat(np.arange(len(tables)), [len(table_labels) for table_labels in labels])
     whole = np.concatenate(labels)
-    kept = np.flatnonzero(whole >= 0)
+    dropped = [n for n, name in enumerate(class_names) if name in section.drop_classes]
+    kept = np.flatnonzero((whole >= 0) & ~np.isin(whole, dropped))
     names = [key_of(table.path, root) for table in tables]
-    subsets = [_subset(table.path, root) for table in tables]
+    subsets = [
+        subset
+        for table in tables
+        for subset in table.sets or [_subset(table.path, root)] * len(table.labels)
+    ]
     keys = tuple(f"{names[owners[i]]}#{rows[i]}" for i in kept)
     opened = _Opener(tables, owners[kept], rows[kept], keys)
     digests = in_threads(digest_of, [table.path for table in tables])
+    columns = [group for table in tables for group in table.groups or [""] * len(table.labels)]
     return Index(
         class_names=readable(class_names, section.class_names),
         keys=keys,
         labels=whole[kept],
-        read=lambda position: decode(opened(position), keys[position], section.max_pixels),
-        fingerprint=address(*names, *digests, *(t.image_column for t in tables), *class_names),
-        subsets=tuple(subsets[owners[i]] for i in kept) if any(subsets) else None,
+        read=lambda position: decode(
+            opened(position), keys[position], section.max_pixels, section.bits
+        ),
+        fingerprint=address(
+            *names,
+            *digests,
+            *(t.image_column for t in tables),
+            *class_names,
+            *(f"{key}={value}" for key, value in _others(section)),
+        ),
+        subsets=tuple(subsets[i] for i in kept) if any(subsets) else None,
         open=opened,
         ignored=_unlabelled(names, labels),
+        groups=groups_of(section, keys, [columns[i] for i in kept]),
     )
+
+
+def _others(section: DatasetSection) -> Iterator[tuple[str, object]]:
+    """What else in the study changes images, labels or sets."""
+    default = DatasetSection(format="parquet")
+    for key in ("label_column", "split_column", "drop_classes", "group", "bits"):
+        if getattr(section, key) != getattr(default, key):
+            yield key, getattr(section, key)
 
 
 class _Opener:
@@ -134,7 +170,8 @@ class _Opener:
         return BytesIO(encoded)
 
 
-def _files(path: Path) -> list[Path]:
+def files_in(path: Path) -> list[Path]:
+    """The Parquet files in a folder and its subfolders, or the one file, in natural order."""
     if path.is_file():
         return [path]
     found = [
@@ -142,11 +179,6 @@ def _files(path: Path) -> list[Path]:
         for file in path.rglob("*.parquet")
         if file.is_file() and not any(is_leftover(part) for part in file.relative_to(path).parts)
     ]
-    if not found:
-        raise DataError(
-            f"{path} has no Parquet files. Expected train-*.parquet and perhaps "
-            "validation-*.parquet and test-*.parquet."
-        )
     return sorted(found, key=lambda file: natural(key_of(file, path)))
 
 

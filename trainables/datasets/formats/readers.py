@@ -10,6 +10,7 @@ import numpy as np
 from spaces.dataset import DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.files.archives import is_archive, refuse_other_archives, unpacked
+from trainables.datasets.files.left_out import left_out_images
 from trainables.datasets.files.location import LAYOUTS, locate
 from trainables.datasets.formats import (
     cifar10,
@@ -18,6 +19,7 @@ from trainables.datasets.formats import (
     lists,
     parquet,
     split_folders,
+    table,
     tfds,
 )
 from trainables.datasets.manifest.index import Index
@@ -31,6 +33,7 @@ READERS: dict[str, Callable[[DatasetSection, Path], Index]] = {
     "cifar10": cifar10.read_index,
     "idx": idx.read_index,
     "parquet": parquet.read_index,
+    "table": table.read_index,
 }
 """Readers of the formats that have files."""
 
@@ -42,12 +45,16 @@ def read_index(section: DatasetSection) -> Index:
         DataError: If it does not exist, has another layout, or has fewer than two classes.
     """
     index = _read(section)
+    left_out = "".join(f" {sentence}." for sentence in left_out_images(index.ignored))
     if not index.keys:
-        raise DataError(f"{section.path or section.format} has no images.{_expected(section)}")
+        raise DataError(
+            f"{section.path or section.format} has no images.{left_out}{_expected(section)}"
+        )
+    index = index.without_unused_classes()
     if len(index.class_names) < 2:
         raise DataError(
             f"{section.path or section.format} has only one class, {index.class_names[0]!r}; "
-            f"classification needs two or more.{_expected(section)}"
+            f"classification needs two or more.{left_out}{_expected(section)}"
         )
     return index
 
@@ -61,7 +68,7 @@ def _read(section: DatasetSection) -> Index:
     if is_archive(path):
         path = unpacked(path)
     refuse_other_archives(path)
-    if not path.is_dir() and section.format != "parquet":
+    if not path.is_dir() and section.format not in ("parquet", "table"):
         raise DataError(f"{path} is a file.{_expected(section)}")
     return READERS[section.format](section, path)
 

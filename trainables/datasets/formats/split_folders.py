@@ -28,7 +28,7 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     root = _content(path.resolve())
     folders = _set_folders(root)
     sets = {
-        subset: class_folders(folders[subset], root, section.drop_classes, subset)
+        subset: class_folders(_classes_in(folders[subset]), root, section, subset)
         for subset in dict.fromkeys(SUBSETS.values())
         if subset in folders
     }
@@ -48,6 +48,13 @@ def _content(root: Path) -> Path:
     while "train" not in _kinds(root) and len(inside := subfolders(root)) == 1:
         root = inside[0]
     return root
+
+
+def _classes_in(folder: Path) -> Path:
+    """The folder with a set's class folders: some archives have seg_train/seg_train/<class>."""
+    inside = subfolders(folder)
+    same = len(inside) == 1 and inside[0].name.lower() == folder.name.lower()
+    return inside[0] if same else folder
 
 
 def _kinds(root: Path) -> list[str]:

@@ -36,6 +36,8 @@ def read_index(section: DatasetSection, path: Path | None) -> Index:
     subsets, encoded, labels = _examples(builder, image, label)
     keys = tuple(f"{split}/{number:05d}" for split, number in subsets)
     content = hashlib.sha256(np.asarray(labels, "<i4").tobytes())
+    if section.bits != 16:
+        content.update(f"{section.bits} bits".encode())
     for key, one in zip(keys, encoded, strict=True):
         content.update(f"{key}\0{len(one)}\n".encode() + one)
     published = [SUBSETS.get(split.lower(), "") for split, _ in subsets]
@@ -43,7 +45,7 @@ def read_index(section: DatasetSection, path: Path | None) -> Index:
         class_names=readable(builder.info.features[label].names, section.class_names),
         keys=keys,
         labels=np.asarray(labels, np.int32),
-        read=lambda i: decode(BytesIO(encoded[i]), keys[i], section.max_pixels),
+        read=lambda i: decode(BytesIO(encoded[i]), keys[i], section.max_pixels, section.bits),
         fingerprint=content.hexdigest(),
         subsets=tuple(published) if len(set(published)) > 1 else None,
         open=lambda i: BytesIO(encoded[i]),

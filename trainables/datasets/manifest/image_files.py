@@ -14,6 +14,7 @@ from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.scanning import Finding, digest_of, key_of
 from trainables.datasets.files.threads import in_threads
+from trainables.datasets.manifest.groups import groups_of
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import readable
 
@@ -25,11 +26,13 @@ class ImageFile(NamedTuple):
         path: Absolute path.
         folder: Name of its class's folder.
         subset: Published set that it belongs to, or "".
+        group: Value of the column that groups images, or "".
     """
 
     path: Path
     folder: str
     subset: str = ""
+    group: str = ""
 
 
 def file_index(
@@ -59,20 +62,27 @@ def file_index(
 
     def read(position: int) -> np.ndarray:
         with opened(position) as file:
-            return decode(file, keys[position], section.max_pixels)
+            return decode(file, keys[position], section.max_pixels, section.bits)
 
     return Index(
         class_names=readable(class_folders, section.class_names),
         keys=keys,
         labels=np.array([labels[file.folder] for file in files], np.int32),
         read=read,
-        fingerprint=_fingerprint(files, keys, labels),
+        fingerprint=_fingerprint(files, keys, labels) + _rules(section),
         subsets=tuple(file.subset for file in files) if published else None,
         open=opened,
         in_files=True,
         ignored=tuple(ignored),
         empty_classes=tuple(empty_classes),
+        groups=groups_of(section, keys, [file.group for file in files]),
     )
+
+
+def _rules(section: DatasetSection) -> str:
+    """What the fingerprint says about rules of the study that change pixels or sets."""
+    bits = "" if section.bits == 16 else f"/{section.bits} bits"
+    return bits if section.group is None else f"{bits}/{section.group.model_dump_json()}"
 
 
 def _open(path: Path, key: str) -> BinaryIO:

@@ -29,6 +29,7 @@ class Index:
         in_files: Whether each image is a file of its own, which a person can remove or repair.
         ignored: Other files, which are left out, and why.
         empty_classes: Class folders without images, which are not classes.
+        groups: Group of each image, which stay together in one set; None if each is alone.
     """
 
     class_names: tuple[str, ...]
@@ -41,6 +42,7 @@ class Index:
     in_files: bool = False
     ignored: tuple[Finding, ...] = ()
     empty_classes: tuple[str, ...] = ()
+    groups: tuple[str, ...] | None = None
 
     @property
     def published(self) -> np.ndarray:
@@ -62,5 +64,20 @@ class Index:
             read=lambda position: read(int(positions[position])),
             fingerprint=f"{self.fingerprint}/{digest[:16]}",
             subsets=None if self.subsets is None else tuple(self.subsets[p] for p in positions),
+            groups=None if self.groups is None else tuple(self.groups[p] for p in positions),
             open=None if opened is None else lambda position: opened(int(positions[position])),
+        )
+
+    def without_unused_classes(self) -> Index:
+        """The same images, with only those classes that have any; the others become empty."""
+        counts = np.bincount(self.labels, minlength=len(self.class_names))
+        if counts.all():
+            return self
+        used = np.flatnonzero(counts)
+        empty = tuple(self.class_names[label] for label in np.flatnonzero(counts == 0))
+        return replace(
+            self,
+            class_names=tuple(self.class_names[label] for label in used),
+            labels=np.searchsorted(used, self.labels).astype(np.int32),
+            empty_classes=self.empty_classes + empty,
         )

@@ -73,5 +73,7 @@ SUBSETS = {
     "dev": "validation",
     "test": "test",
     "testing": "test",
+    **{f"{word}_set": our for word, our in (("training", "train"), ("test", "test"))},
+    **{f"seg_{word}": word for word in ("train", "test")},
 }
 """Our name of a set for each folder or file name, in lower case."""

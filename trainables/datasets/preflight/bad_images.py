@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -19,9 +21,23 @@ def unreadable(index: Index, inspection: Inspection) -> tuple[Finding, ...]:
     return tuple(Finding(key, problem) for key, problem in found if problem)
 
 
+NEEDS = re.compile(r"is an? (?P<kind>\w+) image, which needs (?P<what>.*)")
+
+
+def undecodable_kinds(bad: Sequence[Finding]) -> list[str]:
+    """How many images of each kind need something installed, and what; without full stops."""
+    needs = Counter(match.groups() for f in bad if (match := NEEDS.search(f.reason)))
+    return [
+        f"{count:,} {kind} image{'s need' if count > 1 else ' needs'} {what}"
+        for (kind, what), count in needs.items()
+    ]
+
+
 def refusal(bad: Sequence[Finding], total: int) -> str:
     """The message that refuses a dataset because of bad images; names all of them."""
-    lines = [f"  {finding.name} {finding.reason}" for finding in bad]
+    kinds = undecodable_kinds(bad)
+    lines = [f"  {sentence}" for sentence in kinds]
+    lines += [f"  {f.name} {f.reason}" for f in bad if not NEEDS.search(f.reason)]
     return "\n".join(
         [
             f"{len(bad):,} of {total:,} images cannot be used. Repair or remove them, or leave "

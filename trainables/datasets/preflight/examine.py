@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,7 @@ def examine(
     near = near_duplicates(index, sets, inspection)
     mislabelled = _mislabelled(index, inspection)
     skipped = len(bad) if section.skip_bad else 0
+    crossing = _groups_that_cross(index, sets)
     return Preflight(
         name=section.name or name,
         format=section.format,
@@ -92,8 +94,17 @@ def examine(
         empty_classes=whole.empty_classes,
         duplicates=duplicates,
         near_duplicates=near,
-        errors=errors(whole, bad, skipped, duplicates),
-        warnings=warnings(whole, skipped, mislabelled, duplicates, near),
+        errors=errors(whole, section, bad, duplicates, crossing),
+        warnings=warnings(
+            whole,
+            section,
+            every,
+            bad if section.skip_bad else (),
+            mislabelled,
+            duplicates,
+            near,
+            crossing,
+        ),
         sets=record(whole, sound, splits, every.contents, every.widths, every.heights),
     )
 
@@ -104,6 +115,16 @@ def _sets(index: Index, splits: Splits) -> tuple[str, ...]:
     for name in SETS:
         sets[splits.of(name)] = name
     return tuple(sets.tolist())
+
+
+def _groups_that_cross(index: Index, sets: Sequence[str]) -> tuple[str, ...]:
+    """Groups that published sets divide."""
+    first: dict[str, str] = {}
+    found: dict[str, None] = {}
+    for group, name in zip(index.groups or (), sets, strict=False):
+        if name and first.setdefault(group, name) != name:
+            found[group] = None
+    return tuple(found)
 
 
 def _mislabelled(index: Index, inspection: Inspection) -> tuple[Finding, ...]:

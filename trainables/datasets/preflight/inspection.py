@@ -34,6 +34,8 @@ class Inspection:
         modes: Pillow's name for the kind of pixels; "" as for `formats`.
         contents: Digest of the decoded pixels; b"" if there are none.
         rows, columns: uint64, perceptual hashes; 0 if the image is too small for one.
+        brightest: uint8, largest number in the decoded image.
+        paged: bool, whether the file has several pages, of which the first is used.
         problems: Why the image cannot be decoded; "" if it can.
         mislabellings: What is wrong with its extension; "" if nothing is.
     """
@@ -45,6 +47,8 @@ class Inspection:
     contents: tuple[bytes, ...]
     rows: np.ndarray
     columns: np.ndarray
+    brightest: np.ndarray
+    paged: np.ndarray
     problems: tuple[str, ...]
     mislabellings: tuple[str, ...]
 
@@ -67,6 +71,8 @@ class Inspection:
             tuple(self.contents[position] for position in positions),
             self.rows[positions],
             self.columns[positions],
+            self.brightest[positions],
+            self.paged[positions],
             some(self.problems),
             some(self.mislabellings),
         )
@@ -93,7 +99,7 @@ def read_inspection(path: Path) -> Inspection:
         table = pq.read_table(path)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{path} in the cache is damaged ({error}): delete it.") from error
-    arrays = {"widths", "heights", "rows", "columns"}
+    arrays = {"widths", "heights", "rows", "columns", "brightest", "paged"}
     columns: dict[str, Any] = {
         name: table[name].to_numpy() if name in arrays else tuple(table[name].to_pylist())
         for name in table.column_names
@@ -103,7 +109,7 @@ def read_inspection(path: Path) -> Inspection:
 
 _WORTH_KEEPING = 1000
 """The smallest number of images whose inspection is kept in the cache."""
-_VERSION = 1
+_VERSION = 2
 """Raise it when anything here is determined in another way."""
 
 
@@ -115,6 +121,7 @@ class _Look(NamedTuple):
     content: bytes = b""
     row_hash: int = 0
     column_hash: int = 0
+    brightest: int = 0
     problem: str = ""
 
 
@@ -184,7 +191,7 @@ def _look(index: Index, position: int) -> _Look:
     content = hashlib.blake2b(f"{height} {width} ".encode(), digest_size=16)
     content.update(np.ascontiguousarray(image).data)
     hashes = perceptual_hash(image) if min(width, height) >= SMALLEST else (0, 0)
-    return _Look(width, height, content.digest(), *hashes)
+    return _Look(width, height, content.digest(), *hashes, int(image.max(initial=0)))
 
 
 def _inspection(
@@ -203,6 +210,8 @@ def _inspection(
         contents=tuple(look.content for look in looks),
         rows=np.array([look.row_hash for look in looks], np.uint64),
         columns=np.array([look.column_hash for look in looks], np.uint64),
+        brightest=np.array([look.brightest for look in looks], np.uint8),
+        paged=np.array([header.has_pages for header in known], bool),
         problems=tuple(look.problem for look in looks),
         mislabellings=tuple(text or "" for text in mislabellings),
     )

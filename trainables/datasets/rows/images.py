@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import PIL
-from PIL import Image
 
 from trainables.cache.folder import address, cache_folder, made_once
 from trainables.cache.tensor_file import read_rows, write_rows
 from trainables.datasets.files.threads import in_threads
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.rows.resizing import Square, aspects, resize
 
 SMALL = 64 * 2**20
 """Bytes up to which decoded images stay in memory; more are mapped from the cache."""
@@ -30,37 +30,50 @@ class Images:
         pixels: uint8 (images, size, size, 3), RGB; perhaps a read-only memory map.
         labels: int32 (images,).
         fingerprint: Changes when the files, their selection, the size or the decoder does.
+        about: What else is known of each image, by name: "aspects" (width divided by height of the
+            whole picture, where the pixels are a part or squashed); "partners" (label of the image
+            that it is mixed with) and "shares" (of that other one).
     """
 
     pixels: np.ndarray
     labels: np.ndarray
     fingerprint: str
+    about: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if len(self.pixels) != len(self.labels):
             raise ValueError(f"{len(self.pixels)} images have {len(self.labels)} labels")
 
 
-def load_images(index: Index, positions: np.ndarray, size: int) -> Images:
-    """Decode images and resize them to a square of `size` pixels, bicubic, whatever their shape.
+def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Images:
+    """Decode images and resize them to a square, bicubic, whatever their shape.
 
     Many images are decoded once, into a file in the cache that every process of the machine maps
     into memory; only a block of them is in memory while it is written.
 
+    Args:
+        index: The dataset.
+        positions: Of the images in it.
+        square: What each becomes; a number is the side of one that they are squashed to.
+
     Raises:
         DataError: If an image cannot be decoded or the cache cannot be written.
     """
-    name = f"{index.fingerprint}/{_digest(positions)}/{size}/{decoder()}"
-    shape = (len(positions), size, size, 3)
+    square = Square(square) if isinstance(square, int) else square
+    name = f"{index.fingerprint}/{_digest(positions)}/{square.size}/{decoder()}"
+    if square.resize != "squash":
+        name += f"/{square.resize}"
+    shape = (len(positions), square.size, square.size, 3)
+    about = {"aspects": aspects(index, positions)} if square.has_aspects else {}
     if np.prod(shape, dtype=np.int64) < SMALL:
-        blocks = list(_blocks(index, positions, size))
+        blocks = list(_blocks(index, positions, square))
         pixels = np.concatenate(blocks) if blocks else np.empty(shape, np.uint8)
-        return Images(pixels, index.labels[positions], name)
+        return Images(pixels, index.labels[positions], name, about)
     path = made_once(
         cache_folder() / "images" / f"{address(name)}.arrow",
-        lambda new: write_rows(new, shape, _blocks(index, positions, size)),
+        lambda new: write_rows(new, shape, _blocks(index, positions, square)),
     )
-    return Images(read_rows(path), index.labels[positions], name)
+    return Images(read_rows(path), index.labels[positions], name, about)
 
 
 def decoder() -> str:
@@ -68,17 +81,12 @@ def decoder() -> str:
     return f"{_VERSION}/{PIL.__version__}"
 
 
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """Resize a uint8 (height, width, 3) image to (size, size, 3), bicubic."""
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
-
-
-def _blocks(index: Index, positions: np.ndarray, size: int) -> Iterator[np.ndarray]:
+def _blocks(index: Index, positions: np.ndarray, square: Square) -> Iterator[np.ndarray]:
     """Decoded images in order, uint8 (rows, size, size, 3), some megabytes at a time."""
-    rows = max(1, _BLOCK // (3 * size * size))
+    rows = max(1, _BLOCK // (3 * square.size * square.size))
 
     def decoded(position: int) -> np.ndarray:
-        return resize(index.read(position), size)
+        return resize(index.read(position), square.size, square.resize)
 
     for start in range(0, len(positions), rows):
         yield np.stack(list(in_threads(decoded, positions[start : start + rows].tolist())))

@@ -15,6 +15,7 @@ from trainables.datasets.manifest.index import Index
 from trainables.datasets.preflight.bad_images import without_bad
 from trainables.datasets.preflight.inspection import Inspection, inspect
 from trainables.datasets.rows.images import Images, load_images
+from trainables.datasets.rows.resizing import Square
 from trainables.datasets.sets.recorded import RecordedSets, Restored, check_contents, restore
 from trainables.datasets.sets.splits import Splits, split
 
@@ -102,30 +103,40 @@ def reread(
 
 
 def load_trial_data(
-    section: DatasetSection, size: int, recorded: RecordedSets | None = None
+    section: DatasetSection,
+    square: Square | int,
+    recorded: RecordedSets | None = None,
+    train: Square | None = None,
 ) -> TrialData:
-    """Training and validation images, `size` pixels a side."""
+    """Training and validation images.
+
+    Args:
+        section: With the path of the dataset.
+        square: What each image becomes; a number is the side of one that they are squashed to.
+        recorded: The sets of the run.
+        train: What training images become, if not the same.
+    """
     index, splits = read_splits(section, recorded)
     return TrialData(
         index.class_names,
-        load_images(index, splits.train, size),
-        load_images(index, splits.validation, size),
+        load_images(index, splits.train, train or square),
+        load_images(index, splits.validation, square),
     )
 
 
 def load_refit_data(
-    section: DatasetSection, size: int, recorded: RecordedSets | None = None
+    section: DatasetSection, square: Square | int, recorded: RecordedSets | None = None
 ) -> tuple[tuple[str, ...], Images]:
     """Class names, and the training and validation images as one set."""
     index, splits = read_splits(section, recorded)
     both = np.sort(np.concatenate([splits.train, splits.validation]))
-    return index.class_names, load_images(index, both, size)
+    return index.class_names, load_images(index, both, square)
 
 
 def open_sealed_test(
-    section: DatasetSection, size: int, recorded: RecordedSets | None = None
+    section: DatasetSection, square: Square | int, recorded: RecordedSets | None = None
 ) -> SealedTest:
-    """The test images, `size` pixels a side.
+    """The test images, as squares.
 
     Raises:
         DataError: If this process is sealed, as those of trials are.
@@ -139,7 +150,7 @@ def open_sealed_test(
         restored = reread(section, recorded, checked=("test",))
         index, splits = restored.index, restored.splits
     keys = tuple(index.keys[position] for position in splits.test)
-    return SealedTest(index.class_names, keys, load_images(index, splits.test, size))
+    return SealedTest(index.class_names, keys, load_images(index, splits.test, square))
 
 
 def _sound(

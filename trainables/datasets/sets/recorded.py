@@ -18,6 +18,7 @@ import numpy as np
 
 from spaces.errors import ChangedDataError
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.sets.grouped import together
 from trainables.datasets.sets.splits import SETS, Splits
 
 UNREADABLE = "unreadable"
@@ -35,7 +36,8 @@ class RecordedSets:
         keys: Name of each image.
         labels: int32 (images,); -1 if the image is unreadable.
         sets: "train", "validation", "test", "unreadable", or "" outside the study's subset.
-        groups: Number of each image's group of identical copies: int64 (images,).
+        groups: Number of what each image stays together with, its copies and its group: int64
+            (images,).
         contents: Hexadecimal digest of each image's decoded pixels; "" where there is none.
         widths, heights: int32 (images,), in pixels, after rotation by EXIF.
         fingerprint: Fingerprint of the dataset as it was read, including unreadable images.
@@ -162,13 +164,12 @@ def record(
     sets[sound] = ""
     for name in SETS:
         sets[sound[splits.of(name)]] = name
-    _, groups = np.unique(np.array([c.hex() for c in contents], "U64"), return_inverse=True)
     return RecordedSets(
         index.class_names,
         index.keys,
         np.where(sets == UNREADABLE, -1, index.labels).astype(np.int32),
         tuple(sets.tolist()),
-        groups.astype(np.int64),
+        together(contents, index.groups),
         tuple(content.hex() for content in contents),
         widths,
         heights,

@@ -11,6 +11,7 @@ import numpy as np
 from spaces.dataset import TEST_SHARE, DatasetSection
 from spaces.errors import DataError
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.sets.grouped import take_groups, together
 from trainables.datasets.sets.stratified import TooFewError, take_stratified
 
 SETS = ("train", "validation", "test")
@@ -46,21 +47,20 @@ def split(
     Raises:
         DataError: If a class has too few images.
     """
-    contents = index.keys if contents is None else contents
+    ids = together(index.keys if contents is None else contents, index.groups)
     published = index.published
     test = np.flatnonzero(published == "test")
     used = _subset(index, np.flatnonzero(published != "test"), section)
     validation = used[published[used] == "validation"]
     train = used[published[used] != "validation"]
     count = len(train)
+    _check_class_sizes(index, ids, train, 1 + (not len(test)) + (not len(validation)))
     if not len(test):
         share = section.test or TEST_SHARE
-        train, test = _take(index, contents, train, (share, count), section.seed, "test")
+        train, test = _take(index, ids, train, (share, count), section.seed, "test")
     if not len(validation):
         share = section.validation
-        train, validation = _take(
-            index, contents, train, (share, count), section.seed + 1, "validation"
-        )
+        train, validation = _take(index, ids, train, (share, count), section.seed + 1, "validation")
     return Splits(train, validation, test)
 
 
@@ -91,9 +91,29 @@ def _subset(index: Index, positions: np.ndarray, section: DatasetSection) -> np.
     return part
 
 
+def _check_class_sizes(index: Index, ids: np.ndarray, positions: np.ndarray, needed: int) -> None:
+    """Refuse classes with fewer different images, or groups, than sets; names all of them."""
+    pairs = np.unique(np.stack([index.labels[positions], ids[positions]]), axis=1)
+    different = np.bincount(pairs[0], minlength=len(index.class_names))
+    published = np.flatnonzero(index.published == "test")
+    absent = different + index.counts(published) == 0
+    small = np.flatnonzero((different < needed) & ~absent)
+    if not len(small):
+        return
+    names = [index.class_names[label] for label in small]
+    counts = ", ".join(f"{name!r} has {n}" for name, n in zip(names, different[small], strict=True))
+    what = "different images" if index.groups is None else "groups of images"
+    raise DataError(
+        f"{len(small):,} of {len(index.class_names):,} classes have fewer than {needed} {what}, "
+        f"not counting copies, but each needs one in each of {needed} sets: {counts}. Add images, "
+        "raise dataset.subset if there is one, or leave these classes out in the study's dataset "
+        f"section: drop_classes: [{', '.join(names)}]."
+    )
+
+
 def _take(
     index: Index,
-    contents: Sequence[Hashable],
+    ids: np.ndarray,
     positions: np.ndarray,
     share: tuple[float, int],
     seed: int,
@@ -101,17 +121,22 @@ def _take(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take a set from these positions: (the rest, the set). `share` is a share, and of how many."""
     count = _share_of(*share)
+    labels, own = index.labels[positions], ids[positions]
     try:
-        taken = take_stratified(
-            index.labels[positions], [contents[position] for position in positions], count, seed
-        )
+        if index.groups is None:
+            taken = take_stratified(labels, own.tolist(), count, seed)
+        else:
+            taken = take_groups(labels, own, count, seed)
     except TooFewError as error:
+        grouped = ""
+        if index.groups is not None:
+            of = f"{index.class_names[error.label]!r} is in {error.different} groups"
+            grouped = f" The class {of}, too few to be in all sets."
         raise DataError(
             f"A {name} set of {share[0]:.0%}, which is {count:,} images, cannot be taken from "
-            f"{len(positions):,} images of {len(index.class_names)} classes: the class "
-            f"{index.class_names[error.label]!r} has {error.different}, not counting copies. Every "
-            "class needs images in all three sets; add images, drop the class, or change "
-            f"dataset.{name} in the study."
+            f"{len(positions):,} images of {len(np.unique(labels))} classes, each of which needs "
+            f"images in all three sets.{grouped} Change dataset.{name} in the study, add images, "
+            "or drop classes."
         ) from error
     return positions[~taken], positions[taken]
 

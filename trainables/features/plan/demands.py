@@ -107,6 +107,7 @@ _BELOW = (
     "backbone",
     "weights",
     "image_size",
+    "resize",
     "preprocessing",
     "truncation_layer",
     "unfrozen_depth",

@@ -71,7 +71,7 @@ class _Sites:
     def __init__(self, point: Hyperparameters, seconds: dict[object, float]) -> None:
         self._point = point
         self._model = _random_network(point).model
-        self._work = _work_up_to(self._model)
+        self._work = work_up_to(self._model)
         same = (point.backbone, point.image_size, point.truncation_layer)
         if same not in seconds:
             total = max(self._work.values())
@@ -115,7 +115,7 @@ def _random_network(point: Hyperparameters) -> Network:
     return build_network(Hyperparameters.from_dict(values), classes=2)
 
 
-def _work_up_to(model: keras.Model) -> dict[str, float]:
+def work_up_to(model: keras.Model) -> dict[str, float]:
     """Work of one image from the pixels up to and including each operation, by its name.
 
     It is 0 below the first weights: a cut there is no better than the pixels.

@@ -19,6 +19,7 @@ class Prefix:
     preprocessing: str
     truncation_layer: str | None
     image_size: int
+    resize: str = "squash"
 
     @classmethod
     def of(cls, point: Hyperparameters) -> Prefix:
@@ -65,7 +66,7 @@ class Row:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Row:
         """Read what `to_dict` wrote."""
-        prefix = Prefix(**{name: values[name] for name in PREFIX_NAMES})
+        prefix = Prefix(**{name: values[name] for name in PREFIX_NAMES if name in values})
         own = {name: value for name, value in values.items() if name not in PREFIX_NAMES}
         own |= {name: tuple(own[name]) for name in ("depths", "shape")}
         own["point"] = Hyperparameters.from_dict(own["point"])

@@ -3,26 +3,43 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from typing import Protocol, cast
 
 import keras
+import numpy as np
 
 from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.backbones import keras_applications
 from trainables.networks.backbones.own_weights import load_weights
 
-_OWN = {"EfficientNetLite0": "efficientnet_lite", "AlexNet": "alexnet", "ResNet18": "resnet18"}
+_OWN = {
+    **dict.fromkeys(
+        ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2"), "efficientnet_lite"
+    ),
+    "AlexNet": "alexnet",
+    "ResNet18": "resnet18",
+}
 """Backbones that Keras does not have, and the module here that builds each."""
 
 
-def own_module(backbone: str) -> ModuleType | None:
-    """The module here that builds a backbone, or None where Keras has it."""
+class OwnBackbone(Protocol):
+    """A backbone that Keras does not have: a module here, or one of a module's variants."""
+
+    graph: Callable[[keras.KerasTensor], keras.KerasTensor]
+    convert: Callable[[Mapping[str, np.ndarray]], dict[str, list[np.ndarray]]]
+    classifier: Callable[[Mapping[str, np.ndarray]], list[np.ndarray]]
+
+
+def own_backbone(backbone: str) -> OwnBackbone | None:
+    """What builds a backbone here, or None where Keras has it."""
     if backbone not in _OWN:
         return None
-    return importlib.import_module(f"trainables.networks.backbones.{_OWN[backbone]}")
+    module = importlib.import_module(f"trainables.networks.backbones.{_OWN[backbone]}")
+    variants: Mapping[str, OwnBackbone] = getattr(module, "VARIANTS", {})
+    return variants.get(backbone, cast("OwnBackbone", module))
 
 
 def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
@@ -52,13 +69,13 @@ def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> kera
 
 
 def _whole(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
-    module = own_module(point.backbone)
-    if module is None:
+    own = own_backbone(point.backbone)
+    if own is None:
         return keras_applications.features_of(inputs, point.backbone, point.weights)
-    features: keras.KerasTensor = module.graph(inputs)
+    features: keras.KerasTensor = own.graph(inputs)
     if point.weights != "none":
         whole = keras.Model(keras.utils.get_source_inputs(inputs), features)
-        load_weights(whole, module, point.backbone, point.weights)
+        load_weights(whole, own.convert, point.backbone, point.weights)
     return features
 
 

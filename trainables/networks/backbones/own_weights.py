@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
 
 import keras
 import numpy as np
@@ -20,13 +19,15 @@ TORCHVISION_ADDRESS = "https://download.pytorch.org/models"
 TORCHVISION = {"AlexNet": "alexnet-owt-7be5be79.pth", "ResNet18": "resnet18-f37072fd.pth"}
 """Torchvision's files of ImageNet weights; a name ends in the first digits of its SHA-256."""
 
+Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, list[np.ndarray]]]
 
-def load_weights(model: keras.Model, module: ModuleType, backbone: str, weights: str) -> None:
+
+def load_weights(model: keras.Model, convert: Convert, backbone: str, weights: str) -> None:
     """Give a backbone of our own its pretrained weights.
 
     Args:
         model: The whole backbone.
-        module: That built it.
+        convert: Converts PyTorch's state dict into weights of its layers.
         backbone: Its name.
         weights: "imagenet", or the path of a file: .weights.h5, .keras, .pth, .pt or .safetensors.
 
@@ -36,7 +37,7 @@ def load_weights(model: keras.Model, module: ModuleType, backbone: str, weights:
     if Path(weights).suffix in (".h5", ".keras"):
         _load_keras_file(model, backbone, weights)
     else:
-        packaged.apply(model, module.convert(_state(backbone, weights)))
+        packaged.apply(model, convert(_state(backbone, weights)))
 
 
 @lru_cache(maxsize=2)
@@ -44,8 +45,8 @@ def _state(backbone: str, weights: str) -> Mapping[str, np.ndarray]:
     """PyTorch's state dict, read once a process."""
     if weights != "imagenet":
         return read_state_dict(weights)
-    if backbone == "EfficientNetLite0":
-        return packaged.efficientnet_lite0_state()
+    if backbone in packaged.PACKAGES:
+        return packaged.packaged_state(backbone)
     return read_state_dict(_torchvision_file(TORCHVISION[backbone]))
 
 

@@ -203,13 +203,13 @@ def test_16_bits_a_channel_in_png(kind, channels):
 def test_32_bit_pixels_are_refused():
     for dtype in (np.int32, np.float32):
         content = encoded(Image.fromarray(np.ones((4, 4), dtype)), "TIFF")
-        with pytest.raises(BadImageError, match=r"a\.img has 32 bits a pixel"):
+        with pytest.raises(BadImageError, match=r"a\.img has signed or 32-bit numbers"):
             decoded(content)
 
 
 def test_header_says_what_is_stored():
     content = encoded(picture(1), "PNG")
-    assert read_header(io.BytesIO(content), "a.png", LIMIT) == ("PNG", "RGB", 48, 40)
+    assert read_header(io.BytesIO(content), "a.png", LIMIT) == ("PNG", "RGB", 48, 40, False)
 
 
 @pytest.mark.parametrize("format_", ["JPEG", "PNG", "WebP", "BMP", "TIFF", "GIF"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from spaces.dataset import FORMATS, DatasetSection
@@ -10,6 +12,7 @@ from tests.trainables.datasets.dataset_formats import FORMATS as WRITERS
 from tests.trainables.datasets.pictures import class_folders, write
 from trainables.datasets.files import location
 from trainables.datasets.files.location import LAYOUTS, SOURCES, locate, located
+from trainables.datasets.files.remote import as_url
 from trainables.datasets.rows.loading import read_splits
 
 
@@ -112,3 +115,36 @@ def test_not_found_says_where_to_get_what_is_known(name, monkeypatch, tmp_path):
 
 def test_there_is_a_layout_for_every_format():
     assert set(LAYOUTS) == set(FORMATS)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("s3://bucket/photos?scheme=http", "s3://bucket/photos?scheme=http"),
+        (Path("s3://bucket/photos"), "s3://bucket/photos"),
+        (Path("gs://bucket"), "gs://bucket"),
+        ("file:///data/photos", "file:///data/photos"),
+        ("/data/s3:/photos", None),
+        ("photos", None),
+        ("", None),
+    ],
+)
+def test_urls_are_told_from_paths(path, expected):
+    assert as_url(path) == expected
+
+
+def test_a_dataset_at_a_url_is_copied_once_and_brought_up_to_date(tmp_path, own_cache):
+    root = class_folders(tmp_path / "photos", 2, 3)
+    section = located(DatasetSection(format="folders", path=root.as_uri()))
+    assert section.path == root.as_uri()
+    copy = locate(section)
+    assert copy.is_relative_to(own_cache)
+    kept = (copy / "class_1" / "1.jpg").stat().st_ino
+    (root / "class_0" / "0.jpg").unlink()
+    write(root / "class_1" / "new.jpg", b"x")
+    assert locate(section) == copy
+    names = {path.relative_to(copy).as_posix() for path in copy.rglob("*.jpg")}
+    assert names == {path.relative_to(root).as_posix() for path in root.rglob("*.jpg")}
+    assert (copy / "class_1" / "1.jpg").stat().st_ino == kept
+    with pytest.raises(DataError, match=r"There is nothing at file:.*/nowhere"):
+        locate(DatasetSection(format="folders", path=f"{root.as_uri()}/nowhere"))

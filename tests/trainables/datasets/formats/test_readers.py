@@ -26,7 +26,7 @@ def dataset(form, tmp_path):
 def test_no_format_is_forgotten(tmp_path):
     written = {form.write(tmp_path / form.name)[0]["format"] for form in FORMATS}
     assert written | {"tfds"} == set(NAMES)
-    assert len(FORMATS) == 15
+    assert len(FORMATS) == 17
 
 
 @every_format

@@ -53,7 +53,7 @@ DAMAGE = {
     "text.jpg": (b"not an image at all\n", "it is text"),
     "page.jpg": (b"<!DOCTYPE html><html>404</html>", r"a web page \(HTML\)"),
     "drawing.png": (b'<?xml version="1.0"?>\n<svg xmlns="x"/>', "an SVG drawing"),
-    "phone.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC image"),
+    "phone.jpg": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
     "pointer.png": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
     "document.jpg": (b"%PDF-1.7\n%\xe2\xe3", "a PDF document"),
     "noise.png": (np.random.default_rng(0).bytes(300), "of an unknown type"),
@@ -79,7 +79,7 @@ DAMAGE = {
     "cut.tiff": (TIFF[: len(TIFF) // 2], "(damaged|truncated)"),
     "cut_lzw.tif": (TIFF_LZW[: len(TIFF_LZW) // 2], "(damaged|truncated)"),
     "astray.tif": (TIFF[:4] + b"\xff\xff\xff\x0f" + TIFF[8:], "(damaged|truncated)"),
-    "floating.tif": (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "32 bits"),
+    "floating.tif": (encoded(Image.fromarray(np.ones((4, 4), np.float32)), "TIFF"), "32-bit"),
     "huge.png": (huge_png(), "16000×16000 pixels, more than the limit"),
 }
 

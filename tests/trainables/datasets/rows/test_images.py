@@ -16,7 +16,8 @@ from trainables.cache.folder import made_once
 from trainables.cache.tensor_file import read_rows, write_rows
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.rows import images
-from trainables.datasets.rows.images import load_images, resize
+from trainables.datasets.rows.images import load_images
+from trainables.datasets.rows.resizing import resize
 
 
 @pytest.fixture

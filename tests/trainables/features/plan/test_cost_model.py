@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -112,6 +113,17 @@ def test_trials_without_a_cut_want_nothing():
 def test_a_plan_travels_as_plain_values():
     plan = decide(sites(), [demand(3, 10), demand(1, 5)], 10, FREE, PLENTY, ["Some live."])
     assert Plan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
+
+
+def test_a_plan_written_before_resize_existed_is_of_squashed_pictures():
+    plan = decide(sites(), [demand(3, 10)], 10, FREE, PLENTY)
+    written = plan.to_dict()
+    for row in written["rows"]:
+        del row["resize"], row["point"]["resize"]
+    assert Plan.from_dict(written) == plan
+    point = Hyperparameters(backbone="VGG16", image_size=64)
+    assert plan.kept_for(point) == ("cut3",)
+    assert plan.kept_for(dataclasses.replace(point, resize="pad")) == ()
 
 
 def test_what_is_kept_for_a_configuration():

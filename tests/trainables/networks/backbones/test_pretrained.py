@@ -9,7 +9,7 @@ import pytest
 from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from tests.trainables.export.parity import make_up
-from trainables.networks.backbones.backbone import own_module
+from trainables.networks.backbones.backbone import own_backbone
 from trainables.networks.forward import forward
 from trainables.networks.network import build_inputs
 from trainables.training.network_pool import build_pretrained
@@ -104,7 +104,7 @@ def test_a_size_that_a_backbone_does_not_take_is_no_fault_of_its_weights(monkeyp
 
 def test_our_own_network_reads_what_keras_saved_of_it(tmp_path):
     pixels = keras.Input((32, 32, 3))
-    model = keras.Model(pixels, own_module("ResNet18").graph(pixels))
+    model = keras.Model(pixels, own_backbone("ResNet18").graph(pixels))
     values = {"backbone": "ResNet18", "image_size": 32, "weights": saved(model, tmp_path)}
     network = build_pretrained(Hyperparameters(**values), 3)
     for layer in (layer for layer in model.layers if layer.weights):

@@ -1,12 +1,8 @@
-"""Keras's optimizers on TensorFlow's fused kernels: one pass over a weight in place of ten.
-
-What is a number in Keras's optimizers (weight decay, momentum) is a variable here, so that the next
-trial, with another value, can use the traced graph. Weight decay leaves biases and the weights of
-normalisation and of layer scales alone.
-"""
+"""Keras's optimizers on TensorFlow's fused kernels: one pass over a weight in place of ten."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -14,39 +10,15 @@ import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.keras_private import adam_slots, sgd_slot
-
-_NOT_DECAYED = ["bias", "beta", "gamma"]
-"""Names of the weights that do not decay."""
-
-
-class _Adjustable:
-    """What both optimizers share; a mix-in of a Keras optimizer."""
-
-    def _decay(self: Any, point: Hyperparameters) -> None:
-        """Have weight decay in a variable, or None: without any, no update has to look."""
-        self.exclude_from_weight_decay(var_names=_NOT_DECAYED)
-        if point.weight_decay:
-            self.weight_decay = tf.Variable(point.weight_decay, dtype=tf.float32, trainable=False)
-
-    def adjust(self: Any, point: Hyperparameters) -> None:
-        """Take the values of another configuration of the same kind."""
-        if self.weight_decay is not None:
-            self.weight_decay.assign(point.weight_decay)
-        self.learning_rate.assign(point.learning_rate)
-
-    def reset(self: Any) -> None:
-        """Forget all updates: slots and their count are zero again."""
-        for variable in self.variables:
-            if variable is not self.learning_rate:
-                variable.assign(tf.zeros(variable.shape, variable.dtype))
+from trainables.optimizers.adjustable import Adjustable
+from trainables.optimizers.schedule_free import ScheduleFree
 
 
-class Adam(_Adjustable, keras.optimizers.Adam):
+class Adam(Adjustable, keras.optimizers.Adam):
     """Adam, https://arxiv.org/abs/1412.6980, with Keras's ε and decoupled weight decay."""
 
-    def __init__(self, point: Hyperparameters) -> None:
-        super().__init__(point.learning_rate)
-        self._decay(point)
+    def __init__(self, point: Hyperparameters, blocks: Mapping[str, int] | None = None) -> None:
+        super().__init__(point, blocks)
 
     def apply(self, grads: Any, trainable_variables: Any = None) -> None:
         """Update weights; what is the same for all of them is computed once."""
@@ -56,6 +28,7 @@ class Adam(_Adjustable, keras.optimizers.Adam):
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         """Update a weight and its two moments in one pass."""
+        rate = self._begun(variable, learning_rate)
         momentum, velocity = adam_slots(self, variable)
         tf.raw_ops.ResourceApplyAdam(
             var=variable.handle,
@@ -63,20 +36,30 @@ class Adam(_Adjustable, keras.optimizers.Adam):
             v=velocity.value.handle,
             beta1_power=self._powers[0],
             beta2_power=self._powers[1],
-            lr=tf.convert_to_tensor(learning_rate),
+            lr=rate,
             beta1=self.beta_1,
             beta2=self.beta_2,
-            epsilon=self.epsilon,
+            epsilon=self._epsilon(),
             grad=gradient,
         )
 
+    def _epsilon(self) -> Any:
+        """What is added to the root of the second moment before its bias is corrected."""
+        return self.epsilon
 
-class Sgd(_Adjustable, keras.optimizers.SGD):
+
+class AdamW(Adam):
+    """AdamW, https://arxiv.org/abs/1711.05101, algorithm 2: ε is added after the correction."""
+
+    def _epsilon(self) -> Any:
+        return 1e-8 * tf.sqrt(1 - self._powers[1])
+
+
+class Sgd(Adjustable, keras.optimizers.SGD):
     """Stochastic gradient descent, with momentum where the configuration has some."""
 
-    def __init__(self, point: Hyperparameters) -> None:
-        super().__init__(point.learning_rate, momentum=point.momentum or 0.0)
-        self._decay(point)
+    def __init__(self, point: Hyperparameters, blocks: Mapping[str, int] | None = None) -> None:
+        super().__init__(point, blocks, momentum=point.momentum or 0.0)
         self._momentum_now = tf.Variable(self.momentum, dtype=tf.float32, trainable=False)
 
     def adjust(self, point: Hyperparameters) -> None:
@@ -86,7 +69,7 @@ class Sgd(_Adjustable, keras.optimizers.SGD):
 
     def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
         """Update a weight and its momentum in one pass."""
-        rate = tf.convert_to_tensor(learning_rate)
+        rate = self._begun(variable, learning_rate)
         if not self.momentums:
             tf.raw_ops.ResourceApplyGradientDescent(var=variable.handle, alpha=rate, delta=gradient)
             return
@@ -99,6 +82,33 @@ class Sgd(_Adjustable, keras.optimizers.SGD):
         )
 
 
-def optimizer_of(point: Hyperparameters) -> Adam | Sgd:
-    """The optimizer that a configuration names."""
-    return Sgd(point) if point.optimizer == "sgd" else Adam(point)
+class Lion(Adjustable, keras.optimizers.Lion):
+    """Lion, https://arxiv.org/abs/2302.06675: steps of one size, by the sign of the momentum."""
+
+    def __init__(self, point: Hyperparameters, blocks: Mapping[str, int] | None = None) -> None:
+        super().__init__(point, blocks)
+
+    def update_step(self, gradient: tf.Tensor, variable: tf.Variable, learning_rate: Any) -> None:
+        """Update a weight and its momentum."""
+        super().update_step(gradient, variable, self._begun(variable, learning_rate))
+
+
+Optimizer = Adam | AdamW | Sgd | Lion | ScheduleFree
+
+_KINDS: dict[str, type[Optimizer]] = {
+    "adam": Adam,
+    "adamw": AdamW,
+    "sgd": Sgd,
+    "lion": Lion,
+    "schedule_free": ScheduleFree,
+}
+
+
+def optimizer_of(point: Hyperparameters, blocks: Mapping[str, int] | None = None) -> Optimizer:
+    """The optimizer that a configuration names.
+
+    Args:
+        point: The configuration.
+        blocks: As `Adjustable` takes them.
+    """
+    return _KINDS[point.optimizer](point, blocks)

@@ -1,0 +1,39 @@
+"""What the commands share: the console, and the arguments and options of several of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console()
+
+StudyName = Annotated[
+    str,
+    typer.Argument(
+        metavar="STUDY",
+        help="A study file, a name in spaces/, or PHOTOS: a folder, archive or table of images.",
+    ),
+]
+RunFolder = Annotated[str, typer.Argument(metavar="RUN", help="Folder or URL of a run.")]
+DataPath = Annotated[Path | None, typer.Option(help="Folder or archive of the dataset.")]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        help="Ray cluster to join. Default: this job's, or else a new one on this machine."
+    ),
+]
+
+
+def say(text: str) -> None:
+    """Print a line as it is, whatever its length."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def import_tensorflow() -> None:
+    """Import TensorFlow without its messages, before a command needs it."""
+    from trainables.process.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()

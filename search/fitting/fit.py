@@ -1,0 +1,123 @@
+"""Everything from a folder of photos to a tested model and its report, within a given time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import ray
+from rich.console import Console
+
+from search.cluster.ray_job import run_folder
+from search.cluster.ray_session import ray_running
+from search.driver.prepare import prepare, refuse_existing
+from search.driver.search import Limit, create_run, search
+from search.fitting.look import Options, Say, prepared_for
+from search.fitting.reserve import Clock, Reserve
+from search.fitting.source import Source
+from search.fitting.study import costs
+from search.records import events
+from search.records.ledger import Ledger
+from search.records.run import Run, write_whole
+from search.remote.working_copy import run_at
+from search.studies.preflight import write_contact_sheet
+from spaces.errors import InputError
+from spaces.study import Study
+
+
+def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, tuple[str, ...]]:
+    """Look at the photos, write a study, search, fine-tune, evaluate and report.
+
+    Returns:
+        The run's folder or URL, the page, and the answer in two lines.
+
+    Raises:
+        ThawtuneError: As each of these steps.
+    """
+    clock = Clock(None if options.minutes is None else 60 * options.minutes)
+    say: Say = lambda text: console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
+    target = run_folder(options.run, source.name)
+    with run_at(target, drives=True, say=say) as run:
+        refuse_existing(run)
+        with ray_running(options.address):
+            study, each_model = _begun(source, options, clock, run, console, say)
+            limit = _limit(clock, study, run, each_model)
+            history = search(run, study, options.address, console, limit)
+            say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
+            _import_tensorflow()
+            from search.finetune.finetune import finetune
+
+            use_gpu = options.gpu is not False and bool(ray.cluster_resources().get("GPU"))
+            finetune(run, 1, use_gpu, options.address, takes_incumbent=True, say=say)
+        say(f"fine-tuned after {clock.taken:.0f} s; opening the test set")
+        from search.testset.evaluate import evaluate
+
+        evaluate(run, say=say)
+        page, lines = write_report(run), answer_of(run)
+    say(f"done after {clock.taken:.0f} s")
+    return target, page, lines
+
+
+def _begun(
+    source: Source, options: Options, clock: Clock, run: Run, console: Console, say: Say
+) -> tuple[Study, float]:
+    """Create the run, from a study file or for photos.
+
+    Returns:
+        The study, and the seconds that the test of one model takes.
+    """
+    if source.section is None:
+        from search.studies.overrides import overridden
+        from search.studies.validate import load_checked
+
+        study = load_checked(source.path, options.data)
+        study = overridden(study, options.seed, gpu=0 if options.gpu is False else None)
+        return prepare(run, study, None, False, console)[1], costs.EACH_MODEL
+    prepared = prepared_for(source, options, clock, console, say)
+    study = prepared.written.study
+    create_run(run, study, prepared.found)
+    write_whole(run.study_file, prepared.written.to_yaml(is_whole=True))
+    with Ledger(run.ledger) as ledger:
+        ledger.append(*(events.noted(note) for note in prepared.notes))
+    write_contact_sheet(study.dataset, prepared.found.sets, run.contact_sheet)
+    return study, prepared.seconds.each_model
+
+
+def _limit(clock: Clock, study: Study, run: Run, each_model: float) -> Limit | None:
+    """The search's time: what is left, without what fine-tuning, test and report will take."""
+    if clock.left is None:
+        return None
+    counts = run.read_json(run.data) or {}
+    train, validation = (sum(counts.get(name, ())) for name in ("train", "validation"))
+    grown = (train + validation) / max(1, train)
+    speed = costs.speed_of(os.cpu_count() or 1)
+    reserve = Reserve(study, clock.left, grown, speed, each_model)
+    return Limit(clock.left, reserve)
+
+
+def _import_tensorflow() -> None:
+    from trainables.process.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+
+
+def answer_of(run: Run) -> tuple[str, ...]:
+    """A run's answer in two lines."""
+    return tuple(_of_reports("answer")(run))
+
+
+def write_report(run: Run) -> Path:
+    """Write a run's report, and return the path of its page."""
+    page: Path = _of_reports("report")(run)
+    return page
+
+
+def _of_reports(name: str) -> Callable[[Run], Any]:
+    """A function of the package that writes reports, which imports this one."""
+    for entry in entry_points(group="thawtune.summary", name=name):
+        found: Callable[[Run], Any] = entry.load()
+        return found
+    raise InputError("The report is not installed. Install thawtune again with pip.")

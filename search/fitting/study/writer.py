@@ -1,0 +1,211 @@
+"""The sections of a written study, one after the other, each choice with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from search.fitting.study import costs, rules
+from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.recipes import DEFAULTS, Default
+from search.fitting.study.step import Step
+from spaces.backbones import BACKBONES
+
+LEAST_TRIAL = 1.5
+"""Seconds of the shortest trial, which bounds the number of trials."""
+
+
+class StudyWriter:
+    """Writes the sections of a study by the rules, and keeps the reason of each choice.
+
+    Args:
+        data: What the preflight found.
+        machine: What was measured.
+        step: Image size and epochs.
+        probes: Of the backbones that the study has, the best first.
+        seconds: Time of the search.
+
+    Attributes:
+        why: A reason by the path of a key.
+    """
+
+    def __init__(
+        self,
+        data: DataFacts,
+        machine: Machine,
+        step: Step,
+        probes: Sequence[Probe],
+        seconds: float,
+    ) -> None:
+        self._data, self._machine, self._step = data, machine, step
+        self._probes, self._seconds = probes, seconds
+        self.why: dict[tuple[str, ...], str] = {}
+        self._flip = rules.FLIPS["grey" if data.is_grey and data.is_one_size else "photo"]
+        self._batch = rules.chosen(rules.BATCH, data.train)
+        sizes = [size for size in self._batch.value if size <= data.train]
+        self._batches = tuple(sizes) or (max(1, data.train // 2),)
+
+    def sections(self) -> dict[str, Any]:
+        """The sections of the study in the order of a file."""
+        recipes = self._recipes()
+        has = {key for values in recipes.values() for key in values.items() if key[0] != "flip"}
+        return {
+            "objective": self._objective(),
+            "base": self._base(),
+            "space": self._space(has),
+            "recipes": recipes,
+            "budget": self._budget(),
+            "finalists": self._finalists(),
+        }
+
+    def _say(self, why: str, *path: str) -> None:
+        self.why[path] = why
+
+    def _objective(self) -> dict[str, str]:
+        rule = rules.chosen(rules.OBJECTIVE, self._data.validation)
+        self._say(f"{rule.value}: {rule.why} ({rule.source}).", "objective")
+        return {"metric": rule.value, "mode": "min" if rule.value == "val_loss" else "max"}
+
+    def _base(self) -> dict[str, Any]:
+        step = self._step
+        self._say(f"{step.size} pixels a side: {step.why}.", "base", "image_size")
+        return {
+            "backbone": self._probes[0].backbone,
+            "image_size": step.size,
+            "batch_size": self._middle_batch,
+            "decay_factor": 0.1,
+            "decay_epochs": max(1, round(0.3 * step.epochs)),
+        }
+
+    @property
+    def _middle_batch(self) -> int:
+        return self._batches[len(self._batches) // 2]
+
+    def _space(self, has: set[tuple[str, Any]]) -> dict[str, Any]:
+        depths = {p.backbone: self._depths(p) for p in self._probes}
+        whole = sorted({BACKBONES[name] for name, d in depths.items() if BACKBONES[name] in d})
+        optimizers = ["adam"] + ["sgd"] * (("optimizer", "sgd") in has)
+        decays = ["cosine"] + ["step"] * (("decay", "step") in has)
+        space: dict[str, Any] = {}
+        if len(depths) > 1:
+            space["backbone"] = {"choices": list(depths)}
+        space["unfrozen_depth"] = [
+            {"when": {"backbone": name}, "choices": found} for name, found in depths.items()
+        ]
+        if any(len(found) > 1 for found in depths.values()):
+            at_once = {0} if ("head_epochs", 0) in has else set()
+            heads = sorted(at_once | {1, max(1, round(self._step.epochs / 2))})
+            space["head_epochs"] = {"choices": heads}
+            low, high = rules.THAW_RATES
+            space["thaw_learning_rate"] = {"low": low, "high": high, "log": True}
+            self._say(
+                "Epochs of the head alone. Everything at once is tried only if a recipe does so.",
+                "space",
+                "head_epochs",
+            )
+        space["dense_units"] = {"choices": [[], [128], [256]]}
+        space["dropout"] = {"low": 0.0, "high": 0.5}
+        space["label_smoothing"] = {"low": 0.0, "high": 0.15}
+        space["class_weights"] = self._class_weights()
+        space["optimizer"] = {"choices": optimizers}
+        space["learning_rate"] = [
+            {"when": {"optimizer": "adam"}, "low": 1e-4, "high": 2e-2, "log": True}
+        ] + [{"when": {"optimizer": "sgd"}, "low": 1e-3, "high": 1e-1, "log": True}] * (
+            len(optimizers) - 1
+        )
+        space["weight_decay"] = {"low": 0.0, "high": 0.05}
+        space["decay"] = {"choices": decays}
+        space["batch_size"] = {"choices": list(self._batches)}
+        if whole:
+            kind, why = self._flip
+            flips = ["none", "horizontal"] + ["both"] * (kind == "both")
+            space["flip"] = {"when": {"unfrozen_depth": whole}, "choices": flips}
+            space["rotation"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 15.0}
+            space["zoom"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 0.2}
+            self._say(
+                f"{why}. Only where the whole backbone is thawed: elsewhere augmentation would "
+                "have frozen layers computed anew in every epoch.",
+                "space",
+                "flip",
+            )
+        self._explain_space()
+        return {name: spec for name, spec in space.items() if spec is not None}
+
+    def _depths(self, probe: Probe) -> list[int]:
+        return [d for d, above in sorted(probe.above.items()) if above <= self._step.share + 1e-9]
+
+    def _class_weights(self) -> dict[str, Any] | None:
+        rule = rules.chosen(rules.CLASS_WEIGHTS, self._data.imbalance)
+        if len(rule.value) == 1:
+            return None
+        self._say(f"{rule.why} ({rule.source}).", "space", "class_weights")
+        return {"choices": list(rule.value)}
+
+    def _explain_space(self) -> None:
+        ranked = ", ".join(
+            p.backbone if p.accuracy is None else f"{p.backbone} {p.accuracy:.3f}"
+            for p in self._probes
+        )
+        self._say(
+            f"By probes, a ridge classifier on frozen features: {ranked}.", "space", "backbone"
+        )
+        self._say(
+            "How many weight layers to thaw, from the end: "
+            + ("up to all of them." if self._step.share == 1 else "as far as the time allows."),
+            "space",
+            "unfrozen_depth",
+        )
+        self._say(f"{self._batch.why} ({self._batch.source}).", "space", "batch_size")
+
+    def _recipes(self) -> dict[str, dict[str, Any]]:
+        probe = self._probes[0]
+        left = rules.RECIPES_SHARE * self._machine.workers * self._seconds
+        found: dict[str, dict[str, Any]] = {}
+        deepest = self._depths(probe)[-1]
+        for default in DEFAULTS:
+            cost = self._cost_of(default, probe, deepest)
+            if found and (cost > left or (default.thaws and not deepest)):
+                continue
+            left -= cost
+            found[default.name] = self._values_of(default, probe, deepest)
+            part = " as far as the time allows" * (default.thaws and self._step.share < 1)
+            self._say(f"{default.why}{part} ({default.source}).", "recipes", default.name)
+        return found
+
+    def _cost_of(self, default: Default, probe: Probe, deepest: int) -> float:
+        work = rules.WORK[probe.backbone]
+        cost = costs.of(self._data, self._machine, work, self._step.size)
+        share = probe.above[deepest] if default.thaws else 0.0
+        is_live = default.thaws and self._step.share == 1
+        return cost.training(self._step.epochs, share, is_live)
+
+    def _values_of(self, default: Default, probe: Probe, deepest: int) -> dict[str, Any]:
+        thawed: dict[str, Any] = {}
+        if default.thaws:
+            thawed["unfrozen_depth"] = deepest
+            if deepest == BACKBONES[probe.backbone]:
+                thawed["flip"] = self._flip[0]
+        values = default.for_epochs(self._step.epochs)
+        return {**thawed, **values, "batch_size": self._middle_batch}
+
+    def _budget(self) -> dict[str, Any]:
+        epochs = self._step.epochs
+        self._say(
+            "As many trials as there is time for; the number only bounds them.",
+            "budget",
+            "trials",
+        )
+        self._say("Seconds of the search, without fine-tuning and test.", "budget", "seconds")
+        return {
+            "trials": max(10, round(self._machine.workers * self._seconds / LEAST_TRIAL)),
+            "max_epochs": epochs,
+            "grace_period": min(epochs, max(2, round(epochs / rules.REDUCTION**2))),
+            "reduction_factor": rules.REDUCTION,
+            "seconds": max(1.0, round(self._seconds, 1)),
+        }
+
+    def _finalists(self) -> dict[str, int]:
+        rule = rules.chosen(rules.FINALISTS, self._step.units)
+        count, seeds = rule.value
+        self._say(f"{rule.why} ({rule.source}).", "finalists")
+        return {"count": count, "seeds": seeds}

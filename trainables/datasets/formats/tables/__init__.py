@@ -1,0 +1,1 @@
+"""Tables of labels: their files, their columns, and the images that they name."""

@@ -1,0 +1,58 @@
+"""Groups of images that stay together in one set: by folder, by pattern or by column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from spaces.dataset import DatasetSection
+from spaces.errors import DataError
+
+_NAMED = 5
+
+
+def groups_of(
+    section: DatasetSection, keys: Sequence[str], columns: Sequence[str]
+) -> tuple[str, ...] | None:
+    """The group of each image as the study's `group` defines it; None without one.
+
+    Args:
+        section: Has the rule.
+        keys: Of the images, such as rose/plant_7/1.jpg.
+        columns: Value of the column that the rule names, or "".
+
+    Raises:
+        DataError: If an image has no group.
+    """
+    rule = section.group
+    if rule is None:
+        return None
+    if rule.column is not None:
+        found: list[str | None] = [value or None for value in columns]
+        what = f"a value in the column {rule.column!r}"
+    elif rule.pattern is not None:
+        found = [_matched(re.search(rule.pattern, key)) for key in keys]
+        what = f"a match of the pattern {rule.pattern!r}"
+    else:
+        found = [_folder(key, rule.folder or 1) for key in keys]
+        what = f"a folder at level {rule.folder}"
+    missing = [key for key, group in zip(keys, found, strict=True) if group is None]
+    if missing:
+        more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+        raise DataError(
+            f"{len(missing):,} of {len(keys):,} images have no group: {', '.join(missing[:_NAMED])}"
+            f"{more} without {what}. Change group in the study's dataset section."
+        )
+    return tuple(str(group) for group in found)
+
+
+def _matched(match: re.Match[str] | None) -> str | None:
+    if match is None:
+        return None
+    return match[1] if match.re.groups else match[0]
+
+
+def _folder(key: str, level: int) -> str | None:
+    folders = key.split("/")[:-1]
+    place = level - 1 if level > 0 else level
+    return folders[place] if -len(folders) <= place < len(folders) else None

@@ -1,0 +1,1 @@
+"""Optimizers of training: updates of weights, and averages of them."""
