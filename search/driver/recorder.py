@@ -163,7 +163,8 @@ def cause_in_words(error: Exception | None) -> str:
     """The first exception in what Ray says of a dead worker, or else the last line."""
     said = str(error).strip()
     raised = re.search(r"^[\w.]*(?:Error|Exception|Exit)\b.*$", said, re.MULTILINE)
-    return f"The trial's worker died: {raised[0] if raised else said.splitlines()[-1]}"
+    last = (said.splitlines() or ["Ray gave no reason"])[-1]
+    return f"The trial's worker died: {raised[0] if raised else last}"
 
 
 def in_words(error: Exception | None) -> str:

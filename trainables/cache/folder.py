@@ -23,8 +23,8 @@ FOLDER_VARIABLE = "THAWTUNE_CACHE"
 
 
 def cache_folder() -> Path:
-    """`$THAWTUNE_CACHE`, or `~/.cache/thawtune`."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/thawtune").expanduser()
+    """`$THAWTUNE_CACHE`, or `~/.cache/thawtune`, absolute: workers have other folders."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/thawtune").expanduser().absolute()
 
 
 def address(*parts: object) -> str:
