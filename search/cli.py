@@ -19,7 +19,8 @@ from search.commands.cache import cache
 from search.commands.demo import demo
 from search.commands.final_model import export, predict
 from search.commands.fit import fit, init
-from search.commands.searches import search
+from search.commands.runs import list_runs, status, stop
+from search.commands.searches import resume, search
 from search.commands.shared import console
 from search.commands.studies import data, describe, schema, validate
 from search.commands.winner import evaluate, finetune
@@ -66,12 +67,16 @@ for command in (
     data,
     schema,
     search,
+    resume,
     finetune,
     evaluate,
     export,
     predict,
+    status,
+    stop,
 ):
     app.command()(command)
+app.command("list")(list_runs)
 app.add_typer(cache, name="cache")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,6 @@ from spaces.errors import RunStateError
 
 _COLUMNS = ("model", "image", "label", "predicted")
 _PROBABILITIES = "probabilities"
-_MEND = "Run thawtune evaluate again."
 
 Labels = NDArray[np.int64]
 
@@ -66,15 +66,15 @@ def read_predictions(path: Path, classes: Sequence[str]) -> dict[str, Prediction
         names = pq.read_schema(path).names
         missing = [name for name in _COLUMNS if name not in names]
         if missing:
-            raise RunStateError(f"{path} has no column {', '.join(missing)}. {_MEND}")
+            raise RunStateError(f"{path} has no column {', '.join(missing)}. {_mend(path)}")
         columns = [name for name in (*_COLUMNS, _PROBABILITIES) if name in names]
         frame = pq.read_table(path, columns=columns).to_pandas()
     except (OSError, pa.ArrowException) as error:
-        raise RunStateError(f"{path} cannot be read: {error}. {_MEND}") from error
+        raise RunStateError(f"{path} cannot be read: {error}. {_mend(path)}") from error
     if not frame[["label", "predicted"]].isin(range(len(classes))).all(axis=None):
         raise RunStateError(
             f"{path} has a label that is not among the {len(classes)} classes of test.json. "
-            f"The two files are not of the same evaluation. {_MEND}"
+            f"The two files are not of the same evaluation. {_mend(path)}"
         )
     models = {str(model): rows.sort_values("image") for model, rows in frame.groupby("model")}
     return {name: _of_one_model(path, rows, len(classes)) for name, rows in models.items()}
@@ -94,6 +94,10 @@ def _probabilities(path: Path, rows: pd.DataFrame, classes: int) -> NDArray[np.f
     if not lengths.eq(classes).all():
         raise RunStateError(
             f"{path} has {lengths.iloc[0]} probabilities for an image, and test.json "
-            f"{classes} classes. The two files are not of the same evaluation. {_MEND}"
+            f"{classes} classes. The two files are not of the same evaluation. {_mend(path)}"
         )
     return np.stack(rows[_PROBABILITIES].to_list()).astype(np.float64)
+
+
+def _mend(path: Path) -> str:
+    return f"To write it again: {shlex.join(['thawtune', 'evaluate', str(path.parent), '--again'])}"

@@ -15,7 +15,7 @@ from search.records.events import PRUNED
 
 _UNFINISHED = (
     "The finalists have not all been trained, so none of them is chosen yet, and the best trial of "
-    "the search stands in as the winner. Finish them with thawtune search --resume."
+    "the search stands in as the winner. thawtune resume finishes them."
 )
 
 

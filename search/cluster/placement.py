@@ -126,7 +126,7 @@ def _check_fits(cpu: float, gpu: float) -> None:
     has = "; ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in _machines())
     raise InputError(
         f"A trial needs {cpu:g} CPU and {gpu:g} GPU, but no machine has that; there are: {has}. "
-        "Change resources in the study, or leave resources.gpu out, then continue with --resume."
+        "Continue with fewer: thawtune resume takes --cpu and --gpu."
     )
 
 

@@ -22,7 +22,7 @@ def list_cache() -> None:
     """List the entries of the feature store, the most recently used first."""
     from search.features.cache_command import chosen, render
 
-    console.print(render(chosen(None, None)), highlight=False)
+    console.print(render(chosen(None, None)))
 
 
 @cache.command("clear")
@@ -40,4 +40,4 @@ def clear_cache(
     entries = chosen(kind, older_than)
     if entries and not yes:
         typer.confirm(f"Remove {len(entries)} entries of the feature store?", abort=True)
-    console.print(str(clear(entries)), highlight=False)
+    console.print(str(clear(entries)))

@@ -37,7 +37,7 @@ def export(
 
     with run_at(run, writes=True, reads=("model",), say=say) as folder:
         done = run_export(folder, format_, output, quantize, force, data)
-    console.print(done.in_words(folder), highlight=False, soft_wrap=True)
+    console.print(done.in_words(folder), soft_wrap=True)
 
 
 def predict(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-console = Console()
+console = Console(highlight=False, markup=False)
 
 StudyName = Annotated[
     str,
@@ -25,11 +25,12 @@ Address = Annotated[
         help="Ray cluster to join. Default: this job's, or else a new one on this machine."
     ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 def say(text: str) -> None:
     """Print a line as it is, whatever its length."""
-    console.print(text, highlight=False, markup=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)
 
 
 def import_tensorflow() -> None:

@@ -38,16 +38,19 @@ def finetune(
     """
     import_tensorflow()
     from search.finetune.finetune import finetune as run_finetune
+    from search.live.lock import locked_run
     from search.remote.working_copy import run_at
 
-    with run_at(run, writes=True, replaces=("model",), say=say) as folder:
+    with (
+        run_at(run, writes=True, replaces=("model",), say=say) as folder,
+        locked_run(folder),
+    ):
         record = run_finetune(folder, workers, gpu, address, batch, data, incumbent, say)
     again = len(record["restarts"])
     console.print(
         f"fine-tuned: trial {record['trial']} for {record['epochs']} epochs on "
         f"{record['images']} images in {record['seconds']:.0f} s"
         + (f", restarted {again} {'time' if again == 1 else 'times'}" if again else ""),
-        highlight=False,
     )
 
 
@@ -69,17 +72,19 @@ def evaluate(
 
     import_tensorflow()
     from search.final_model.load import FILES
+    from search.live.lock import locked_run
     from search.remote.working_copy import run_at
     from search.testset.evaluate import evaluate as run_evaluate
 
     with (
         run_at(run, writes=True, reads=FILES, replaces=("gradcam",), say=say) as folder,
         nullcontext() if against is None else run_at(against) as other,
+        locked_run(folder),
     ):
         record, opened_now = run_evaluate(folder, again, other, data, say)
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}"
-    console.print(f"{heading}: {record['images']} images", highlight=False)
+    console.print(f"{heading}: {record['images']} images")
     for model in record["models"]:
         console.print(
             f"  {model['name']}: accuracy {model['accuracy']:.4f}, loss {model['loss']:.4f}",

@@ -1,60 +1,99 @@
-"""Creating a run's folder, or resuming an existing run."""
+"""Creating a run's folder, or resuming an existing run, under the run's lock."""
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 
 from rich.console import Console
 
+from search.driver.options import Options
 from search.driver.search import create_run
-from search.live.live_run import locked
+from search.live.lock import locked, writable
 from search.records import events
+from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_whole
 from search.records.run_sets import checked_sets
-from search.studies.preflight import checked_data, write_contact_sheet
+from search.studies.preflight import checked_data, progress_bar, write_contact_sheet
+from search.studies.validate import load_checked
 from spaces.errors import InputError, RunStateError
 from spaces.study import Study
-from spaces.study_file import parse_study
 from trainables.cache.remote_copies import check_storage
+from trainables.datasets.files.location import located
+from trainables.datasets.preflight.record import Preflight
+
+StudySource = AbstractContextManager[Path]
+"""A study file while the context is open: one that is there, or one that is written for photos."""
 
 
-def prepare(
-    run: Run, study: Study, trials: int | None, resume: bool, console: Console
-) -> tuple[Run, Study]:
-    """Prepare the run to search in, and the study with the wanted number of trials.
+@contextmanager
+def prepared(
+    run: Run, source: StudySource | None, given: Options, resume: bool, console: Console
+) -> Iterator[tuple[Study, Options]]:
+    """Hold the lock of a run that is ready to be searched, new or resumed.
+
+    Nothing is written before the study, the data and the run have been checked. What a refused
+    command finds, it leaves as it is.
 
     Args:
         run: The run to create or resume; its folder may not exist yet.
-        study: The study file as it is now.
-        trials: Number of trials instead of the study's, or None.
-        resume: Resume the existing run.
-        console: Shows the progress of a new run's preflight.
+        source: Gives the study file as it is now; None takes the run's own study.
+        given: The options of this command. Where they say nothing, those of the run hold.
+        resume: Resume the run if there is one.
+        console: Shows the progress of the preflight.
+
+    Yields:
+        The study to search, and the options that hold.
 
     Raises:
-        InputError: If the folder exists without `resume`, or is missing with it, or features cannot
-            be shared at the URL that was given for them.
+        InputError: If there is a run already and `resume` is false, or none and no study,
+            or features cannot be shared at the URL that was given for them.
         DataError: If the dataset cannot be used.
         RunStateError: If the run belongs to a different study, or another process drives it.
         ChangedDataError: If an image of the run is missing or has changed.
     """
     check_storage()
-    wanted, folder = _with_trials(study, trials), run.place
+    if is_unborn(run):
+        study = _new_study(run, source, given, console)
+        found = checked_data(study.dataset, study.name, console)
+        with created(run, study, found, given):
+            yield study, given
+        return
     if not resume:
         refuse_existing(run)
-    if resume and not run.folder.exists():
+    run.study()  # raises if this is no run, before locking creates a file
+    with locked(run):
+        yield _take_up(run, source, given, console)
+
+
+@contextmanager
+def created(run: Run, study: Study, found: Preflight, options: Options) -> Iterator[None]:
+    """Create a run, and hold its lock.
+
+    Raises:
+        InputError: If its folder cannot be made.
+        RunStateError: If another process has been faster, or the folder cannot be written to.
+    """
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
         raise InputError(
-            f"There is no run in {folder} to resume. Omit --resume to start a new one."
-        )
-    if _is_unborn(run):
-        found = checked_data(wanted.dataset, wanted.name, console)
-        create_run(run, wanted, found)
-        write_contact_sheet(wanted.dataset, found.sets, run.contact_sheet)
-    else:
-        run.study()  # raises if this is no run, before locking creates a file
-        with locked(run):
-            _take_up(run, wanted, console)
-    return run, wanted
+            f"The folder {run.folder} cannot be made: {error.strerror or error}. Give another one "
+            "with --run."
+        ) from error
+    with locked(run):
+        if not is_unborn(run):
+            raise RunStateError(
+                f"Another process has just started the run in {run.place}. To continue it when it "
+                f"has ended: {run.command('resume')}"
+            )
+        with writable(run):
+            create_run(run, study, found, options.to_dict())
+            write_contact_sheet(study.dataset, found.sets, run.contact_sheet)
+        yield
 
 
 def refuse_existing(run: Run) -> None:
@@ -63,49 +102,69 @@ def refuse_existing(run: Run) -> None:
     Raises:
         InputError: If there is a run, or other files.
     """
-    if not _is_unborn(run):
+    if not is_unborn(run):
         raise InputError(
-            f"{run.place} exists already. Resume it with --resume, or give another with --run."
+            f"{run.place} exists already. To continue the run in it: {run.command('resume')}. For "
+            "a new run give another folder with --run."
         )
 
 
-def _is_unborn(run: Run) -> bool:
+def is_unborn(run: Run) -> bool:
     """Whether there is no run yet: the ledger, created last, is empty, and no other file exists."""
     if not run.folder.exists():
         return True
+    if not run.folder.is_dir():
+        raise InputError(f"{run.place} is a file. Give the folder of a run.")
     made_first = (run.study_file.name, run.data.name, run.sets.name, run.ledger.name)
     others = [f for f in run.folder.iterdir() if not f.name.startswith((".", *made_first))]
     return not others and not (run.ledger.is_file() and read_ledger(run.ledger))
 
 
-def _take_up(run: Run, wanted: Study, console: Console) -> None:
-    then = run.study()
-    _check_same(then, wanted)
+def _new_study(run: Run, source: StudySource | None, given: Options, console: Console) -> Study:
+    """The study of a new run: the file's, or one that a killed process left before it began."""
+    if source is None and not run.study_file.is_file():
+        raise InputError(
+            f"There is no run in {run.place} to resume. thawtune list shows the runs in a folder; "
+            "thawtune search starts one, given a study."
+        )
+    return _load(source or nullcontext(run.study_file), given, console)
+
+
+def _load(source: StudySource, options: Options, console: Console) -> Study:
+    data = None if options.data is None else Path(options.data)
+    with source as path, progress_bar(console) as progress:
+        checked = load_checked(path, data, bool(options.skip_bad), progress)
+    return options.applied(checked)
+
+
+def _take_up(
+    run: Run, source: StudySource | None, given: Options, console: Console
+) -> tuple[Study, Options]:
+    """The study to resume with; what may change and has changed is written to the run."""
+    history, then = History.of(read_ledger(run.ledger)), run.study()
+    options = given.over(Options.recorded(history.options))
+    if source is None:
+        wanted = options.applied(then)
+        section = located(wanted.dataset, wanted.name, given.data)
+        wanted = wanted.model_copy(update={"dataset": section})
+    else:
+        wanted = _load(source, options, console)
+    _check_same(run, then, wanted)
     _, sets = checked_sets(
         run, wanted, None, lambda text: console.print(text, highlight=False, soft_wrap=True)
     )
-    try:
+    with writable(run):
         if not run.sets.is_file():
             write_whole(run.sets, sets.to_parquet())
-        if then.hash != wanted.hash:
+        if (history.study_hash, history.options) != (wanted.hash, options.to_dict()):
             with Ledger(run.ledger) as ledger:
-                ledger.append(events.study_changed(wanted.hash))
+                ledger.append(events.study_changed(wanted.hash, options.to_dict()))
+        if then.hash != wanted.hash:
             write_whole(run.study_file, wanted.to_yaml())
-    except OSError as error:
-        raise RunStateError(f"{run.folder} cannot be written: {error.strerror}.") from error
+    return wanted, options
 
 
-def _with_trials(study: Study, trials: int | None) -> Study:
-    if trials is None:
-        return study
-    raw = study.to_dict()
-    changed, _ = parse_study(raw | {"budget": raw["budget"] | {"trials": trials}})
-    if changed is None:
-        raise InputError(f"{study.name} cannot be run with {trials} trials.")
-    return changed
-
-
-def _check_same(then: Study, now: Study) -> None:
+def _check_same(run: Run, then: Study, now: Study) -> None:
     """Refuse a study in which anything has changed that must stay the same during a run."""
     before, after = (_without_what_may_change(study).splitlines() for study in (then, now))
     if before != after:
@@ -117,7 +176,8 @@ def _check_same(then: Study, now: Study) -> None:
         raise RunStateError(
             "The study has changed since this run started:\n  "
             + "\n  ".join(difference)
-            + "\nUndo the change, or start a new run with --run."
+            + f"\nTo continue with the study as run: {run.command('resume')}. To search the "
+            "changed one, start a new run with --run."
         )
 
 

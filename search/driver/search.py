@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import platform
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from types import MappingProxyType
+from typing import Any
 
 from ray import tune
 from ray.exceptions import RayError
@@ -28,9 +31,11 @@ from search.features.precompute import store_features
 from search.live.early_end import Ending
 from search.live.live_run import OpenRun, opened
 from search.live.live_table import View
+from search.live.lock import writable
 from search.records import events
+from search.records.choice import is_unfinished
 from search.records.history import History
-from search.records.ledger import Ledger
+from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
@@ -45,7 +50,9 @@ from trainables.worker.keras_trainable import Job, KerasTrainable
 _PACKAGES = ("ray", "optuna", "tensorflow", "keras", "numpy", "thawtune")
 
 
-def create_run(run: Run, study: Study, found: Preflight) -> None:
+def create_run(
+    run: Run, study: Study, found: Preflight, options: Mapping[str, Any] = MappingProxyType({})
+) -> None:
     """Create a run's folder: study, preflight, sets, and the first event of the ledger."""
     run.folder.mkdir(parents=True, exist_ok=True)
     write_whole(run.study_file, study.to_yaml())
@@ -53,7 +60,7 @@ def create_run(run: Run, study: Study, found: Preflight) -> None:
     write_whole(run.sets, found.sets.to_parquet())
     versions = {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()}
     with Ledger(run.ledger) as ledger:
-        ledger.append(events.study_opened(study.name, study.hash, versions))
+        ledger.append(events.study_opened(study.name, study.hash, versions, options))
 
 
 @dataclass(frozen=True)
@@ -78,19 +85,25 @@ def search(
 ) -> History:
     """Run the trials of a study that have not ended yet, and write the files derived from them.
 
+    A search that has finished, or whose time is over, is left as it is.
+
     Args:
-        run: A run that `create_run` created.
+        run: A run that `create_run` created, and whose lock this process holds.
         study: The study to search.
         address: Address of a Ray cluster; None runs on this machine.
         console: Shows the live view.
         limit: The time of the search, if not the study's.
 
     Raises:
-        RunStateError: If another process drives the run, or its folder cannot be written.
+        RunStateError: If another process drives the run at its URL, or it cannot be written to.
         InterruptedSearchError: If a signal ended the search early.
         EveryTrialFailedError: If every trial failed.
     """
-    ending = Ending(study.budget.seconds if limit is None else limit.seconds)
+    past = History.of(read_ledger(run.ledger))
+    if is_finished(run, past):
+        _raise_if_all_failed(past)
+        return past
+    ending = Ending(seconds_left(study, past) if limit is None else limit.seconds)
     with opened(run, study, ending, console) as current, _always_closed(current):
         if limit is not None:
             reserve, history = limit.reserve, current.history
@@ -126,7 +139,8 @@ def _always_closed(current: OpenRun) -> Iterator[None]:
         if isinstance(error, RayError | TuneError):
             raise RunStateError(
                 f"Ray has failed: {_last_line(error)}. Everything so far is saved in "
-                f"{current.run.place}, and --debug shows more; {_resume(current)}"
+                f"{current.run.place}, and --debug shows more. Resume with: "
+                + current.run.command("resume")
             ) from error
         raise
 
@@ -135,28 +149,69 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
 
 
-def _resume(current: OpenRun) -> str:
-    name, place = current.study.name, current.run.place
-    return f"resume with: thawtune search {name} --run {place} --resume"
+def is_finished(run: Run, history: History) -> bool:
+    """Whether a search ended by itself, and its derived files have been written since."""
+    has_ended = history.stopped is not None and history.stopped["reason"] in ("done", "seconds")
+    if not has_ended or not run.epochs.is_file():
+        return False
+    return run.epochs.stat().st_mtime_ns >= run.ledger.stat().st_mtime_ns
+
+
+def finished_sentence(run: Run, study: Study) -> str | None:
+    """What to say of a search that has nothing left to do, and how to give it more; or None."""
+    history = History.of(read_ledger(run.ledger))
+    if not is_finished(run, history):
+        return None
+    tried = len(history.searched)
+    if tried < study.budget.trials and study.budget.seconds is not None:
+        return time_sentence(run, study, history)
+    more = run.command("resume", "--trials", str(2 * max(tried, study.budget.trials)))
+    return f"The search has finished: there is nothing left to do. For more trials: {more}"
+
+
+def seconds_left(study: Study, history: History) -> float | None:
+    """Of the search's time, whatever number of processes has spent of it; None: no limit."""
+    limit = study.budget.seconds
+    return None if limit is None else max(0.0, limit - history.seconds)
+
+
+def time_sentence(run: Run, study: Study, history: History) -> str:
+    """What the end of the time has left undone, and how to go on."""
+    limit = study.budget.seconds or 0.0
+    tried, wanted = len(history.searched), study.budget.trials
+    unfinished = is_unfinished(study, history)
+    more = run.command("resume", "--minutes", f"{max(1, math.ceil(2 * limit / 60))}")
+    return (
+        f"The time of {limit:g} s is over after {tried} of {wanted} trials"
+        + (", and not all finalists have been trained" if unfinished else "")
+        + f". To continue: {more}"
+    )
 
 
 def _close(current: OpenRun) -> None:
     """Record how the search ended, and raise if it ended early or every trial failed."""
-    ending, folder = current.ending, current.run.place
+    ending, resume = current.ending, current.run.command("resume")
     if ending.has_failed:
-        raise RunStateError(f"{ending.sentence}. The ledger is intact. Then {_resume(current)}")
+        raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
     is_early = not current.dispatch.is_over
     reason = "seconds" if current.dispatch.is_closed else "done"
     current.stop((ending.reason if is_early else None) or reason)
-    current.write_derived()
+    with writable(current.run):
+        current.write_derived()
     if is_early and ending.signal is not None:
         raise InterruptedSearchError(
             f"Ended by {signal.Signals(ending.signal).name}; everything so far is saved in "
-            f"{folder}; {_resume(current)}",
+            f"{current.run.place}. Resume with: {resume}",
             ending.signal,
         )
-    failed = current.history.in_state(events.FAIL)
-    if failed and len(failed) == len(current.history.trials):
+    if ending.reason == "seconds" or current.dispatch.is_closed:
+        current.say(time_sentence(current.run, current.study, current.history))
+    _raise_if_all_failed(current.history)
+
+
+def _raise_if_all_failed(history: History) -> None:
+    failed = history.in_state(events.FAIL)
+    if failed and len(failed) == len(history.trials):
         said = (failed[0].error or failed[0].reason or "").strip().splitlines()[-1]
         raise EveryTrialFailedError(
             f"Every one of {len(failed)} trials failed. The first error was: {said}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from search.records.run import Run
@@ -51,11 +50,13 @@ def check_final(run: Run) -> dict[str, Any]:
     run.study()
     path, record = run.model / MODEL, run.read_json(run.finetune)
     if record is None or not path.is_file():
-        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
+        raise RunStateError(
+            f"{run.place} has no final model yet. Make one with: {run.command('finetune')}"
+        )
     if sha256(path) != record["sha256"]:
         raise RunStateError(
             f"{path} is not the file that fine-tuning wrote: its SHA-256 differs from that in "
-            "finetune.json. Run thawtune finetune again."
+            f"finetune.json. To write both again: {run.command('finetune')}"
         )
     return record
 
@@ -71,24 +72,23 @@ def load_final(run: Run) -> FinalModel:
     from trainables.prediction.inference import load_model
 
     model = load_model(path)
-    names = _class_names(run.model / LABELS)
+    names = _class_names(run)
     shapes = tuple(model.input_shape), tuple(model.output_shape)
     size = shapes[0][1]
     if shapes != ((None, size, size, 3), (None, len(names))):
         raise RunStateError(
             f"{path} has input shape {shapes[0]} and output shape {shapes[1]}, but {LABELS} has "
-            f"{len(names)} classes. Run thawtune finetune again to write both."
+            f"{len(names)} classes. To write both again: {run.command('finetune')}"
         )
     return FinalModel(model, names, size, record.get("resize", "squash"))
 
 
-def _class_names(path: Path) -> tuple[str, ...]:
+def _class_names(run: Run) -> tuple[str, ...]:
+    path, mend = run.model / LABELS, f"To write it again: {run.command('finetune')}"
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunStateError(
-            f"{path} cannot be read: {error}. Run thawtune finetune again."
-        ) from error
+        raise RunStateError(f"{path} cannot be read: {error}. {mend}") from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise RunStateError(f"{path} is not a list of class names. Run thawtune finetune again.")
+        raise RunStateError(f"{path} is not a list of class names. {mend}")
     return tuple(names)

@@ -54,12 +54,14 @@ def _facts(run: Run) -> _Facts:
     study = run.study()
     finetune, data = run.read_json(run.finetune), run.read_json(run.data)
     if finetune is None or data is None:
-        raise RunStateError(f"{run.place} has no final model yet: run thawtune finetune first.")
+        raise RunStateError(
+            f"{run.place} has no final model yet. Make one with: {run.command('finetune')}"
+        )
     history = History.of(read_ledger(run.ledger))
     if finetune["trial"] not in history.trials:
         raise RunStateError(
             f"{run.finetune} names trial {finetune['trial']}, which is not in the ledger. "
-            "Run thawtune finetune again."
+            f"To fine-tune again: {run.command('finetune')}"
         )
     versions = (history.opened or {}).get("versions") or {}
     trial = history.trials[finetune["trial"]]

@@ -104,7 +104,7 @@ def chosen(run: Run, study: Study, takes_incumbent: bool) -> Choice:
             `takes_incumbent` is false.
     """
     choice = choose(study, History.of(read_ledger(run.ledger)))
-    resume = f"thawtune search {study.name} --run {run.place} --resume"
+    resume = run.command("resume")
     if choice is None:
         raise RunStateError(
             f"No trial of {study.name} has a measurement yet, so there is no winner to fine-tune. "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from rich.console import Console
 
 from search.cluster.ray_job import run_folder
 from search.cluster.ray_session import ray_running
-from search.driver.prepare import prepare, refuse_existing
-from search.driver.search import Limit, create_run, search
+from search.driver.options import Options as SearchOptions
+from search.driver.prepare import created, prepared, refuse_existing
+from search.driver.search import Limit, search
 from search.fitting.look import Options, Say, prepared_for
 from search.fitting.reserve import Clock, Reserve
 from search.fitting.source import Source
@@ -23,7 +25,6 @@ from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
-from search.studies.preflight import write_contact_sheet
 from spaces.errors import InputError
 from spaces.study import Study
 
@@ -40,10 +41,11 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
     clock = Clock(None if options.minutes is None else 60 * options.minutes)
     say: Say = lambda text: console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
     target = run_folder(options.run, source.name)
-    with run_at(target, drives=True, say=say) as run:
+    with run_at(target, drives=True, say=say) as run, ExitStack() as lock:
         refuse_existing(run)
         with ray_running(options.address):
-            study, each_model = _begun(source, options, clock, run, console, say)
+            begun = _begun(source, options, clock, run, console, say)
+            study, each_model = lock.enter_context(begun)
             limit = _limit(clock, study, run, each_model)
             history = search(run, study, options.address, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
@@ -61,29 +63,32 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
     return target, page, lines
 
 
+@contextmanager
 def _begun(
     source: Source, options: Options, clock: Clock, run: Run, console: Console, say: Say
-) -> tuple[Study, float]:
-    """Create the run, from a study file or for photos.
+) -> Iterator[tuple[Study, float]]:
+    """Create the run, from a study file or for photos, and hold its lock.
 
-    Returns:
+    Yields:
         The study, and the seconds that the test of one model takes.
     """
+    given = SearchOptions(
+        seed=options.seed,
+        gpu=0 if options.gpu is False else None,
+        data=None if options.data is None else str(options.data.absolute()),
+        address=options.address,
+    )
     if source.section is None:
-        from search.studies.overrides import overridden
-        from search.studies.validate import load_checked
-
-        study = load_checked(source.path, options.data)
-        study = overridden(study, options.seed, gpu=0 if options.gpu is False else None)
-        return prepare(run, study, None, False, console)[1], costs.EACH_MODEL
-    prepared = prepared_for(source, options, clock, console, say)
-    study = prepared.written.study
-    create_run(run, study, prepared.found)
-    write_whole(run.study_file, prepared.written.to_yaml(is_whole=True))
-    with Ledger(run.ledger) as ledger:
-        ledger.append(*(events.noted(note) for note in prepared.notes))
-    write_contact_sheet(study.dataset, prepared.found.sets, run.contact_sheet)
-    return study, prepared.seconds.each_model
+        with prepared(run, nullcontext(source.path), given, False, console) as (study, _):
+            yield study, costs.EACH_MODEL
+        return
+    looked = prepared_for(source, options, clock, console, say)
+    study = looked.written.study
+    with created(run, study, looked.found, given):
+        write_whole(run.study_file, looked.written.to_yaml(is_whole=True))
+        with Ledger(run.ledger) as ledger:
+            ledger.append(*(events.noted(note) for note in looked.notes))
+        yield study, looked.seconds.each_model
 
 
 def _limit(clock: Clock, study: Study, run: Run, each_model: float) -> Limit | None:

@@ -89,9 +89,13 @@ class FittedRun:
     def __init__(self, place: str) -> None:
         self.place = place
 
-    def files(self) -> AbstractContextManager[Run]:
-        """The run's files, while the context is open."""
-        return run_at(self.place)
+    def files(self, *reads: str) -> AbstractContextManager[Run]:
+        """The run's files, while the context is open.
+
+        Args:
+            reads: Files in subfolders, and subfolders, that are read.
+        """
+        return run_at(self.place, reads=reads)
 
     @property
     def answer(self) -> str:
@@ -130,7 +134,7 @@ class FittedRun:
 
     def report(self) -> Path:
         """Write the report again, and return the path of its page."""
-        with self.files() as files:
+        with self.files("gradcam", "mistakes") as files:
             return write_report(files)
 
     def predict(
@@ -176,10 +180,10 @@ class FittedRun:
         return pd.DataFrame(rows, columns=["path", "rank", "label", "probability", "problem"])
 
     def _predictor(self, top: int, threshold: float) -> Predictor:
-        from search.final_model.load import load_final
+        from search.final_model.load import FILES, load_final
         from search.final_model.predict import Predictor
 
-        with self.files() as files:
+        with self.files(*FILES) as files:
             dataset = files.study().dataset
             final = load_final(files)
         most = min(top, len(final.class_names))
@@ -189,7 +193,7 @@ class FittedRun:
         return f"FittedRun({self.place!r})\n{self.answer}"
 
     def _repr_html_(self) -> str:
-        with self.files() as files:
+        with self.files("gradcam", "mistakes", "report") as files:
             page = files.report / "index.html"
             lines = answer_of(files)
             page = page if page.is_file() else write_report(files)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from filelock import FileLock, Timeout
 from rich.console import Console
 
 from search.live.early_end import Ending
+from search.live.lock import writable
 from search.records import events
 from search.records.history import History, value_of
 from search.records.ledger import Ledger, read_ledger
@@ -21,7 +21,7 @@ from search.strategy.importance import importance
 from search.strategy.optuna_journal import Journal
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
-from spaces.errors import RunStateError, remedy
+from spaces.errors import remedy
 from spaces.study import Study
 from trainables.training.checkpoints import Checkpoints
 
@@ -64,7 +64,7 @@ class OpenRun:
         self.dispatch = Dispatch(
             study, self.history, self.rungs, self._searcher, self.take, ending.seconds_left
         )
-        self._journal = Journal(run.journal, study, self.history)
+        self._journal = Journal(run.journal, study, self.history, self.say)
         self.watchers: list[events.EventSink] = []
         self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
         self._remove_checkpoints()
@@ -78,14 +78,14 @@ class OpenRun:
             return
         try:
             self._ledger.append(*happened)
-            for event in happened:
-                self._learn(event)
-                self._journal.take(event)
         except OSError as error:
             self.ending.storage_failed(
                 f"{self.run.folder} cannot be written to: {error}. {remedy(error)}"
             )
             return
+        for event in happened:
+            self._learn(event)
+            self._journal.take(event)
         for event in happened:
             self._tell(event)
 
@@ -114,21 +114,20 @@ class OpenRun:
         return Checkpoints(self.run.trial_checkpoints(number))
 
     def write_derived(self) -> None:
-        """Write the files that follow from the ledger: tables, finalists and importance.
-
-        Raises:
-            RunStateError: If they cannot be written.
-        """
+        """Write the files that follow from the ledger: finalists, importance and, last, tables."""
         found = {
             self.run.finalists: finalists.summary(self.study, self.history),
         }
         if self.dispatch.is_over:  # this may take minutes: too long for a search that is stopped
             found[self.run.importance] = importance(self.study, self.history)
-        with writable(self.run):
-            write_tables(self.run, self.history, self.study.objective)
-            for path, values in found.items():
-                if values is not None:
-                    write_json(path, values)
+        for path, values in found.items():
+            if values is not None:
+                write_json(path, values)
+        write_tables(self.run, self.history, self.study.objective)
+
+    def close(self) -> None:
+        """Close the files that follow from the ledger."""
+        self._journal.close()
 
     def _learn(self, event: events.Event) -> None:
         for learner in self._learners:
@@ -184,57 +183,20 @@ class OpenRun:
 
 
 @contextmanager
-def locked(run: Run) -> Iterator[None]:
-    """Keep other processes of this machine from writing to a run.
-
-    Raises:
-        RunStateError: If one drives it, or its folder cannot be written to.
-    """
-    lock = FileLock(run.folder / ".lock")
-    with writable(run):
-        try:
-            lock.acquire(blocking=False)
-        except Timeout as error:
-            raise RunStateError(
-                f"Another process drives the run in {run.place}. Wait until it ends, or stop it."
-            ) from error
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
 def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator[OpenRun]:
-    """Open a run for this process alone.
+    """Open a run whose lock this process holds.
 
     Raises:
-        RunStateError: If another process drives it, or its folder cannot be written to.
+        RunStateError: If another process drives it at its URL, or it cannot be written to.
     """
     if isinstance(run.upload, LedgerUpload):
         run.upload.on_failure(ending.storage_failed)
     with ExitStack() as stack:
-        stack.enter_context(locked(run))
         with writable(run):
             ledger = stack.enter_context(Ledger(run.ledger))
             current = OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
+        stack.callback(current.close)
         yield current
-
-
-@contextmanager
-def writable(run: Run) -> Iterator[None]:
-    """Turn an operating system's error in writing to a run into one that says what to do.
-
-    Raises:
-        RunStateError: In place of an OSError.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise RunStateError(
-            f"{run.folder} cannot be written to: {error.strerror or error}. {remedy(error)}, then "
-            "continue with --resume."
-        ) from error
 
 
 _SMALLER = {

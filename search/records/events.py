@@ -1,7 +1,7 @@
 """The events of a ledger: plain records with a name, a time and, if they concern one, a trial.
 
-study_opened        version, study, hash, versions
-study_changed       hash (more trials, more time, other resources: what resuming allows)
+study_opened        version, study, hash, versions, options (of the command line)
+study_changed       hash, options (more trials, more time, other resources: what resuming allows)
 driver_started      host, pid
 features_stored     seconds, cores, bytes, hits, misses, images
 trial_proposed      trial, recipe, hyperparameters, seed, finalist_of
@@ -19,7 +19,8 @@ driver_stopped      reason
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from spaces.hyperparameters import Hyperparameters
@@ -39,14 +40,26 @@ def _event(name: str, **fields: Any) -> Event:
     return {"event": name, "time": time.time(), **fields}
 
 
-def study_opened(study: str, study_hash: str, versions: dict[str, str]) -> Event:
-    """The run begins."""
-    return _event("study_opened", version=VERSION, study=study, hash=study_hash, versions=versions)
+def study_opened(
+    study: str,
+    study_hash: str,
+    versions: dict[str, str],
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> Event:
+    """The run begins; `options` of the command line hold until others are given."""
+    return _event(
+        "study_opened",
+        version=VERSION,
+        study=study,
+        hash=study_hash,
+        versions=versions,
+        options=dict(options),
+    )
 
 
-def study_changed(study_hash: str) -> Event:
-    """The run resumes with a changed study."""
-    return _event("study_changed", hash=study_hash)
+def study_changed(study_hash: str, options: Mapping[str, Any] = MappingProxyType({})) -> Event:
+    """The run resumes with a changed study, or with other options."""
+    return _event("study_changed", hash=study_hash, options=dict(options))
 
 
 def driver_started(host: str, pid: int) -> Event:

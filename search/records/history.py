@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from search.records.events import FAIL, RUNNING, Event
 from spaces.hyperparameters import Hyperparameters
@@ -111,6 +112,9 @@ class History:
     Attributes:
         features: The `features_stored` events, at most one per driver.
         notes: What a reader should know, without repetitions.
+        study_hash: Hash of the study as it was last changed.
+        options: Options of the command line that hold, by name.
+        seconds: Time during which drivers worked on the run, up to the last event.
     """
 
     trials: dict[int, Trial] = field(default_factory=dict)
@@ -121,6 +125,9 @@ class History:
     stopped: Event | None = None
     features: list[Event] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    study_hash: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
     _repeats: dict[int, list[int]] = field(default_factory=dict)
 
     @classmethod
@@ -133,6 +140,9 @@ class History:
 
     def take(self, event: Event) -> None:
         """Apply one event; events that this version does not know are ignored."""
+        is_between = event["event"] in ("driver_started", "study_changed")
+        if self.drivers and self.stopped is None and not is_between:
+            self.seconds += max(0.0, event["time"] - (self.last_time or event["time"]))
         self.last_time = event["time"]
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler is not None:
@@ -177,6 +187,11 @@ class History:
 
     def _on_study_opened(self, event: Event) -> None:
         self.opened = event
+        self._on_study_changed(event)
+
+    def _on_study_changed(self, event: Event) -> None:
+        self.study_hash, self.options = event["hash"], event["options"]
+        self.stopped = None
 
     def _on_driver_started(self, event: Event) -> None:
         self.drivers += 1

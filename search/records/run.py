@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from spaces.study_file import load_study
 class Upload(Protocol):
     """The upload of a working copy to the URL of its run."""
 
-    def push(self) -> None:
+    def publish(self) -> None:
         """Upload what has changed."""
 
 
@@ -41,12 +42,16 @@ class Run:
             RunStateError: If it cannot be written there.
         """
         if self.upload is not None:
-            self.upload.push()
+            self.upload.publish()
 
     @property
     def place(self) -> str:
         """The run's folder or URL, as shown to the user."""
         return self.remote or str(self.folder)
+
+    def command(self, name: str, *options: str) -> str:
+        """A command on this run, to be typed as it is."""
+        return shlex.join(["thawtune", name, self.place, *options])
 
     @property
     def study_file(self) -> Path:
@@ -159,7 +164,8 @@ class Run:
         if not self.ledger.is_file() or not self.study_file.is_file():
             raise RunStateError(
                 f"{self.place} is not a run: it does not contain study.yaml and ledger.jsonl. "
-                "Give the folder or URL that thawtune search printed when it ended."
+                "Give the folder or URL that the search printed; thawtune list shows the runs in a "
+                "folder."
             )
         try:
             return load_study(self.study_file)

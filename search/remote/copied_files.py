@@ -65,7 +65,7 @@ class CopiedFiles:
         self._storage.download(copied, self.run.folder)
         self._state = self._now()
 
-    def push(self) -> None:
+    def publish(self) -> None:
         """Upload new and changed files of the working copy, except the ledger; delete those gone.
 
         Raises:

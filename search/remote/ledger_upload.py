@@ -12,6 +12,7 @@ from pathlib import Path
 from search.records.run import Run, write_whole
 from search.remote import segments
 from search.remote.claim import Claim, ClaimLostError
+from search.remote.copied_files import CopiedFiles
 from search.remote.segments import Position
 from spaces.errors import RunStateError
 from trainables.cache.folder import sync
@@ -30,6 +31,7 @@ class LedgerUpload:
 
     Attributes:
         is_used: Whether anything has been written to the URL.
+        files: The other files of the working copy.
 
     Args:
         run: The working copy.
@@ -43,6 +45,7 @@ class LedgerUpload:
         self._end, self._merged = Position(), Position()
         self._state: dict[Path, int] = {}
         self.is_used = False
+        self.files: CopiedFiles | None = None
         self._failure: RunStateError | None = None
         self._failed: Callable[[str], None] | None = None
         self._over, self._pushing = threading.Event(), threading.Lock()
@@ -122,6 +125,18 @@ class LedgerUpload:
             for _ in range(due):
                 self._waiting[0]()
                 self._waiting.popleft()
+
+    def publish(self) -> None:
+        """Upload all that has changed, events first.
+
+        Raises:
+            RunStateError: If another process has taken the run over, or the storage cannot be
+                written to.
+        """
+        with self._storage.told("written to"):
+            patiently(self.push)
+        if self.files is not None:
+            self.files.publish()
 
     def after(self, act: Callable[[], None]) -> None:
         """Call a function once all events so far are uploaded, and only if they can be.

@@ -69,9 +69,9 @@ def run_at(
         try:
             yield Run(folder, storage.url, copy)
         except BaseException:
-            copy.push()
+            copy.publish()
             raise
-        copy.push()
+        copy.publish()
         copy.delete_replaced(replaces)
 
 
@@ -102,6 +102,7 @@ def _driven(storage: Storage, say: Callable[[str], None]) -> Iterator[Run]:
         try:
             with storage.told("read"):
                 copy = _pulled(storage, run, upload, say)
+            upload.files = copy
             yield from _uploading(Run(folder, storage.url, upload), upload, copy)
         finally:
             _release(storage, claim, upload.is_used)
@@ -136,11 +137,11 @@ def _uploading(run: Run, upload: LedgerUpload, copy: CopiedFiles) -> Iterator[Ru
         except ClaimLostError as lost:
             raise lost from error
         if upload.is_used:
-            copy.push()
+            copy.publish()
         raise
     upload.stop()
     if upload.is_used:
-        copy.push()
+        copy.publish()
 
 
 def _release(storage: Storage, claim: Claim, is_used: bool) -> None:

@@ -16,6 +16,7 @@ def overridden(
     concurrent: int | None = None,
     minutes: float | None = None,
     gpu: float | None = None,
+    trials: int | None = None,
 ) -> Study:
     """The study with some of its values replaced; None keeps what it says.
 
@@ -26,6 +27,7 @@ def overridden(
         concurrent: Largest number of trials at once.
         minutes: Time of the search.
         gpu: GPUs of each trial, or a share of one.
+        trials: Number of trials.
 
     Raises:
         StudyError: If the study cannot have these values.
@@ -36,7 +38,7 @@ def overridden(
     changed: dict[str, Any] = raw | _given({"seed": seed})
     changed["dataset"] = raw["dataset"] | _given({"seed": seed})
     changed["resources"] = raw["resources"] | _given(resources)
-    changed["budget"] = raw["budget"] | _given({"seconds": seconds})
+    changed["budget"] = raw["budget"] | _given({"seconds": seconds, "trials": trials})
     if changed == raw:
         return study
     found, problems = parse_study(changed)

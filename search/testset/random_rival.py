@@ -40,7 +40,8 @@ def rival(run: Run, other: Run) -> tuple[Trial, Run]:
     if spent < cost:
         raise InputError(
             f"The random search in {other.folder} took {spent:.0f} s of trial time, the search "
-            f"{cost:.0f} s. Continue it with --trials and --resume until it has cost as much."
+            f"{cost:.0f} s. Continue it until it has cost as much: "
+            + other.command("resume", "--trials", str(2 * len(history.searched)))
         )
     best = history.incumbent(others.objective, _within(history, cost))
     if best is None or Checkpoints(other.trial_checkpoints(best.number)).newest()[0] is None:

@@ -120,8 +120,8 @@ class Machine:
     def run(self, command: str, *options: str, code: int = 0) -> str:
         """Run a command on the run; what it says on standard error."""
         process = self.start(command, *options)
-        _, said = process.communicate(timeout=200)
-        assert process.returncode == code, said
+        out, said = process.communicate(timeout=250)
+        assert process.returncode == code, f"{process.returncode}: {said}{out}"
         assert "Traceback" not in said
         return said
 

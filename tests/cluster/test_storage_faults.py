@@ -94,7 +94,7 @@ def test_refused_commands_change_no_object(server, tmp_path):
     url = server.url(f"bucket/{path}")
     small = {"trials": 2, "max_epochs": 2, "grace_period": 1}
     machine = Machine(tmp_path / "one", url, budget=small)
-    machine.run("search", "--resume", code=2)
+    machine.run("resume", code=2)
     assert server.objects(path) == {}
     machine.run("search")
     before = server.objects(path)

@@ -106,7 +106,7 @@ def test_a_full_disk_ends_it_clearly_and_it_goes_on_when_there_is_room(tmp_path,
     out, err = driver.communicate(timeout=120)
     assert driver.returncode == 4, (out, err)
     assert "No space left on device" in err
-    assert "--resume" in err
+    assert "thawtune resume" in err
     assert "Traceback" not in err
     before = {n: (t.state, t.epochs) for n, t in search.history.trials.items() if t.is_over}
     still = search.finish()

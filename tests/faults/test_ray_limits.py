@@ -118,7 +118,7 @@ def test_workers_that_never_report_end_the_search_before_it_is_spent(tmp_path):
     check_ended_in_order(search, ended.stderr)
     assert ended.returncode == 4, ended.stderr
     assert "libcudnn.so.9: cannot open shared object file" in ended.stderr
-    assert "--resume" in ended.stderr
+    assert "thawtune resume" in ended.stderr
     assert len(search.named("trial_ended")) == 3
     assert search.events[-1]["reason"] == "workers"
 

@@ -117,7 +117,7 @@ def test_missing_weights_package_is_named(monkeypatch: pytest.MonkeyPatch, tmp_p
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("command", ["finetune", "evaluate", "report"])
+@pytest.mark.parametrize("command", ["status", "stop", "finetune", "evaluate", "report", "export"])
 def test_a_folder_that_is_no_run(command: str, tmp_path: Path) -> None:
     with pytest.raises(RunStateError) as caught:
         run(command, tmp_path)
@@ -126,8 +126,11 @@ def test_a_folder_that_is_no_run(command: str, tmp_path: Path) -> None:
 
 
 def test_resume_without_a_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="to resume"):
-        run("search", "digits", "--run", tmp_path / "run", "--resume")
+    (tmp_path / "empty").mkdir()
+    for folder in ("run", "empty"):
+        with pytest.raises(InputError, match="to resume"):
+            run("resume", tmp_path / folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
 
 
 def test_describe_prints_one_object() -> None:

@@ -47,7 +47,7 @@ def load_model(path: Path) -> keras.Model:
         return keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunStateError(
-            f"The model {path} cannot be loaded: {error}. Make it again with thawtune finetune."
+            f"The model {path} cannot be loaded: {error}. Fine-tuning again writes it again."
         ) from error
 
 

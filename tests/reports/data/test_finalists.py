@@ -95,7 +95,7 @@ def test_finalists_that_are_not_finished_are_said(runs, tmp_path) -> None:
     assert not choose(found.study, found.history).is_final
     assert found.winner.number == found.history.incumbent(found.objective).number
     [said] = [block.text for block in blocks(found) if "have not all been trained" in str(block)]
-    assert "--resume" in said
+    assert "thawtune resume" in said
 
 
 @pytest.mark.parametrize("name", ["finalists.json", "importance.json"])

@@ -116,7 +116,7 @@ def test_a_run_that_is_there_is_refused_and_left_alone(finished: Path, tmp_path:
     before = (finished / "ledger.jsonl").read_bytes()
     result = thawtune("search", write_study(tmp_path), "--run", finished)
     assert result.returncode == 2
-    assert "--resume" in result.stderr
+    assert f"thawtune resume {finished}" in result.stderr
     assert (finished / "ledger.jsonl").read_bytes() == before
 
 

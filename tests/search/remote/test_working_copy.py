@@ -111,6 +111,16 @@ def test_a_reader_publishes_before_it_goes_on(place, url):
         assert (place / "opening.json").read_text() == "{}"
 
 
+def test_a_driver_publishes_all_that_it_has_written(place, url):
+    with run_at(url, drives=True) as run:
+        run.folder.mkdir(parents=True)
+        note(run, "one")
+        run.opening.write_text("{}")
+        run.publish()
+        assert (place / "opening.json").read_text() == "{}"
+        assert at(url) == ["one"]
+
+
 def test_a_reader_beside_the_driver_has_a_copy_of_its_own_and_leaves_nothing(place, url, tmp_path):
     drive(url, "one")
     with run_at(url, drives=True) as driven:

@@ -7,6 +7,7 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from search.records import events
@@ -163,6 +164,30 @@ def test_repeats_stand_for_winner_and_recipes(make_run):
     ]
 
 
+def test_all_repeats_of_winner_and_best_recipe_are_tested(make_run):
+    run = make_run("run")
+    with Ledger(run.ledger) as ledger:
+        for number in (1, 2, 3):
+            measured = Measurement(1, 0.5, 0.8, 0.6, 0.9, 1e-3, {"train": 1.0})
+            ledger.append(events.trial_proposed(number, "probe", SCRATCH, 7 + number, 0))
+            ledger.append(events.trial_measured(number, measured))
+            ledger.append(events.trial_ended(number, events.COMPLETE, "max_epochs"))
+    for number in (1, 2, 3):
+        save_weights(run, number)
+    record, _ = evaluate(run)
+    assert "repeats" not in record["models"][0]
+    predictions = pq.read_table(run.predictions).to_pandas()
+    for model in record["models"][1:]:
+        assert [one["weights_of"] for one in model["repeats"]] == [1, 2, 3]
+        assert len({one["sha256"] for one in model["repeats"]}) == 3
+        for one in model["repeats"]:
+            rows = predictions[predictions.model == one["predictions"]]
+            assert len(rows) == record["images"]
+            assert (rows.label == rows.predicted).mean() == pytest.approx(one["accuracy"])
+    opened = json.loads(run.opening.read_text())["openings"][0]["models"]
+    assert [number for name, _, number in opened if name == "winner"] == [1, 2, 3]
+
+
 def test_another_model_is_refused_unless_again_and_that_is_told(make_run):
     run = make_run("run")
     first, _ = evaluate(run)
@@ -197,7 +222,7 @@ def test_it_is_no_rival_if_it_is_not_the_same_or_cost_less(make_run):
     run = make_run("run", trials=3)
     cases = [
         (make_run("tpe", trials=6), "was searched with searcher: tpe, not with random"),
-        (make_run("short", trials=2, searcher="random"), "Continue it with --trials"),
+        (make_run("short", trials=2, searcher="random"), "thawtune resume .* --trials 4"),
         (
             make_run("seed", 6, searcher="random", dataset={"format": "digits", "seed": 1}),
             "the images of the three sets, dataset differ",
