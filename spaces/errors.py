@@ -17,7 +17,30 @@ A message says what happened with its values, what was expected, and how to fix 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
+
+_REMEDIES = {
+    errno.ENOSPC: "Make room there",
+    errno.EDQUOT: "Make room there, or have the quota raised",
+    errno.EROFS: "Mount it for writing",
+    errno.EACCES: "Let this user write there",
+    errno.EPERM: "Let this user write there",
+    errno.EMFILE: "Raise the number of open files (ulimit -n)",
+    errno.ENFILE: "Raise the number of open files of the system",
+    errno.ENAMETOOLONG: "Use a shorter path",
+    errno.ENOTDIR: "Remove the file that is where a folder should be",
+    errno.EEXIST: "Remove the file that is where a folder should be",
+    errno.ENOENT: "Create the folder again, or mount it",
+    errno.ESTALE: "Mount it again",
+    errno.EIO: "Check the disk",
+    errno.ENOTSUP: "Use a file system that has what was asked for",
+}
+
+
+def remedy(error: OSError) -> str:
+    """How to mend an error of the operating system in writing a file, without a full stop."""
+    return _REMEDIES.get(error.errno or 0, "Check the disk or network that it is on")
 
 
 class ThawtuneError(Exception):

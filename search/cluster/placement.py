@@ -111,6 +111,11 @@ def fits_somewhere(cpu: float, gpu: float) -> bool:
     return any(n.get("CPU", 0) >= cpu and n.get("GPU", 0) >= gpu for n in _machines())
 
 
+def most_cpu() -> float:
+    """CPUs of the node that has the most."""
+    return max((node.get("CPU", 0) for node in _machines()), default=1)
+
+
 def _machines() -> list[dict[str, float]]:
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 

@@ -6,6 +6,9 @@ Ray has no public way to ask for them. `check` says which of them a newer versio
 from __future__ import annotations
 
 import importlib
+from typing import Any
+
+from ray.exceptions import OutOfMemoryError, RayActorError, RayError, RayTaskError
 
 SEEN_IN = "2.60.0"
 """The version of Ray in which these names were found."""
@@ -13,6 +16,8 @@ SEEN_IN = "2.60.0"
 _NAMES = {
     "ray._private.worker": "get_dashboard_url",
     "ray._private.state": "state",
+    "ray.air.execution._internal": "RayActorManager",
+    "ray.tune.execution.tune_controller": "RayActorManager",
 }
 
 
@@ -42,3 +47,43 @@ def largest_cluster() -> dict[str, float]:
     from ray._private.state import state
 
     return dict(state.get_max_resources_from_cluster_config() or {})
+
+
+def tell_lost_workers() -> None:
+    """Make Tune treat a worker that Ray killed like one that died by itself.
+
+    Tune knows two kinds of errors: an exception in a worker, and an actor that is dead. A worker
+    that the memory monitor kills raises neither, nor does a lost node: Tune would end the search.
+    """
+    from ray.air.execution._internal import RayActorManager
+    from ray.tune.execution import tune_controller
+
+    class Manager(RayActorManager):
+        def _actor_start_failed(self, tracked_actor: Any, exception: Exception) -> None:
+            super()._actor_start_failed(tracked_actor, _as_dead_actor(exception))
+
+        def _actor_task_failed(self, tracked_actor_task: Any, exception: Exception) -> None:
+            super()._actor_task_failed(tracked_actor_task, _as_dead_actor(exception))
+
+    tune_controller.RayActorManager = Manager
+
+
+class WorkerKilledError(RayActorError):
+    """Ray killed a worker.
+
+    Attributes:
+        for_memory: Whether its machine was running out of memory.
+    """
+
+    def __init__(self, message: str, for_memory: bool) -> None:
+        self.message, self.for_memory = message, for_memory
+        super().__init__(error_msg=message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return WorkerKilledError, (self.message, self.for_memory)
+
+
+def _as_dead_actor(error: Exception) -> Exception:
+    if isinstance(error, RayActorError | RayTaskError) or not isinstance(error, RayError):
+        return error
+    return WorkerKilledError(str(error), isinstance(error, OutOfMemoryError))

@@ -9,18 +9,24 @@ import platform
 import signal
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from types import MappingProxyType
 from typing import Any
 
 from ray import tune
+from ray.exceptions import RayError
+from ray.tune import TuneError
 from rich.console import Console
 
-from search.cluster.placement import placed
+from search.cluster.placement import most_cpu, placed
+from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
-from search.driver.tune_adapter import Asha, DispatchedSearcher, EndStopper, Recorder, Waiting
+from search.driver.recorder import Recorder
+from search.driver.room import Room
+from search.driver.tune_adapter import Asha, DispatchedSearcher, EndStopper, Waiting
 from search.features.precompute import store_features
 from search.live.early_end import Ending
 from search.live.live_run import OpenRun, opened
@@ -98,7 +104,7 @@ def search(
         _raise_if_all_failed(past)
         return past
     ending = Ending(seconds_left(study, past) if limit is None else limit.seconds)
-    with opened(run, study, ending, console) as current:
+    with opened(run, study, ending, console) as current, _always_closed(current):
         if limit is not None:
             reserve, history = limit.reserve, current.history
             ending.reserve = lambda: reserve(history)
@@ -116,6 +122,31 @@ def search(
                     _fit(current, to_run, sets, plan, scratch)
         _close(current)
         return current.history
+
+
+@contextmanager
+def _always_closed(current: OpenRun) -> Iterator[None]:
+    """Record that the driver stops, also if an error ends the search.
+
+    Raises:
+        RunStateError: In place of an error of Ray.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if current.history.stopped is None:
+            current.stop(current.ending.reason or "error")
+        if isinstance(error, RayError | TuneError):
+            raise RunStateError(
+                f"Ray has failed: {_last_line(error)}. Everything so far is saved in "
+                f"{current.run.place}, and --debug shows more. Resume with: "
+                + current.run.command("resume")
+            ) from error
+        raise
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
 
 
 def is_finished(run: Run, history: History) -> bool:
@@ -160,14 +191,11 @@ def time_sentence(run: Run, study: Study, history: History) -> str:
 def _close(current: OpenRun) -> None:
     """Record how the search ended, and raise if it ended early or every trial failed."""
     ending, resume = current.ending, current.run.command("resume")
-    if ending.reason == "storage":
-        raise RunStateError(
-            f"{ending.sentence}. The ledger is intact. Free some space there, or make it writable, "
-            f"and resume with: {resume}"
-        )
+    if ending.has_failed:
+        raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
     is_early = not current.dispatch.is_over
     reason = "seconds" if current.dispatch.is_closed else "done"
-    current.take(events.driver_stopped((ending.reason if is_early else None) or reason))
+    current.stop((ending.reason if is_early else None) or reason)
     with writable(current.run):
         current.write_derived()
     if is_early and ending.signal is not None:
@@ -204,12 +232,13 @@ def _fit(
         max(1, int(study.resources.cpu)),
         current.rungs.milestones,
     )
-    resources = {"cpu": study.resources.cpu, "gpu": study.resources.gpu}
+    room = Room(study.resources, most_cpu())
+    tell_lost_workers()
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(KerasTrainable, job=job), resources),
+        tune.with_resources(tune.with_parameters(KerasTrainable, job=job), room.of),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=DispatchedSearcher(current, concurrent),
+            search_alg=DispatchedSearcher(current, room),
             scheduler=Asha(study, current.rungs, current.ending),
             reuse_actors=True,
             trial_name_creator=lambda trial: f"trial_{trial.config['trial']:05d}",
@@ -218,7 +247,7 @@ def _fit(
         run_config=tune.RunConfig(
             name="search",
             storage_path=scratch,
-            callbacks=[Recorder(current), Waiting(study.resources, current.say)],
+            callbacks=[Recorder(current, room), Waiting(study.resources, current.say)],
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             stop=EndStopper(current.ending),
             verbose=0,
@@ -230,7 +259,7 @@ def _fit(
         with watched(current):
             tuner.fit()
     except Exception:
-        if current.ending.reason != "storage":
+        if not current.ending.has_failed:
             raise
 
 

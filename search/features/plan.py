@@ -9,7 +9,7 @@ from typing import Any
 from search.features.plan_cache import remember_plan, remembered_plan
 from spaces.errors import DataError
 from spaces.study import Study
-from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
 from trainables.datasets.files.location import located
 from trainables.datasets.rows.loading import read_splits
 from trainables.datasets.sets.recorded import RecordedSets
@@ -58,7 +58,7 @@ def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
 
     resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
     make = ray.remote(_plan_of).options(**resources)
-    task = make.remote(study.to_dict(), images, os.environ.get(FOLDER_VARIABLE))
+    task = make.remote(study.to_dict(), images, str(cache_folder()))
     others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1
     for _ in range(others):
         ray.remote(_import_tensorflow).options(**resources).remote()

@@ -140,4 +140,5 @@ def _save_model(training: Training, names: tuple[str, ...], folder: Path) -> Non
 
     share_statistics(training.network.model, share=False)
     training.network.with_probabilities().save(folder / MODEL)
-    (folder / LABELS).write_text(json.dumps(list(names), ensure_ascii=False) + "\n")
+    labels = json.dumps(list(names), ensure_ascii=False) + "\n"
+    (folder / LABELS).write_text(labels, encoding="utf-8")

@@ -17,8 +17,8 @@ class Ending:
     """Whether the search has to end early, and why.
 
     Attributes:
-        reason: None, or the name of a signal, "seconds" or "storage".
-        sentence: The message to show if the reason is "storage".
+        reason: None, or the name of a signal, "seconds", "storage" or "workers".
+        sentence: The message to show if the reason is "storage" or "workers".
         reserve: Returns the seconds that what follows the search will take; the search ends earlier
             by as much.
 
@@ -60,7 +60,19 @@ class Ending:
 
     def storage_failed(self, sentence: str) -> None:
         """End at once, because nothing can be written any more."""
-        self._begin("storage")
+        self._fail("storage", sentence)
+
+    def workers_failed(self, sentence: str) -> None:
+        """End at once, because no worker runs long enough to report anything."""
+        self._fail("workers", sentence)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether something other than the user or the clock ended the search."""
+        return self.reason in ("storage", "workers")
+
+    def _fail(self, reason: str, sentence: str) -> None:
+        self._begin(reason)
         self.sentence, self._since = self.sentence or sentence, -PATIENCE
 
     @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
 
@@ -21,6 +21,7 @@ from search.strategy.importance import importance
 from search.strategy.optuna_journal import Journal
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
+from spaces.errors import remedy
 from spaces.study import Study
 from trainables.training.checkpoints import Checkpoints
 
@@ -78,13 +79,22 @@ class OpenRun:
         try:
             self._ledger.append(*happened)
         except OSError as error:
-            self.ending.storage_failed(f"{self.run.folder} cannot be written to: {error}")
+            self.ending.storage_failed(
+                f"{self.run.folder} cannot be written to: {error}. {remedy(error)}"
+            )
             return
         for event in happened:
             self._learn(event)
             self._journal.take(event)
         for event in happened:
             self._tell(event)
+
+    def stop(self, reason: str) -> None:
+        """Record that this driver ends, if anything can still be written."""
+        stopped = events.driver_stopped(reason)
+        with suppress(OSError):
+            self._ledger.append(stopped)
+            self._learn(stopped)
 
     def _tell(self, event: events.Event) -> None:
         self._say(event)
@@ -189,15 +199,21 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
         yield current
 
 
+_SMALLER = {
+    "batch": "with each batch split in two",
+    "evaluation": "with smaller batches in evaluation",
+    "share": "with fewer trials at once on its machine",
+}
+
+
 def said(event: events.Event) -> str | None:
     """The message that the terminal shows for an event, or None."""
     match event["event"]:
         case "noted":
             return str(event["text"])
         case "attempt_failed" if event["reason"] == "out_of_memory":
-            return (
-                f"trial {event['trial']} ran out of memory; retrying with each batch split in two"
-            )
+            how = _SMALLER[event["too_large"] or "batch"]
+            return f"trial {event['trial']} ran out of memory; retrying {how}"
         case "attempt_failed":
             return f"trial {event['trial']} lost its worker; retrying"
         case "trial_started" if event["damaged"]:

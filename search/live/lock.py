@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from search.records.run import Run, write_json
-from spaces.errors import RunStateError
+from spaces.errors import RunStateError, remedy
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ def writable(run: Run) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunStateError(
-            f"{run.folder} cannot be written to: {error.strerror or error}. Free some space or "
-            f"make it writable, then continue with: {run.command('resume')}"
+            f"{run.folder} cannot be written to: {error.strerror or error}. {remedy(error)}, then "
+            f"continue with: {run.command('resume')}"
         ) from error
 
 

@@ -10,7 +10,7 @@ trial_started       trial, node, total_params, trainable_params, resumed, attemp
 trial_measured      trial, measurement
 trial_checkpointed  trial, epoch, bytes
 trial_paused        trial, epoch
-attempt_failed      trial, reason, error (the trial is retried)
+attempt_failed      trial, reason, error, too_large (the trial is retried)
 trial_ended         trial, state, reason, error
 noted               text
 driver_stopped      reason
@@ -170,9 +170,19 @@ def trial_paused(trial: int, epoch: int) -> Event:
     return _event("trial_paused", trial=trial, epoch=epoch)
 
 
-def attempt_failed(trial: int, reason: str, error: str | None) -> Event:
-    """The trial was interrupted and will be retried."""
-    return _event("attempt_failed", trial=trial, reason=reason, error=error)
+def attempt_failed(
+    trial: int, reason: str, error: str | None, too_large: str | None = None
+) -> Event:
+    """The trial was interrupted and will be retried.
+
+    Args:
+        trial: Its number.
+        reason: As for trials that fail.
+        error: The error message.
+        too_large: What is made smaller in the next attempt, if memory ran out: "batch",
+            "evaluation" (its batches), or "share" (the number of trials on a machine).
+    """
+    return _event("attempt_failed", trial=trial, reason=reason, error=error, too_large=too_large)
 
 
 def trial_ended(trial: int, state: str, reason: str, error: str | None = None) -> Event:

@@ -21,11 +21,14 @@ class Failure:
         epoch: Epochs that had been recorded.
         reason: As for trials that fail.
         error: The error message.
+        too_large: What is made smaller in the next attempt, if memory ran out; None in old ledgers
+            means the batch.
     """
 
     epoch: int
     reason: str
     error: str | None
+    too_large: str | None = None
 
 
 @dataclass
@@ -64,6 +67,13 @@ class Trial:
     def epochs(self) -> int:
         """Number of finished epochs."""
         return len(self.measurements)
+
+    def halvings(self, too_large: str) -> int:
+        """How often its batches ("batch") or those of its evaluation were halved for memory."""
+        return sum(
+            failure.reason == "out_of_memory" and (failure.too_large or "batch") == too_large
+            for failure in self.failures
+        )
 
     @property
     def is_over(self) -> bool:
@@ -230,7 +240,9 @@ class History:
 
     def _on_attempt_failed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
-        trial.failures.append(Failure(trial.epochs, event["reason"], event["error"]))
+        trial.failures.append(
+            Failure(trial.epochs, event["reason"], event["error"], event["too_large"])
+        )
 
     def _on_trial_measured(self, event: Event) -> None:
         trial = self.trials[event["trial"]]

@@ -104,6 +104,7 @@ _ADDED: dict[str, Event] = {
     "study_opened": {"options": {}},
     "study_changed": {"options": {}},
     "trial_proposed": {"finalist_of": None},
+    "attempt_failed": {"too_large": None},
     "trial_started": {"attempt": 1, "accumulate": 1, "damaged": [], "hits": 0, "misses": 0},
 }
 """Defaults of the fields that older ledgers do not have."""

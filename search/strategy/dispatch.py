@@ -33,6 +33,7 @@ class Assignment:
         epochs: Number of epochs in the ledger; checkpoints of later epochs are ignored.
         attempt: Number of the attempt, from 1.
         accumulate: Number of parts into which each batch is split.
+        evaluation_parts: Into how many parts the batches of an evaluation are split.
         is_never_stopped: Whether the scheduler must not stop it.
     """
 
@@ -43,6 +44,7 @@ class Assignment:
     epochs: int
     attempt: int
     accumulate: int
+    evaluation_parts: int
     is_never_stopped: bool
 
 
@@ -182,7 +184,6 @@ def trial_seed(seed: int, number: int) -> int:
 
 
 def _assignment(trial: Trial) -> Assignment:
-    memory = [f for f in trial.failures if f.reason == "out_of_memory"]
     return Assignment(
         trial.number,
         trial.recipe,
@@ -190,6 +191,7 @@ def _assignment(trial: Trial) -> Assignment:
         trial.seed,
         trial.epochs,
         len(trial.failures) + 1,
-        2 ** len(memory),
+        2 ** trial.halvings("batch"),
+        2 ** trial.halvings("evaluation"),
         trial.is_never_stopped,
     )

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,7 @@ class Search:
         folder: Folder for the study file.
         run: Folder of the run.
         environment: Additional environment variables.
+        prefix: Command that runs the one that follows it, somewhere else.
         sections: Sections that replace those of the default study.
     """
 
@@ -54,11 +55,13 @@ class Search:
         folder: Path,
         run: Path | None = None,
         environment: dict[str, str] | None = None,
+        prefix: Sequence[str] = (),
         **sections: Any,
     ) -> None:
         self.run = Run(run or folder / "run")
         self.study = folder / "faults.yaml"
         self.environment = {**os.environ, **(environment or {})}
+        self.prefix = prefix
         self.write(**sections)
 
     def write(self, **sections: Any) -> None:
@@ -68,7 +71,7 @@ class Search:
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start or resume the search in a process that can be killed."""
         resume = ["--resume"] if self.run.folder.exists() else []
-        command = [sys.executable, "-m", "search", "search", str(self.study)]
+        command = [*self.prefix, sys.executable, "-m", "search", "search", str(self.study)]
         command += ["--run", str(self.run.folder), *resume, *options]
         return subprocess.Popen(
             command,

@@ -16,15 +16,15 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from spaces.errors import DataError
+from spaces.errors import DataError, remedy
 
 FOLDER_VARIABLE = "THAWTUNE_CACHE"
 """Environment variable with the path of another folder."""
 
 
 def cache_folder() -> Path:
-    """`$THAWTUNE_CACHE`, or `~/.cache/thawtune`."""
-    return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/thawtune").expanduser()
+    """`$THAWTUNE_CACHE`, or `~/.cache/thawtune`, absolute: workers have other folders."""
+    return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/thawtune").expanduser().absolute()
 
 
 def address(*parts: object) -> str:
@@ -62,10 +62,17 @@ def explained(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        reason = error.strerror or str(error)
+        if error.filename and not _is_in(Path(os.fsdecode(error.filename)), path.parent):
+            raise DataError(f"{os.fsdecode(error.filename)}: {reason}.") from error
         raise DataError(
-            f"{path} cannot be written ({error.strerror or error}). Make room there, or set "
-            "THAWTUNE_CACHE to a folder on a disk that has it."
+            f"{path} cannot be written ({reason}). {remedy(error)}, or set {FOLDER_VARIABLE} to a "
+            "folder on another disk."
         ) from error
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder.parent))
 
 
 def writing(path: Path) -> FileLock:

@@ -9,6 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainables.process.memory import evaluation_parts
+
 EVALUATION_BATCH = 256
 """The most inputs in a batch."""
 
@@ -31,7 +33,7 @@ def rows_of(
 
     Yields float32 arrays, one for each batch, by default of `evaluation_batch`; trains nothing.
     """
-    batch = batch or evaluation_batch(model)
+    batch = batch or max(1, evaluation_batch(model) // evaluation_parts())
     step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
 
     def rows(first: int, last: int) -> Iterator[np.ndarray]:

@@ -27,6 +27,20 @@ def given_size(variable: str) -> int | None:
     return int(float(match[1]) * step ** _UNITS.index(match[2].upper()))
 
 
+_parts = 1
+
+
+def split_evaluation(parts: int) -> None:
+    """Evaluate in this many times smaller batches in this process, for less memory."""
+    global _parts
+    _parts = parts
+
+
+def evaluation_parts() -> int:
+    """How many times smaller the batches of an evaluation are in this process."""
+    return _parts
+
+
 def machine_memory() -> int:
     """Bytes of memory of this machine, or of the container that this process runs in."""
     physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

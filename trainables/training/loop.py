@@ -15,6 +15,7 @@ from trainables.augmentation.batch import BatchAugmentation, Draws
 from trainables.features.in_memory import Examples
 from trainables.networks.forward import evaluation_batch
 from trainables.optimizers.adjustable import Adjustable
+from trainables.process.memory import evaluation_parts
 from trainables.training.batch import at_the_cut
 from trainables.training.chunks import evaluation_chunks, training_chunks
 from trainables.training.losses import per_example_loss, validation_loss
@@ -144,10 +145,11 @@ class Loop:
             has_auc: Whether the area under the ROC curve is among the scores; it takes longer.
         """
         loss, found = 0.0, []
-        for inputs, labels in evaluation_chunks(examples, self._evaluation_batch):
+        size = max(1, self._evaluation_batch // evaluation_parts())
+        for inputs, labels in evaluation_chunks(examples, size):
             if not examples.are_resident:
-                self._evaluate.get_concrete_function(*_any_number(inputs, labels), has_auc)
-            one, *outputs = self._evaluate(inputs, labels, has_auc)
+                self._evaluate.get_concrete_function(*_any_number(inputs, labels), _NUMBER, has_auc)
+            one, *outputs = self._evaluate(inputs, labels, tf.constant(size), has_auc)
             loss += float(one)
             found.append([np.asarray(labels), *(output.numpy() for output in outputs)])
         labels, predicted, shares = map(np.concatenate, zip(*found, strict=True))
@@ -276,14 +278,13 @@ class Loop:
         return per_example_loss(logits, targets, self._loss, self._smoothing, self._gamma)
 
     def _evaluation(
-        self, inputs: tf.Tensor, labels: tf.Tensor, has_shares: bool
+        self, inputs: tf.Tensor, labels: tf.Tensor, size: tf.Tensor, has_shares: bool
     ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """The sum of losses, the predicted classes, and the probabilities if they are asked for."""
         classes = self._adjustment.shape[0]
         loss = tf.zeros(())
         predicted = _parts(tf.int64, ())
         shares = _parts(tf.float32, (classes,))
-        size = self._evaluation_batch
         for start in tf.range(0, tf.shape(labels)[0], size):
             targets = labels[start : start + size]
             batch = tf.cast(inputs[start : start + size], tf.float32)

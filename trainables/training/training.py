@@ -15,6 +15,7 @@ from spaces.study import Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, NoRoomError
+from trainables.process.device_errors import in_phase
 from trainables.process.messages import note
 from trainables.training.measurement import VALIDATION, Measurement
 from trainables.training.network_pool import build_pretrained as build_pretrained
@@ -240,7 +241,11 @@ class Training:
     @contextmanager
     def _timed(self, kind: str) -> Iterator[None]:
         start = time.perf_counter()
-        yield
+        try:
+            yield
+        except Exception as error:
+            in_phase(error, kind)
+            raise
         self._seconds[kind] = self._seconds.get(kind, 0.0) + time.perf_counter() - start
 
     def add_seconds(self, kind: str, seconds: float) -> None:

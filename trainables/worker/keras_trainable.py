@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,18 +11,20 @@ import numpy as np
 import ray
 from ray import tune
 
-from spaces.errors import DataError, TrialFailedError
+from spaces.errors import remedy
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.loading import seal
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
+from trainables.process.device_errors import is_device_lost
 from trainables.process.gpu import limit_memory
-from trainables.process.memory import is_swollen
+from trainables.process.memory import is_swollen, split_evaluation
 from trainables.process.messages import take_notes
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.checkpoints import Checkpoints
+from trainables.worker.failures import failure_of, free_memory
 
 REPORT_SECONDS = 1.0
 """Shorter epochs are reported together."""
@@ -68,10 +69,11 @@ class KerasTrainable(tune.Trainable):
     bytes) if one was written. The first result of a trial also holds `started`, and the last one
     `end`: state, reason and error. A trial's error is such a result too, so that the process
     survives for the next trial. If a checkpoint cannot be written, `storage` says why: that is not
-    the trial's fault.
+    the trial's fault. If memory ran out, `too_large` says what is to be made smaller.
     """
 
     _training: Any = None
+    _is_device_lost = False
 
     def setup(self, config: dict[str, Any], job: Job) -> None:
         """Start the first trial of this process."""
@@ -88,11 +90,15 @@ class KerasTrainable(tune.Trainable):
 
     def __repr__(self) -> str:
         """The worker's name in Ray's dashboard and logs; Ray asks once, in the first trial."""
-        return f"{self._study.name}: worker since trial_{self._config['trial']:05d}"
+        config = getattr(self, "config", {})  # of the first trial, and missing before `setup`
+        return f"{config.get('study')}: worker since trial_{config.get('trial', -1):05d}"
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Start another trial in this process, or end the process if it has grown too large."""
-        if is_swollen():
+        """Start another trial in this process, or end the process if it is no longer fit for one.
+
+        It has grown too large, or its device is lost.
+        """
+        if self._is_device_lost or is_swollen():
             ray.actor.exit_actor()
         self._begin(new_config, time.perf_counter())
         return True
@@ -103,10 +109,18 @@ class KerasTrainable(tune.Trainable):
         try:
             self._train()
         except Exception as error:  # any error ends this trial, but not the search
-            reason, text = _classified(error)
+            self._report |= {"done": True} | self._failure(error)
             self._training = None
-            self._report |= {"done": True, "end": ("FAIL", reason, text)}
+        if "too_large" in self._report:
+            free_memory()  # now that no traceback holds any of it
         return self._result()
+
+    def _failure(self, error: Exception) -> dict[str, Any]:
+        if is_device_lost(error):
+            self._is_device_lost = True
+            return {"end": ("FAIL", "worker_lost", f"The GPU is lost to this process: {error}")}
+        batch = self._config["hyperparameters"]["batch_size"]
+        return failure_of(error, batch, self._config["accumulate"])
 
     def cleanup(self) -> None:
         """Save a trial that is interrupted; one that has ended is saved already."""
@@ -119,6 +133,7 @@ class KerasTrainable(tune.Trainable):
         self._checkpoints = Checkpoints(config["checkpoints"])
         self._saved, self._saving_seconds = time.perf_counter(), 0.0
         self._saved_epoch = 0
+        split_evaluation(config["evaluation_parts"])
 
     def _train(self) -> None:
         began = time.perf_counter()
@@ -188,7 +203,10 @@ class KerasTrainable(tune.Trainable):
             size = self._checkpoints.save(epoch, self._training.state())
             self._checkpoints.keep_newest(KEPT_CHECKPOINTS)
         except OSError as error:
-            text = f"A checkpoint of trial {self._config['trial']} cannot be written: {error}"
+            text = (
+                f"A checkpoint of trial {self._config['trial']} cannot be written: {error}. "
+                f"{remedy(error)}"
+            )
             self._report |= {"storage": text}
             return
         self._report["checkpoint"] = (epoch, size)
@@ -220,16 +238,3 @@ class KerasTrainable(tune.Trainable):
             "damaged": damaged,
             **take_counts(),
         }
-
-
-def _classified(error: Exception) -> tuple[str, str]:
-    """Reason and text of an error, as the ledger records them."""
-    import tensorflow as tf
-
-    if isinstance(error, TrialFailedError):
-        return error.reason, str(error)
-    if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
-        return "out_of_memory", str(error)[:2000]
-    if isinstance(error, DataError):
-        return "data", str(error)
-    return "error", "".join(traceback.format_exception(error))[-4000:]

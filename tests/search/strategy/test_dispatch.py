@@ -96,6 +96,16 @@ def test_after_running_out_of_memory_batches_are_taken_in_two_parts(begin):
     assert search.dispatch.next().accumulate == 2
 
 
+def test_only_what_was_too_large_is_made_smaller(begin):
+    search = begin()
+    search.dispatch.next()
+    for too_large in ("evaluation", "share", "evaluation", "batch"):
+        search.take(events.attempt_failed(0, "out_of_memory", "no", too_large))
+    search.dispatch.released(0)
+    again = search.dispatch.next()
+    assert (again.accumulate, again.evaluation_parts, again.attempt) == (2, 4, 5)
+
+
 @pytest.mark.parametrize(("accuracy", "state"), [(0.3, "PRUNED"), (0.9, "RUNNING")])
 def test_who_was_left_in_a_rung_is_judged_on_resuming(begin, accuracy, state):
     search = begin()
