@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from reports.analysis.configurations import compare_configurations, mean_accuracy
+from reports.analysis.configurations import compare_configurations
 from reports.analysis.rivals import Rivalry, rivalries
 from reports.data.run_data import RunData
 from reports.statistics.paired import MARGIN
@@ -91,10 +91,9 @@ def _compare_on_test(data: RunData, winner: Trial) -> Comparison | None:
     n = data.test.images
     repeated = compare_configurations(data, first, second)
     if repeated is not None:
-        means = mean_accuracy(data, first), mean_accuracy(data, second)
-        seeds, interval = repeated.seeds, repeated.interval
+        means, seeds = (repeated.first, repeated.second), repeated.seeds
         return Comparison(
-            winner, recipe, "test", *means, n, seeds, interval, configurations=repeated
+            winner, recipe, "test", *means, n, seeds, repeated.interval, configurations=repeated
         )
     values = first.accuracy, second.accuracy
     found = [r for r in rivalries(data) if r.is_planned]

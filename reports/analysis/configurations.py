@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reports.analysis.rivals import did
 from reports.data.result_files import EvaluatedModel
@@ -30,28 +29,22 @@ def compare_configurations(
     )
     if not is_usable:
         return None
-    return Repeated.of(_right(data, first), _right(data, second))
+    right = [
+        np.stack([data.predictions[name].is_right for name in model.repeats])
+        for model in (first, second)
+    ]
+    return Repeated.of(*right)
 
 
-def _right(data: RunData, model: EvaluatedModel) -> NDArray[np.bool_]:
-    """Shape (seeds, images)."""
-    return np.stack([data.predictions[name].is_right for name in model.repeats])
-
-
-def mean_accuracy(data: RunData, model: EvaluatedModel) -> float:
-    """Over all tested trainings of a configuration."""
-    return float(_right(data, model).mean())
-
-
-def sentence(winner: float, recipe: float, name: str, result: Repeated) -> str:
+def sentence(recipe: str | None, result: Repeated) -> str:
     """The comparison in plain words.
 
     Args:
-        winner, recipe: Mean accuracies.
-        name: Of the recipe.
+        recipe: Name of the recipe.
+        result: The winner's configuration against the recipe's.
     """
-    what = did("the configuration", f"the recipe {name}", result.outcome())
-    shown = " against ".join(map(formats.percent, (winner, recipe)))
+    what = did("the configuration", f"the recipe {recipe}", result.outcome())
+    shown = " against ".join(map(formats.percent, (result.first, result.second)))
     return (
         f"{formats.sentence(what)}: {shown}, means of {result.seeds} trainings each with new seeds "
         f"on the same {result.images:,} test images"

@@ -65,10 +65,9 @@ def _headline(data: RunData, comparison: Comparison) -> str:
         return f"{search} found nothing better than its recipes: the {who} is {recipe}."
     if comparison.on == "validation" or comparison.outcome == "untested":
         return _standing(data, comparison, recipe)
-    values = (comparison.winner_value, comparison.recipe_value)
     if comparison.configurations is not None:
-        name = str(comparison.recipe.recipe)
-        return f"{configurations_sentence(*values, name, comparison.configurations)}."
+        return f"{configurations_sentence(comparison.recipe.recipe, comparison.configurations)}."
+    values = (comparison.winner_value, comparison.recipe_value)
     shown = " against ".join(map(formats.percent, values))
     return (
         f"{did('This model', recipe, comparison.outcome)}: {shown} on the same "

@@ -41,8 +41,7 @@ def _on_the_test_set(data: RunData) -> list[Block]:
     found = rivalries(data, has_planned=repeated is None)
     blocks: list[Block] = [TableBlock(scores_table(data)), Heading("Comparisons", "comparisons")]
     if comparison is not None and repeated is not None:
-        values, name = (comparison.winner_value, comparison.recipe_value), comparison.recipe.recipe
-        text = configurations_sentence(*values, str(name), repeated)
+        text = configurations_sentence(comparison.recipe.recipe, repeated)
         note = "Below, one training of each is compared, which says nothing about other seeds."
         blocks.append(Text(f"{text} (p {formats.p_value(repeated.p, equals=True)}). {note}"))
     blocks += [Text(sentence(one)) for one in found]

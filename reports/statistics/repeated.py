@@ -30,14 +30,15 @@ class Repeated:
     """The difference between the mean accuracies of two configurations.
 
     Attributes:
-        difference: Mean accuracy of the first − mean accuracy of the second.
+        first, second: Mean accuracy of each, over its trainings and all images.
         p: Two-sided p value of a t test.
         interval: Its 95 % interval, which leaves out zero if and only if p is below 5 %.
         seeds: Trainings of each configuration.
         images: All images.
     """
 
-    difference: float
+    first: float
+    second: float
     p: float
     interval: Interval
     seeds: int
@@ -76,11 +77,17 @@ class Repeated:
             # that rejects 6 % of true null hypotheses.
             welch = of_seeds**2 / (seeds_a**2 + seeds_b**2) * (seeds - 1)
             freedom = welch * variance / of_seeds
-        difference, error = float(a.mean() - b.mean()), math.sqrt(variance)
+        means, error = (float(a.mean()), float(b.mean())), math.sqrt(variance)
+        difference = means[0] - means[1]
         reach = float(student.ppf(1 - LEVEL / 2, freedom)) * error
         p = 2 * float(student.sf(abs(difference) / error, freedom))
         interval = Interval(difference - reach, difference + reach)
-        return cls(difference, p, interval, seeds, images)
+        return cls(*means, p, interval, seeds, images)
+
+    @property
+    def difference(self) -> float:
+        """Mean accuracy of the first − mean accuracy of the second."""
+        return self.first - self.second
 
     def outcome(self) -> Outcome:
         """What can be said of the first configuration."""

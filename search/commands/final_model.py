@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from search.commands.shared import DataPath, RunFolder, console, import_tensorflow, say
+from search.commands.shared import DataPath, RunFolder, console, say
+from trainables.process.tensorflow_setup import import_tensorflow
 
 
 def export(

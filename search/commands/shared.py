@@ -31,10 +31,3 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 def say(text: str) -> None:
     """Print a line as it is, whatever its length."""
     console.print(text, soft_wrap=True)
-
-
-def import_tensorflow() -> None:
-    """Import TensorFlow without its messages, before a command needs it."""
-    from trainables.process.tensorflow_setup import import_tensorflow
-
-    import_tensorflow()

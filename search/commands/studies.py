@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from search.commands.shared import DataPath, StudyName, console, import_tensorflow, say
+from search.commands.shared import DataPath, StudyName, console, say
 from spaces.errors import DataError, InputError
+from trainables.process.tensorflow_setup import import_tensorflow
 
 
 def validate(study: StudyName) -> None:

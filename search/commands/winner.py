@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from search.commands.shared import Address, DataPath, RunFolder, console, import_tensorflow, say
+from search.commands.shared import Address, DataPath, RunFolder, console, say
+from trainables.process.tensorflow_setup import import_tensorflow
 
 
 def finetune(

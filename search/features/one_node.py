@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from trainables.cache.folder import FOLDER_VARIABLE, remove
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
 from trainables.features.store import FeatureStore
+from trainables.process.tensorflow_setup import import_tensorflow
 
 _LEAST_IMAGES = 32
 _TASKS_A_SLOT = 4
@@ -136,7 +137,7 @@ class NodeExtraction:
 
 @ray.remote
 def _planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
-    _import_tensorflow()
+    import_tensorflow()
     from trainables.worker.extraction import planned_entries
 
     return planned_entries(task)
@@ -146,13 +147,7 @@ def _planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
 def _compute(
     task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
 ) -> int:
-    _import_tensorflow()
+    import_tensorflow()
     from trainables.worker.extraction import compute
 
     return compute(task, part, first, last, targets)
-
-
-def _import_tensorflow() -> None:
-    from trainables.process.tensorflow_setup import import_tensorflow
-
-    import_tensorflow()

@@ -14,6 +14,7 @@ from trainables.datasets.files.location import located
 from trainables.datasets.rows.loading import read_splits
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
+from trainables.process.tensorflow_setup import import_tensorflow
 
 
 def planned(study: Study, sets: RecordedSets | None = None) -> Plan:
@@ -61,7 +62,7 @@ def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
     task = make.remote(study.to_dict(), images, str(cache_folder()))
     others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1
     for _ in range(others):
-        ray.remote(_import_tensorflow).options(**resources).remote()
+        ray.remote(import_tensorflow).options(**resources).remote()
     return Plan.from_dict(ray.get(task))
 
 
@@ -78,13 +79,7 @@ def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> 
 
 
 def _plan(study: Study, images: int | None) -> Plan:
-    _import_tensorflow()
+    import_tensorflow()
     from trainables.features.plan.measured_plan import plan_study
 
     return plan_study(study, images)
-
-
-def _import_tensorflow() -> None:
-    from trainables.process.tensorflow_setup import import_tensorflow
-
-    import_tensorflow()

@@ -27,6 +27,7 @@ from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
 from spaces.study import Study
+from trainables.process.tensorflow_setup import import_tensorflow
 
 
 def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, tuple[str, ...]]:
@@ -49,7 +50,7 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
             limit = _limit(clock, study, run, each_model)
             history = search(run, study, options.address, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
-            _import_tensorflow()
+            import_tensorflow()
             from search.finetune.finetune import finetune
 
             use_gpu = options.gpu is not False and bool(ray.cluster_resources().get("GPU"))
@@ -101,12 +102,6 @@ def _limit(clock: Clock, study: Study, run: Run, each_model: float) -> Limit | N
     speed = costs.speed_of(os.cpu_count() or 1)
     reserve = Reserve(study, clock.left, grown, speed, each_model)
     return Limit(clock.left, reserve)
-
-
-def _import_tensorflow() -> None:
-    from trainables.process.tensorflow_setup import import_tensorflow
-
-    import_tensorflow()
 
 
 def answer_of(run: Run) -> tuple[str, ...]:
