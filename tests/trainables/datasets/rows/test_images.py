@@ -93,7 +93,7 @@ def test_no_images_are_an_empty_array(index):
 def test_a_cache_that_cannot_be_written_is_a_sentence(index, monkeypatch, tmp_path):
     monkeypatch.setattr(images, "SMALL", 0)
     monkeypatch.setenv("THAWTUNE_CACHE", str(write(tmp_path / "file", b"") / "cache"))
-    with pytest.raises(DataError, match="set THAWTUNE_CACHE to a folder on a disk"):
+    with pytest.raises(DataError, match="set THAWTUNE_CACHE to a folder on another disk"):
         load_images(index, POSITIONS, 16)
 
 

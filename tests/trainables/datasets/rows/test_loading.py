@@ -22,7 +22,7 @@ def trial(make_study, tmp_path, monkeypatch):
     job = Job(study.to_dict(), SETS.without_test(), None, str(tmp_path), 1, ())
     monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
     made = KerasTrainable.__new__(KerasTrainable)
-    made.setup({"checkpoints": str(tmp_path / "checkpoints")}, job)
+    made.setup({"checkpoints": str(tmp_path / "checkpoints"), "evaluation_parts": 1}, job)
     return made
 
 
