@@ -103,12 +103,12 @@ class View:
         return f"{elapsed}, about {_clock(progress.left)} left"
 
 
-def status(study: Study, history: History) -> dict[str, str]:
-    """The state of a search in words, by heading."""
-    lines = {"trials": f"{_counts(history.searched)} of {study.budget.trials}"}
+def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, str]:
+    """The state of a search in words, by heading; `unended` names trials without an end."""
+    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
-        lines["finalists"] = f"{_counts(repeats)} (repeats with other seeds)"
+        lines["finalists"] = f"{_counts(repeats, unended)} (repeats with other seeds)"
     incumbent = history.incumbent(study.objective)
     if incumbent is None:
         lines["incumbent"] = "none yet"
@@ -123,9 +123,10 @@ def status(study: Study, history: History) -> dict[str, str]:
     return lines
 
 
-def _counts(trials: list[Trial]) -> str:
+def _counts(trials: list[Trial], unended: str) -> str:
     states = [trial.state for trial in trials]
-    return ", ".join(f"{states.count(s)} {s}" for s in (RUNNING, COMPLETE, PRUNED, FAIL))
+    words = {RUNNING: unended, COMPLETE: COMPLETE, PRUNED: PRUNED, FAIL: FAIL}
+    return ", ".join(f"{states.count(state)} {word}" for state, word in words.items())
 
 
 def _clock(seconds: float) -> str:
