@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.analysis.comparison import compare
+from reports.analysis.comparisons.comparison import compare
+from reports.analysis.comparisons.rivals import IN_A_WORD
 from reports.analysis.costs import stages, total_cost
-from reports.analysis.rivals import IN_A_WORD
 from reports.analysis.scoring import accuracy_interval
 from reports.data.result_files import Evaluation
 from reports.data.run_data import RunData

@@ -10,7 +10,7 @@ from reports.data.run_data import RunData
 from reports.data.working_time import WorkingTime
 from search.records.events import FAIL
 from search.records.history import History, Trial, value_of
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 LEARNING = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
 

@@ -19,7 +19,7 @@ from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run
 from spaces.errors import RunStateError
-from spaces.study import Objective, Study
+from spaces.studies.study import Objective, Study
 
 
 def tested_model(data: RunData) -> tuple[EvaluatedModel, Predictions] | None:

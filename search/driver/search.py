@@ -40,7 +40,7 @@ from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import cache_folder
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import RecordedSets

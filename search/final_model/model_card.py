@@ -18,7 +18,7 @@ from search.records.ledger import read_ledger
 from search.records.run import Run, write_whole
 from spaces.errors import RunStateError
 from spaces.hyperparameters import CONDITIONS
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256", "predictions", "repeats")
 _MOST_CLASSES = 50

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from search.fitting.study import costs
 from search.records.history import History, Trial
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _LAST = 3
 """Epochs at a trial's end that tell how long one takes."""

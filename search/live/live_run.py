@@ -22,7 +22,7 @@ from search.strategy.optuna_journal import Journal
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
 from spaces.errors import remedy
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.checkpoints import Checkpoints
 
 

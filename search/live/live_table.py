@@ -14,7 +14,7 @@ from rich.table import Table
 from search.live.progress_lines import Estimate, Progress, Seconds, best_trials, in_words
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
 from search.records.history import History, Trial
-from spaces.study import Study
+from spaces.studies.study import Study
 
 EVERY = 60.0
 """Seconds between two lines where there is no terminal."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from search.records.events import RUNNING
 from search.records.history import History, Trial
 from search.strategy.finalists import seconds_of_repeats
-from spaces.study import Study
+from spaces.studies.study import Study
 
 SHOWN = 5
 """Trials in the list of the best."""

@@ -13,7 +13,7 @@ from search.records.events import STATES
 from search.records.history import History, Trial
 from search.records.ledger import read_ledger
 from search.records.run import Run
-from spaces.study import Study
+from spaces.studies.study import Study
 
 RUNNING, FINISHED, OUT_OF_TIME = "running", "finished", "out of time"
 STOPPED, KILLED, UNSTARTED = "stopped", "killed", "not started"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
 from search.records.history import History, Trial
-from spaces.study import Objective, Study
+from spaces.studies.study import Objective, Study
 
 NOT_ITS_FAULT = frozenset({"worker_lost", "data"})
 """Reasons for a failed repeat that say nothing about its configuration."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from search.records.events import FAIL, RUNNING, Event
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.training.measurement import KINDS, Measurement
 
 

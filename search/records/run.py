@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from spaces.errors import InputError, RunStateError
-from spaces.study import Study
-from spaces.study_file import load_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import load_study
 
 
 class Upload(Protocol):

@@ -14,7 +14,7 @@ from search.strategy.finalists import next_repeat, seconds_of_repeats
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _MARGIN = 1.25
 """Factor by which the time reserved for finalists exceeds its estimate."""

@@ -17,7 +17,7 @@ from search.records.choice import (
 )
 from search.records.events import COMPLETE, FAIL
 from search.records.history import History, Trial
-from spaces.study import Objective, Study
+from spaces.studies.study import Objective, Study
 
 
 def next_repeat(study: Study, history: History) -> tuple[Trial, int] | None:

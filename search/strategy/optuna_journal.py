@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.records import events
 from search.records.history import History, Trial, value_of
 from search.strategy.distributions import distribution, encoded
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _STATES = {
     events.RUNNING: TrialState.RUNNING,

@@ -17,7 +17,7 @@ from search.records.history import value_of
 from search.strategy.distributions import encoded, labels
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical, Float, Parameter
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 _DRAWS = 20

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 
 from search.records.events import Event
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 

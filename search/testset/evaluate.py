@@ -22,9 +22,9 @@ from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import checked_sets
 from search.testset.gradcam_pictures import explain
 from search.testset.random_rival import rival as random_rival
-from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError, RunStateError
-from spaces.study import Study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
 from trainables.datasets.rows.loading import SealedTest, reread
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints

@@ -9,7 +9,7 @@ from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.records.run_sets import sets_of
 from spaces.errors import InputError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.checkpoints import Checkpoints
 
 _SAME = ("space", "base", "objective", "dataset")

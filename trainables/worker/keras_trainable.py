@@ -13,7 +13,7 @@ from ray import tune
 
 from spaces.errors import remedy
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.loading import seal
 from trainables.datasets.sets.recorded import RecordedSets

@@ -10,7 +10,7 @@ from reports.text import formats
 from search.records.events import FAIL
 from search.records.history import value_of
 from spaces.parameters import Categorical
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 
 @dataclass(frozen=True)

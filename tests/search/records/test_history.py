@@ -9,7 +9,7 @@ import pytest
 from search.records import events
 from search.records.history import History
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 MAX = Objective(metric="val_accuracy", mode="max")
 MIN = Objective(metric="val_loss", mode="min")
