@@ -10,10 +10,11 @@ from rich.console import Console
 from search.live.early_end import Ending
 from search.live.lock import writable
 from search.records import events
-from search.records.history import History, value_of
+from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json
 from search.records.tables import write_tables
+from search.records.trial import value_of
 from search.remote.ledger_upload import LedgerUpload
 from search.strategy import finalists
 from search.strategy.dispatch import Dispatch

@@ -2,49 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.faults.checking import check_whole
+from tests.faults.conftest import GIGABYTE
 from tests.faults.driving import STUDY, Search, workers_of
 from tests.faults.test_trials import sabotaged
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(600)]
-
-GIGABYTE = 2**30
-MEMORY = Path("/sys/fs/cgroup/memory")
-ENTER = (
-    f"mount --bind {MEMORY}/$0 {MEMORY} && echo $$ > {MEMORY}/cgroup.procs && "
-    'if [ "$1" = true ]; then exit; fi; exec "$@"'
-)
-"""Lets a command see a cgroup as its whole machine, as in a container."""
-
-
-@pytest.fixture
-def small_machine() -> Iterator[Callable[[int], tuple[str, ...]]]:
-    """Makes the prefix of a command that runs with so many bytes of memory."""
-    made = []
-
-    def make(size: int) -> tuple[str, ...]:
-        group = MEMORY / f"thawtune-{os.getpid()}-{len(made)}"
-        prefix = ("unshare", "-m", "sh", "-c", ENTER, group.name)
-        try:
-            group.mkdir()
-            made.append(group)
-            (group / "memory.limit_in_bytes").write_text(str(size), encoding="ascii")
-            subprocess.run([*prefix, "true"], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"limiting memory needs root and a writable cgroup: {error}")
-        return prefix
-
-    yield make
-    for group in made:
-        group.rmdir()
 
 
 def check_ended_in_order(search: Search, said: str) -> None:
