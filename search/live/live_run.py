@@ -73,7 +73,12 @@ class OpenRun:
         )
         self._journal = Journal(run.journal, study, self.history, self.say)
         self.watchers: list[events.EventSink] = []
-        self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
+        there = Checkpoints(run.trial_checkpoints()).folders
+        self._with_checkpoints = [
+            t.number
+            for t in self.history.trials.values()
+            if t.is_over and run.trial_folder_name(t.number) in there
+        ]
         self._remove_checkpoints()
 
     def take(self, *happened: events.Event) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 from search.driver.search import create_run
 from search.live import live_run
 from search.live.early_end import Ending
-from search.live.live_run import opened
+from search.live.live_run import OpenRun, opened
 from search.records import events
 from search.records.choice import choose
 from search.records.history import History
@@ -70,6 +70,20 @@ def test_a_finalist_that_is_displaced_keeps_its_own_and_those_of_its_repeats(beg
     train(6, 0.5, of=4)
     assert choose(current.study, current.history).trial.number == 0
     assert kept(current) == {0, 2, 3, 4, 5, 6}, "any of them may be chosen, and is tested then"
+
+
+def test_on_opening_only_trials_that_have_checkpoints_are_looked_at(begin, monkeypatch):
+    current, train = begin
+    for number, accuracy in enumerate([0.9, 0.5, 0.6, 0.7]):
+        train(number, accuracy)
+    current.checkpoints_of(2).save(1, {"epoch": np.array(1)})  # as if killed before removing it
+    assert kept(current) == {0, 2}
+    asked = []
+    monkeypatch.setattr(
+        OpenRun, "_keep_checkpoints", lambda self, number, count: asked.append((number, count))
+    )
+    with opened(current.run, current.study, Ending(None), Console(quiet=True)):
+        assert sorted(asked) == [(0, 1), (2, 0)], "at a URL, each trial is a round trip"
 
 
 @pytest.fixture
