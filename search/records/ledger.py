@@ -19,6 +19,7 @@ from typing import Any
 
 from search.records.events import VERSION, Event
 from spaces.errors import RunStateError
+from trainables.cache.folder import sync
 
 
 class Ledger:
@@ -32,9 +33,12 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        whole = sum(len(line) for line, _ in _lines(path)) if path.exists() else 0
+        is_new = not path.exists()
+        whole = 0 if is_new else sum(len(line) for line, _ in _lines(path))
         self._file = path.open("ab", buffering=0)
         self._file.truncate(whole)
+        if is_new:
+            sync(path.parent)  # or else its name may be lost, with all events
         self._safe, self._unsafe_since = whole, math.inf
         self._failure: OSError | None = None
 
