@@ -12,7 +12,7 @@ from reports.data.result_files import Evaluation
 from reports.data.run_data import RunData
 from reports.text import formats
 from search.records.events import STATES
-from search.records.history import Trial, value_of
+from search.records.trial import Trial, value_of
 
 _STATE_WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 

@@ -7,7 +7,8 @@ import time
 from dataclasses import dataclass, field
 
 from search.fitting.study import costs
-from search.records.history import History, Trial
+from search.records.history import History
+from search.records.trial import Trial
 from spaces.studies.study import Study
 
 _LAST = 3
@@ -62,7 +63,7 @@ class Reserve:
         """Seconds of the clock, from the incumbent's epochs so far."""
         trial = history.incumbent(self.study.objective)
         training = 0.0 if trial is None else self.training_seconds(trial)
-        models = 2 + sum(t.recipe is not None and bool(t.epochs) for t in history.searched)
+        models = 2 + sum(bool(t.epochs) for t in history.recipes)
         needed = (
             costs.STOPPING
             + costs.FINETUNING

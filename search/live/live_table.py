@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -13,7 +14,8 @@ from rich.table import Table
 
 from search.live.progress_lines import Estimate, Progress, Seconds, best_trials, in_words
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
-from search.records.history import History, Trial
+from search.records.history import History
+from search.records.trial import Trial
 from spaces.studies.study import Study
 
 EVERY = 60.0
@@ -76,7 +78,7 @@ class View:
         table.add_row("time", self._time(progress))
         for name, value in status(self._study, self._history).items():
             table.add_row(name, value)
-        running = [t for t in self._history.in_state(RUNNING) if not t.is_paused]
+        running = self._history.active
         for name, trials in (
             ("best", best_trials(self._study, self._history)),
             ("running", running),
@@ -123,7 +125,7 @@ def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, 
     return lines
 
 
-def _counts(trials: list[Trial], unended: str) -> str:
+def _counts(trials: Sequence[Trial], unended: str) -> str:
     states = [trial.state for trial in trials]
     words = {RUNNING: unended, COMPLETE: COMPLETE, PRUNED: PRUNED, FAIL: FAIL}
     return ", ".join(f"{states.count(state)} {word}" for state, word in words.items())

@@ -10,9 +10,10 @@ from search.live.lock import Holder, holder
 from search.records import events
 from search.records.choice import choose
 from search.records.events import STATES
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run
+from search.records.trial import Trial
 from spaces.studies.study import Study
 
 RUNNING, FINISHED, OUT_OF_TIME = "running", "finished", "out of time"

@@ -16,7 +16,8 @@ from search.records.choice import (
     missing_repeats,
 )
 from search.records.events import COMPLETE, FAIL
-from search.records.history import History, Trial
+from search.records.history import History
+from search.records.trial import Trial
 from spaces.studies.study import Objective, Study
 
 

@@ -12,7 +12,8 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from search.records.events import FAIL
-from search.records.history import History, Trial, value_of
+from search.records.history import History
+from search.records.trial import Trial, value_of
 from search.strategy.distributions import distribution, encoded
 from spaces.space import SearchSpace
 from spaces.studies.study import Objective, Study

@@ -11,7 +11,7 @@ from reports.data.run_data import RunData
 from reports.statistics.paired import MARGIN
 from reports.statistics.proportions import Interval, newcombe
 from reports.statistics.repeated import Repeated
-from search.records.history import Trial, value_of
+from search.records.trial import Trial, value_of
 
 Outcome = Literal["better", "worse", "equal", "open", "untested"]
 
