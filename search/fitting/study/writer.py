@@ -11,8 +11,8 @@ from search.fitting.study.recipes import DEFAULTS, Default
 from search.fitting.study.step import Step
 from spaces.backbones import BACKBONES
 
-LEAST_TRIAL = 1.5
-"""Seconds of the shortest trial, which bounds the number of trials."""
+LEAST_TRIAL = 0.3
+"""Seconds of the shortest trial, a head on stored features, which bounds the number of trials."""
 
 
 class StudyWriter:
