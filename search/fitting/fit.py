@@ -23,12 +23,16 @@ from search.fitting.reserve import Clock, Reserve
 from search.fitting.source import Source
 from search.fitting.study import costs
 from search.records import events
+from search.records.history import History
 from search.records.ledger import Ledger
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
 from spaces.study import Study
 from trainables.process.tensorflow_setup import import_tensorflow
+
+_EARLY = 0.1
+"""Share of a search's time that it may leave without a word."""
 
 
 def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, tuple[str, ...]]:
@@ -51,6 +55,8 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
             limit = _limit(clock, study, run, looked)
             history = search(run, study, options.address, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
+            if limit is not None and (early := early_end(study, history, limit)) is not None:
+                say(early)
             import_tensorflow()
             from search.finetune.finetune import finetune
 
@@ -106,6 +112,23 @@ def _limit(clock: Clock, study: Study, run: Run, looked: Prepared | None) -> Lim
         each_model, slowness = looked.seconds.each_model, looked.machine.slowness
         reserve = replace(reserve, each_model=each_model, slowness=slowness)
     return Limit(clock.left, reserve)
+
+
+def early_end(study: Study, history: History, limit: Limit) -> str | None:
+    """Why a search left much of its time; None if it did not."""
+    spare = limit.seconds - history.seconds - limit.reserve(history)
+    if history.stopped is None or history.stopped["reason"] != "done":
+        return None
+    if spare < _EARLY * limit.seconds:
+        return None
+    tried = len(history.searched)
+    why = f"all {tried} trials that the study allows have been run"
+    if tried < study.budget.trials:
+        why = f"its space has no further configurations than these {tried}"
+    return (
+        f"The search ends {spare / 60:.1f} minutes early: {why}. To use them, raise budget.trials "
+        "or widen the space, and fit that study."
+    )
 
 
 def answer_of(run: Run) -> tuple[str, ...]:
