@@ -7,6 +7,7 @@ from typing import Any
 
 from search.fitting.study import costs, rules
 from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.ingredients import INGREDIENTS, Ingredient
 from search.fitting.study.recipes import DEFAULTS, Default
 from search.fitting.study.step import Step
 from spaces.backbones import BACKBONES
@@ -120,19 +121,40 @@ class StudyWriter:
             kind, why = self._flip
             flips = ["none", "horizontal"] + ["both"] * (kind == "both")
             space["flip"] = {"when": {"unfrozen_depth": whole}, "choices": flips}
-            space["rotation"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 15.0}
-            space["zoom"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 0.2}
             self._say(
                 f"{why}. Only where the whole backbone is thawed: elsewhere augmentation would "
                 "have frozen layers computed anew in every epoch.",
                 "space",
                 "flip",
             )
+        space |= self._ingredients()
         self._explain_space()
         return {name: spec for name, spec in space.items() if spec is not None}
 
     def _depths(self, probe: Probe) -> list[int]:
         return [d for d, above in sorted(probe.above.items()) if above <= self._step.share + 1e-9]
+
+    def _ingredients(self) -> dict[str, Any]:
+        """The rows of the table that these images have."""
+        found: dict[str, Any] = {}
+        for row in INGREDIENTS:
+            depths = self._depths_with(row)
+            if depths is not None:
+                found[row.name] = ({"when": {"unfrozen_depth": depths}} if depths else {}) | {
+                    **row.values
+                }
+                self._say(f"{row.why} ({row.source}).", "space", row.name)
+        return found
+
+    def _depths_with(self, row: Ingredient) -> list[int] | None:
+        """The depths at which an ingredient exists; empty for all, None for nowhere."""
+        if row.where == "always":
+            return []
+        offered = {depth for probe in self._probes for depth in self._depths(probe)}
+        whole = offered & {BACKBONES[probe.backbone] for probe in self._probes}
+        depths = {"thawed": offered - {0}, "whole": whole, "part": offered - whole}[row.where]
+        is_left_out = row.is_for_photos and self._data.is_grey
+        return sorted(depths) if depths and not is_left_out else None
 
     def _class_weights(self) -> dict[str, Any] | None:
         rule = rules.chosen(rules.CLASS_WEIGHTS, self._data.imbalance)
@@ -185,8 +207,16 @@ class StudyWriter:
             thawed["unfrozen_depth"] = deepest
             if deepest == BACKBONES[probe.backbone]:
                 thawed["flip"] = self._flip[0]
+        depth = thawed.get("unfrozen_depth", 0)
+        off = {
+            row.name: row.off
+            for row in INGREDIENTS
+            if row.off is not None
+            and (depths := self._depths_with(row)) is not None
+            and (not depths or depth in depths)
+        }
         values = default.for_epochs(self._step.epochs)
-        return {**thawed, **values, "batch_size": self._middle_batch}
+        return {**thawed, **values, **off, "batch_size": self._middle_batch}
 
     def _budget(self) -> dict[str, Any]:
         epochs = self._step.epochs
