@@ -20,7 +20,7 @@ class Ingredient:
             backbone is, or where only a part or nothing is, so that features are stored.
         why: The reason, as the written study states it.
         source: Where it comes from.
-        is_for_photos: Whether only colour photos have it.
+        images: Whose it is: all, photos (not grey ones), or those in uneven classes.
         off: What recipes have, where its default is not a value of the range.
     """
 
@@ -29,11 +29,28 @@ class Ingredient:
     where: Where
     why: str
     source: str
-    is_for_photos: bool = False
+    images: Literal["all", "photos", "uneven"] = "all"
     off: Any = None
 
 
 INGREDIENTS = (
+    Ingredient(
+        "class_weights",
+        {"choices": ["none", "balanced"]},
+        "always",
+        "some classes are rare; whether weights help is tried",
+        "King and Zeng 2001",
+        images="uneven",
+    ),
+    Ingredient(
+        "logit_adjustment",
+        {"choices": [0.0, 1.0]},
+        "always",
+        "some classes are rare: larger margins for them",
+        "Menon et al. 2021, https://arxiv.org/abs/2007.07314",
+        images="uneven",
+        off=0.0,
+    ),
     Ingredient(
         "warmup",
         {"choices": [0.0, 0.1]},
@@ -72,7 +89,7 @@ INGREDIENTS = (
         "whole",
         "random windows: in photos, things are of any size and anywhere",
         "Szegedy et al. 2015, https://arxiv.org/abs/1409.4842; 0.35 as fastai",
-        is_for_photos=True,
+        images="photos",
     ),
     Ingredient(
         "trivial_augment",
@@ -80,7 +97,7 @@ INGREDIENTS = (
         "whole",
         "one random operation an image, of any strength",
         "AutoGluon's default; Müller and Hutter 2021, https://arxiv.org/abs/2103.10158",
-        is_for_photos=True,
+        images="photos",
     ),
     Ingredient(
         "mixup",
@@ -88,6 +105,6 @@ INGREDIENTS = (
         "whole",
         "mixtures of two images",
         "Zhang et al. 2017, https://arxiv.org/abs/1710.09412",
-        is_for_photos=True,
+        images="photos",
     ),
 )

@@ -42,6 +42,7 @@ class StudyWriter:
         self._probes, self._seconds = probes, seconds
         self.why: dict[tuple[str, ...], str] = {}
         self._flip = rules.FLIPS["grey" if data.is_grey and data.is_one_size else "photo"]
+        self._is_uneven = data.imbalance >= rules.UNEVEN
         self._batch = rules.chosen(rules.BATCH, data.train)
         sizes = [size for size in self._batch.value if size <= data.train]
         self._batches = tuple(sizes) or (max(1, data.train // 2),)
@@ -64,7 +65,8 @@ class StudyWriter:
 
     def _objective(self) -> dict[str, str]:
         rule = rules.chosen(rules.OBJECTIVE, self._data.validation)
-        self._say(f"{rule.value}: {rule.why} ({rule.source}).", "objective")
+        even = " To count every class the same, take val_balanced_accuracy." * self._is_uneven
+        self._say(f"{rule.value}: {rule.why} ({rule.source}).{even}", "objective")
         return {"metric": rule.value, "mode": "min" if rule.value == "val_loss" else "max"}
 
     def _base(self) -> dict[str, Any]:
@@ -107,7 +109,6 @@ class StudyWriter:
         space["dense_units"] = {"choices": [[], [128], [256]]}
         space["dropout"] = {"low": 0.0, "high": 0.5}
         space["label_smoothing"] = {"low": 0.0, "high": 0.15}
-        space["class_weights"] = self._class_weights()
         space["optimizer"] = {"choices": optimizers}
         space["learning_rate"] = [
             {"when": {"optimizer": "adam"}, "low": 1e-4, "high": 2e-2, "log": True}
@@ -129,7 +130,7 @@ class StudyWriter:
             )
         space |= self._ingredients()
         self._explain_space()
-        return {name: spec for name, spec in space.items() if spec is not None}
+        return space
 
     def _depths(self, probe: Probe) -> list[int]:
         return [d for d, above in sorted(probe.above.items()) if above <= self._step.share + 1e-9]
@@ -148,20 +149,15 @@ class StudyWriter:
 
     def _depths_with(self, row: Ingredient) -> list[int] | None:
         """The depths at which an ingredient exists; empty for all, None for nowhere."""
+        has = {"all": True, "photos": not self._data.is_grey, "uneven": self._is_uneven}
+        if not has[row.images]:
+            return None
         if row.where == "always":
             return []
         offered = {depth for probe in self._probes for depth in self._depths(probe)}
         whole = offered & {BACKBONES[probe.backbone] for probe in self._probes}
         depths = {"thawed": offered - {0}, "whole": whole, "part": offered - whole}[row.where]
-        is_left_out = row.is_for_photos and self._data.is_grey
-        return sorted(depths) if depths and not is_left_out else None
-
-    def _class_weights(self) -> dict[str, Any] | None:
-        rule = rules.chosen(rules.CLASS_WEIGHTS, self._data.imbalance)
-        if len(rule.value) == 1:
-            return None
-        self._say(f"{rule.why} ({rule.source}).", "space", "class_weights")
-        return {"choices": list(rule.value)}
+        return sorted(depths) if depths else None
 
     def _explain_space(self) -> None:
         ranked = ", ".join(

@@ -136,7 +136,8 @@ def test_rare_classes_are_weighted_if_that_helps():
         {p.name for p in written(data, 600)[1].study.search_space.parameters}
         for data in (PHOTOS, dataclasses.replace(PHOTOS, imbalance=4.0))
     ]
-    assert ["class_weights" in names for names in keys] == [False, True]
+    for name in ("class_weights", "logit_adjustment"):
+        assert [name in names for names in keys] == [False, True]
 
 
 def _spec(study, name):
@@ -218,7 +219,6 @@ def test_the_tables_rows_are_in_order():
         rules.OBJECTIVE,
         rules.STEPS,
         rules.BATCH,
-        rules.CLASS_WEIGHTS,
         rules.FINALISTS,
     ):
         bounds = [row.at_least for row in table]
