@@ -27,7 +27,7 @@ def render_plan(plan: Mapping[str, Any]) -> Table:
     known = "number of images unknown" if images is None else f"{images:,} images"
     table = Table(title=f"features to store ({known})")
     for heading in ("backbone", "pixels", "thawed", "boundary", "shape"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("size", "time to compute", "time saved"):
         table.add_column(heading, justify="right")
     table.add_column("stored")
