@@ -11,7 +11,7 @@ from search.records import events
 from search.records.events import EventSink
 from search.records.history import History
 from search.records.trial import Trial
-from search.strategy.finalists import next_repeat, seconds_of_repeats
+from search.strategy.finalists import next_repeat, seconds_of_another, seconds_of_repeats
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
 from spaces.hyperparameters import Hyperparameters
@@ -137,7 +137,7 @@ class Dispatch:
         return self.is_closed or tried >= self._study.budget.trials or not self._searcher.has_more
 
     def _new(self) -> Trial | None:
-        if self._has_tried_all or self._is_time_for_finalists():
+        if self._is_time_for_finalists() or self._has_tried_all:
             return None
         number = len(self._history.trials)
         recipe, point = self._searcher.propose(number)
@@ -148,11 +148,22 @@ class Dispatch:
         return self._history.trials[number]
 
     def _is_time_for_finalists(self) -> bool:
-        """Whether the finalists need the time that is left, estimated from the trials so far."""
+        """Whether the finalists need the time that is left, estimated from the trials so far.
+
+        If they took less than estimated, the search continues while there is time for another trial
+        with its repeats.
+        """
         left = self._seconds_left()
-        if not self.is_closed and left is not None:
-            needed = seconds_of_repeats(self._study, self._history) / self._workers
-            self.is_closed = 0 < left < _MARGIN * needed
+        if left is None:
+            return self.is_closed
+        due = seconds_of_repeats(self._study, self._history) / self._workers
+        if self.is_closed and due:
+            return True
+        another = seconds_of_another(self._study, self._history)
+        if another:
+            self.is_closed = left < _MARGIN * (due + another)
+        else:
+            self.is_closed = self.is_closed or 0 < left < _MARGIN * due
         return self.is_closed
 
     def _repeat(self) -> Trial | None:

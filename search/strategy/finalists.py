@@ -52,6 +52,12 @@ def seconds_of_repeats(study: Study, history: History) -> float:
     return seconds
 
 
+def seconds_of_another(study: Study, history: History) -> float:
+    """Estimated seconds of one more trial and then its repeats, as long as the longest repeat."""
+    repeats = [t for n in history.repeated for t in history.repeats_of(n)]
+    return (1 + study.finalists.seeds) * max((t.total_seconds for t in repeats), default=0.0)
+
+
 def summary(study: Study, history: History) -> dict[str, Any] | None:
     """The content of finalists.json: each finalist with its repeats, and which one is chosen.
 

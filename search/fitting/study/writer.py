@@ -7,12 +7,13 @@ from typing import Any
 
 from search.fitting.study import costs, rules
 from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.ingredients import INGREDIENTS, Ingredient
 from search.fitting.study.recipes import DEFAULTS, Default
 from search.fitting.study.step import Step
 from spaces.backbones import BACKBONES
 
-LEAST_TRIAL = 1.5
-"""Seconds of the shortest trial, which bounds the number of trials."""
+LEAST_TRIAL = 0.3
+"""Seconds of the shortest trial, a head on stored features, which bounds the number of trials."""
 
 
 class StudyWriter:
@@ -41,6 +42,7 @@ class StudyWriter:
         self._probes, self._seconds = probes, seconds
         self.why: dict[tuple[str, ...], str] = {}
         self._flip = rules.FLIPS["grey" if data.is_grey and data.is_one_size else "photo"]
+        self._is_uneven = data.imbalance >= rules.UNEVEN
         self._batch = rules.chosen(rules.BATCH, data.train)
         sizes = [size for size in self._batch.value if size <= data.train]
         self._batches = tuple(sizes) or (max(1, data.train // 2),)
@@ -63,7 +65,8 @@ class StudyWriter:
 
     def _objective(self) -> dict[str, str]:
         rule = rules.chosen(rules.OBJECTIVE, self._data.validation)
-        self._say(f"{rule.value}: {rule.why} ({rule.source}).", "objective")
+        even = " To count every class the same, take val_balanced_accuracy." * self._is_uneven
+        self._say(f"{rule.value}: {rule.why} ({rule.source}).{even}", "objective")
         return {"metric": rule.value, "mode": "min" if rule.value == "val_loss" else "max"}
 
     def _base(self) -> dict[str, Any]:
@@ -106,7 +109,6 @@ class StudyWriter:
         space["dense_units"] = {"choices": [[], [128], [256]]}
         space["dropout"] = {"low": 0.0, "high": 0.5}
         space["label_smoothing"] = {"low": 0.0, "high": 0.15}
-        space["class_weights"] = self._class_weights()
         space["optimizer"] = {"choices": optimizers}
         space["learning_rate"] = [
             {"when": {"optimizer": "adam"}, "low": 1e-4, "high": 2e-2, "log": True}
@@ -120,26 +122,42 @@ class StudyWriter:
             kind, why = self._flip
             flips = ["none", "horizontal"] + ["both"] * (kind == "both")
             space["flip"] = {"when": {"unfrozen_depth": whole}, "choices": flips}
-            space["rotation"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 15.0}
-            space["zoom"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 0.2}
             self._say(
                 f"{why}. Only where the whole backbone is thawed: elsewhere augmentation would "
                 "have frozen layers computed anew in every epoch.",
                 "space",
                 "flip",
             )
+        space |= self._ingredients()
         self._explain_space()
-        return {name: spec for name, spec in space.items() if spec is not None}
+        return space
 
     def _depths(self, probe: Probe) -> list[int]:
         return [d for d, above in sorted(probe.above.items()) if above <= self._step.share + 1e-9]
 
-    def _class_weights(self) -> dict[str, Any] | None:
-        rule = rules.chosen(rules.CLASS_WEIGHTS, self._data.imbalance)
-        if len(rule.value) == 1:
+    def _ingredients(self) -> dict[str, Any]:
+        """The rows of the table that these images have."""
+        found: dict[str, Any] = {}
+        for row in INGREDIENTS:
+            depths = self._depths_with(row)
+            if depths is not None:
+                found[row.name] = ({"when": {"unfrozen_depth": depths}} if depths else {}) | {
+                    **row.values
+                }
+                self._say(f"{row.why} ({row.source}).", "space", row.name)
+        return found
+
+    def _depths_with(self, row: Ingredient) -> list[int] | None:
+        """The depths at which an ingredient exists; empty for all, None for nowhere."""
+        has = {"all": True, "photos": not self._data.is_grey, "uneven": self._is_uneven}
+        if not has[row.images]:
             return None
-        self._say(f"{rule.why} ({rule.source}).", "space", "class_weights")
-        return {"choices": list(rule.value)}
+        if row.where == "always":
+            return []
+        offered = {depth for probe in self._probes for depth in self._depths(probe)}
+        whole = offered & {BACKBONES[probe.backbone] for probe in self._probes}
+        depths = {"thawed": offered - {0}, "whole": whole, "part": offered - whole}[row.where]
+        return sorted(depths) if depths else None
 
     def _explain_space(self) -> None:
         ranked = ", ".join(
@@ -185,8 +203,16 @@ class StudyWriter:
             thawed["unfrozen_depth"] = deepest
             if deepest == BACKBONES[probe.backbone]:
                 thawed["flip"] = self._flip[0]
+        depth = thawed.get("unfrozen_depth", 0)
+        off = {
+            row.name: row.off
+            for row in INGREDIENTS
+            if row.off is not None
+            and (depths := self._depths_with(row)) is not None
+            and (not depths or depth in depths)
+        }
         values = default.for_epochs(self._step.epochs)
-        return {**thawed, **values, "batch_size": self._middle_batch}
+        return {**thawed, **values, **off, "batch_size": self._middle_batch}
 
     def _budget(self) -> dict[str, Any]:
         epochs = self._step.epochs
