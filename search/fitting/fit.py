@@ -28,7 +28,7 @@ from search.records.ledger import Ledger
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.process.tensorflow_setup import import_tensorflow
 
 _EARLY = 0.1

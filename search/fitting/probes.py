@@ -15,8 +15,8 @@ import ray
 from search.fitting.study import costs
 from search.fitting.study.candidates import depths_of
 from search.fitting.study.facts import Machine, Probe
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
 from trainables.datasets.sets.recorded import RecordedSets
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from search.fitting.study import costs
 from search.live.early_end import PATIENCE
 from search.records.events import RUNNING
-from search.records.history import History, Trial
-from spaces.study import Study
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Study
 
 LARGEST = 0.5
 """Share of the whole time that is kept for the end at most: a single slow epoch must not end a
@@ -64,7 +65,7 @@ class Reserve:
         """Seconds of the clock, from the trials so far."""
         trial = history.incumbent(self.study.objective)
         training = 0.0 if trial is None else self.training_seconds(trial)
-        models = 2 + sum(t.recipe is not None and bool(t.epochs) for t in history.searched)
+        models = 2 + sum(bool(t.epochs) for t in history.recipes)
         fixed = self.slowness * (costs.FINETUNING + costs.EVALUATION + costs.REPORT)
         needed = self.stopping_seconds(history) + fixed + training + models * self.each_model
         return min(needed, LARGEST * self.seconds)

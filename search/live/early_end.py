@@ -96,6 +96,10 @@ class Ending:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
             os._exit(128 + number)
+        self.interrupted_by(number)
+
+    def interrupted_by(self, number: int) -> None:
+        """End because of a signal."""
         self._begin(signal.Signals(number).name)
 
     def _begin(self, reason: str) -> None:

@@ -16,8 +16,9 @@ from search.records.choice import (
     missing_repeats,
 )
 from search.records.events import COMPLETE, FAIL
-from search.records.history import History, Trial
-from spaces.study import Objective, Study
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Objective, Study
 
 
 def next_repeat(study: Study, history: History) -> tuple[Trial, int] | None:

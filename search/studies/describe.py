@@ -13,8 +13,8 @@ from rich.table import Table
 
 from search.features.plan import planned
 from spaces.errors import DataError, InputError
-from spaces.study import Study
-from spaces.study_file import find_study, load_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import find_study, load_study
 
 
 def render_plan(plan: Mapping[str, Any]) -> Table:

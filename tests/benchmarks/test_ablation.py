@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import sem
 
-from spaces.study_file import load_study
+from spaces.studies.study_file import load_study
 from tests.benchmarks import ours
 from tests.benchmarks.ablation import SETTINGS, SPLITS, peak, seconds_an_epoch, study, write
 from tests.benchmarks.ablation_table import Row, gained, markdown

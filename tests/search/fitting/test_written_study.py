@@ -14,9 +14,9 @@ from search.fitting.study.recipes import DEFAULTS
 from search.fitting.study.step import step_for
 from search.fitting.study.written_study import write_study
 from spaces.backbones import BACKBONES
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import FIELDS
-from spaces.study_file import load_study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study_file import load_study
 
 PHOTOS = DataFacts(train=600, validation=200, test=200, classes=8, imbalance=1.2, side=400)
 LAPTOP = Machine(workers=2, gpus=0, pixel_seconds=5e-7)

@@ -1,0 +1,105 @@
+"""A search with 36,000 training images of 224 px in 6 GB of memory: their pixels take 5.4 GB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from search.records.run_sets import sets_of
+from tests.faults.checking import check_whole
+from tests.faults.conftest import GIGABYTE
+from tests.faults.driving import Search
+
+pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(3600)]
+
+IMAGES, TRAINED = 40_000, 36_000
+CLASSES = ("cold", "warm")
+BASE = {
+    "image_size": 224,
+    "convolution_batch_norm": True,
+    "convolution_pooling": True,
+    "batch_size": 64,
+    "learning_rate": 0.01,
+}
+SPACE = {
+    "backbone": {"choices": ["EfficientNetLite0", "none"]},
+    "weights": [
+        {"when": {"backbone": "EfficientNetLite0"}, "choices": ["imagenet"]},
+        {"when": {"backbone": "none"}, "choices": ["none"]},
+    ],
+    "preprocessing": [
+        {"when": {"backbone": "EfficientNetLite0"}, "choices": ["backbone"]},
+        {"when": {"backbone": "none"}, "choices": ["unit"]},
+    ],
+    "truncation_layer": [
+        {"when": {"backbone": "EfficientNetLite0"}, "choices": [None, "block11_project_bn"]}
+    ],
+    "convolutions": {"choices": [[], [4]]},
+}
+LITE0 = {"backbone": "EfficientNetLite0", "weights": "imagenet"}
+RECIPES = {
+    "features": LITE0,
+    "maps": LITE0 | {"truncation_layer": "block11_project_bn", "convolutions": [4]},
+    "pixels": {"backbone": "none", "weights": "none", "preprocessing": "unit", "convolutions": [4]},
+}
+"""From 0.2 GB of features, from 3.3 GB of feature maps, and from 5.4 GB of pixels."""
+
+
+@pytest.fixture
+def large(tmp_path) -> Iterator[Path]:
+    """A folder for what is too large to be kept after the test, as pytest keeps the others."""
+    folder = tmp_path / "large"
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def photos(large) -> Path:
+    """Two folders of JPEG files of about 10 kB, of noise in warm and in cold colours."""
+    root = large / "photos"
+    root.mkdir()
+    for name in CLASSES:
+        (root / name).mkdir()
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        sizes = list(pool.map(partial(drawn, root), range(IMAGES), chunksize=500))
+    assert 8_000 < np.mean(sizes) < 16_000
+    return root
+
+
+def drawn(root: Path, number: int) -> int:
+    """Draw one image; its size in bytes."""
+    label = number % len(CLASSES)
+    pixels = np.random.default_rng(number).integers(0, 200, (48, 48, 3), np.uint8)
+    pixels[..., 2 * (1 - label)] += 40
+    path = root / CLASSES[label] / f"{number:05d}.jpg"
+    Image.fromarray(pixels).resize((224, 224), Image.Resampling.BILINEAR).save(path)
+    return path.stat().st_size
+
+
+def test_more_images_than_fit_into_memory_are_trained_on(tmp_path, large, photos, small_machine):
+    search = Search(
+        tmp_path,
+        environment={"THAWTUNE_CACHE": str(large / "cache")},
+        dataset={"format": "folders", "path": str(photos), "validation": 0.05, "test": 0.05},
+        base=BASE,
+        space=SPACE,
+        recipes=RECIPES,
+        budget={"trials": len(RECIPES), "max_epochs": 2, "grace_period": 2},
+        resources={"concurrent": 2},
+    )
+    search.prefix = small_machine(6 * GIGABYTE)
+    ended = search.finish(seconds=3000)
+    assert "Traceback" not in ended.stderr, ended.stderr
+    assert ended.returncode == 0, ended.stderr
+    check_whole(search, len(RECIPES))
+    assert len(sets_of(search.run, search.run.study().dataset).positions("train")) == TRAINED
+    assert {t.state for t in search.history.trials.values()} == {"COMPLETE"}
