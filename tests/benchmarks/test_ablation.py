@@ -12,10 +12,17 @@ from scipy.stats import sem
 
 from spaces.studies.study_file import load_study
 from tests.benchmarks import ours
-from tests.benchmarks.ablation import SETTINGS, SPLITS, peak, seconds_an_epoch, study, write
-from tests.benchmarks.ablation_table import Row, gained, markdown
-from tests.benchmarks.ingredients import HALF, INGREDIENTS, WHOLE
-from tests.benchmarks.uneven import OBJECTIVES, counts, difference, study_of, write_uneven
+from tests.benchmarks.questions.ablation import (
+    SETTINGS,
+    SPLITS,
+    peak,
+    seconds_an_epoch,
+    study,
+    write,
+)
+from tests.benchmarks.questions.ablation_table import Row, gained, markdown
+from tests.benchmarks.questions.ingredients import HALF, INGREDIENTS, WHOLE
+from tests.benchmarks.questions.uneven import OBJECTIVES, counts, difference, study_of, write_uneven
 
 
 @pytest.mark.parametrize("dataset", SETTINGS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.benchmarks.ingredients import INGREDIENTS
+from tests.benchmarks.questions.ingredients import INGREDIENTS
 
 _HEADINGS = (
     "ingredient",

@@ -1,4 +1,4 @@
-"""What each ingredient of fine-tuning is worth: `python -m tests.benchmarks.ablation --help`.
+"""What each ingredient of fine-tuning adds: `python -m tests.benchmarks.questions.ablation`.
 
 Each row trains the recipe that a written study begins with, everything thawed after an epoch of the
 head, with one thing added or changed. All rows of a seed see one split and are compared on its
@@ -21,9 +21,9 @@ from typing import Any
 from spaces.backbones import BACKBONES
 from spaces.hyperparameters import Hyperparameters
 from tests.benchmarks import ours
-from tests.benchmarks.ablation_table import Row, markdown
-from tests.benchmarks.ingredients import HALF, INGREDIENTS, WHOLE, Ingredient
 from tests.benchmarks.process import Measured
+from tests.benchmarks.questions.ablation_table import Row, markdown
+from tests.benchmarks.questions.ingredients import HALF, INGREDIENTS, WHOLE, Ingredient
 from tests.benchmarks.results import FOLDER, about
 
 BACKBONE = "EfficientNetLite0"
@@ -223,7 +223,7 @@ def write(path: Path, setting: Setting, rows: Sequence[Row]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.ablation")
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.questions.ablation")
     parser.add_argument("dataset", choices=SETTINGS)
     parser.add_argument("path", type=Path, help="of the images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
