@@ -12,10 +12,17 @@ from scipy.stats import sem
 
 from spaces.studies.study_file import load_study
 from tests.benchmarks import ours
-from tests.benchmarks.ablation import SETTINGS, SPLITS, peak, study, write
-from tests.benchmarks.ablation_table import Row, gained, markdown
-from tests.benchmarks.ingredients import HALF, INGREDIENTS, WHOLE
-from tests.benchmarks.uneven import OBJECTIVES, counts, difference, study_of, write_uneven
+from tests.benchmarks.questions.ablation import (
+    SETTINGS,
+    SPLITS,
+    peak,
+    seconds_an_epoch,
+    study,
+    write,
+)
+from tests.benchmarks.questions.ablation_table import Row, gained, markdown
+from tests.benchmarks.questions.ingredients import HALF, INGREDIENTS, WHOLE
+from tests.benchmarks.questions.uneven import OBJECTIVES, counts, difference, study_of, write_uneven
 
 
 @pytest.mark.parametrize("dataset", SETTINGS)
@@ -61,6 +68,13 @@ def test_the_peak_is_of_the_training_s_own_time() -> None:
     memory = {7: [(0.0, 100.0), (5.0, 300.0), (11.0, 900.0)], 8: [(6.0, 350.0)]}
     assert peak(memory, 1.0, 10.0) == 350.0
     assert peak(memory, 20.0, 30.0) is None
+
+
+def test_an_epoch_s_seconds_are_without_those_that_build_graphs() -> None:
+    spent = {7: [(0.0, 1.0), (2.0, 9.0), (4.0, 11.0), (6.0, 13.0)], 8: [(3.0, 0.1), (5.0, 0.2)]}
+    assert seconds_an_epoch(spent, [1.0, 2.0, 4.0, 6.0]) == 2.0
+    assert seconds_an_epoch(spent, [1.0, 2.0]) is None
+    assert seconds_an_epoch({}, [1.0, 2.0, 4.0]) is None
 
 
 def test_classes_are_uneven_and_no_image_is_in_both_lists(tmp_path: Path) -> None:

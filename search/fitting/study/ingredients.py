@@ -35,6 +35,34 @@ class Ingredient:
 
 INGREDIENTS = (
     Ingredient(
+        "dense_units",
+        {"choices": [[], [128], [256]]},
+        "always",
+        "a linear head, or one with a hidden layer",
+        "usual",
+    ),
+    Ingredient(
+        "dropout",
+        {"low": 0.0, "high": 0.5},
+        "always",
+        "of the head",
+        "Srivastava et al. 2014, https://jmlr.org/papers/v15/srivastava14a.html",
+    ),
+    Ingredient(
+        "label_smoothing",
+        {"low": 0.0, "high": 0.15},
+        "always",
+        "0.1 is usual",
+        "Müller et al. 2019, https://arxiv.org/abs/1906.02629",
+    ),
+    Ingredient(
+        "weight_decay",
+        {"low": 0.0, "high": 0.05},
+        "always",
+        "decoupled",
+        "Loshchilov and Hutter 2019, https://arxiv.org/abs/1711.05101",
+    ),
+    Ingredient(
         "class_weights",
         {"choices": ["none", "balanced"]},
         "always",

@@ -1,4 +1,4 @@
-"""Uneven classes: what the objective of a search is worth: `python -m tests.benchmarks.uneven`.
+"""Uneven classes: what an objective is worth: `python -m tests.benchmarks.questions.uneven`.
 
 The digits with classes of 5 to 150 images for training and validation, which class has how many by
 the seed, and all others for testing. One search of each seed judges its trials by accuracy, the
@@ -37,7 +37,7 @@ Scores = dict[str, dict[str, float]]
 
 def main() -> None:
     """Search with each objective and each seed, and write the results and their table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.uneven")
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.questions.uneven")
     parser.add_argument("--seeds", type=int, nargs="+", default=list(range(5)))
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the results")
     given = parser.parse_args()

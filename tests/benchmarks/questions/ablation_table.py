@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.benchmarks.ingredients import INGREDIENTS
+from tests.benchmarks.questions.ingredients import INGREDIENTS
 
 _HEADINGS = (
     "ingredient",
     "seeds",
     "validation accuracy",
     "over the recipe, points",
-    "time, of the recipe's",
+    "CPU time, of the recipe's",
     "memory, MB",
 )
 
@@ -28,14 +28,14 @@ class Row:
         ingredient: Its name.
         seed: Of training and split.
         accuracy: Validation accuracy of its best epoch, whose weights are kept.
-        seconds: Of training and validation.
+        seconds: CPU seconds of an epoch; None if they were not seen.
         memory: MB of its worker at the most; None if that was not seen.
     """
 
     ingredient: str
     seed: int
     accuracy: float
-    seconds: float
+    seconds: float | None
     memory: float | None
 
 
@@ -58,7 +58,7 @@ def _line(name: str, group: str, rows: Sequence[Row]) -> str | None:
         str(len(own)),
         f"{100 * statistics.fmean(row.accuracy for row in own):.2f} %",
         "" if name == recipe else gained(rows, name, recipe),
-        f"{_ratio(rows, name, recipe):.2f}",
+        _ratio(rows, name, recipe),
         f"{max(memory):.0f}" if memory else "–",
     )
     return "| " + " | ".join(cells) + " |"
@@ -82,10 +82,11 @@ def gained(rows: Sequence[Row], name: str, recipe: str) -> str:
     return f"{mean} ± {error:.2f}"
 
 
-def _ratio(rows: Sequence[Row], name: str, recipe: str) -> float:
+def _ratio(rows: Sequence[Row], name: str, recipe: str) -> str:
     """Its time over the recipe's, the median over the seeds."""
-    ratios = [a.seconds / b.seconds for a, b in _pairs(rows, name, recipe)]
-    return statistics.median(ratios) if ratios else math.nan
+    pairs = _pairs(rows, name, recipe)
+    ratios = [a.seconds / b.seconds for a, b in pairs if a.seconds and b.seconds]
+    return f"{statistics.median(ratios):.2f}" if ratios else "–"
 
 
 def _setting(results: Mapping[str, Any]) -> str:

@@ -1,9 +1,10 @@
-"""What each ingredient of fine-tuning is worth: `python -m tests.benchmarks.ablation --help`.
+"""What each ingredient of fine-tuning adds: `python -m tests.benchmarks.questions.ablation`.
 
 Each row trains the recipe that a written study begins with, everything thawed after an epoch of the
 head, with one thing added or changed. All rows of a seed see one split and are compared on its
-validation images; nothing reads the test set. Trainings run one at a time, so that seconds and
-memory are their own.
+validation images; nothing reads the test set. Trainings run one at a time, each in a worker of its
+own, so that time and memory are their own; time is the CPU's, which others on the machine change
+less than the clock's.
 """
 
 from __future__ import annotations
@@ -20,11 +21,14 @@ from typing import Any
 from spaces.backbones import BACKBONES
 from spaces.hyperparameters import Hyperparameters
 from tests.benchmarks import ours
-from tests.benchmarks.ablation_table import Row, markdown
-from tests.benchmarks.ingredients import HALF, INGREDIENTS, WHOLE, Ingredient
+from tests.benchmarks.process import Measured
+from tests.benchmarks.questions.ablation_table import Row, markdown
+from tests.benchmarks.questions.ingredients import HALF, INGREDIENTS, WHOLE, Ingredient
 from tests.benchmarks.results import FOLDER, about
 
 BACKBONE = "EfficientNetLite0"
+_BUILDING = 2
+"""Epochs that build graphs: the head's first, and the first after the thaw."""
 SPLITS = 100
 """Seed of the first split: those of published comparisons, whose test sets decide there, are small
 numbers."""
@@ -90,7 +94,12 @@ def measured(values: Mapping[str, Any], seed: int, minutes: float) -> list[Row]:
     """Search a study in a fresh folder, for some minutes at the most."""
     end = time.monotonic() + 60 * minutes
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as folder:
-        search = ours.search(Path(folder), values, until=lambda _: time.monotonic() > end)
+        search = ours.search(
+            Path(folder),
+            values,
+            environment={"THAWTUNE_WORKER_LIMIT": "1MB"},  # a new worker for each training
+            until=lambda _: time.monotonic() > end,
+        )
         return rows_of(search, seed)
 
 
@@ -156,7 +165,7 @@ def rows_of(search: ours.Search, seed: int) -> list[Row]:
             names[end["trial"]],
             seed,
             [line for line in lines if line["trial"] == end["trial"]],
-            search.measured.memory,
+            search.measured,
         )
         for end in ended
     ]
@@ -166,23 +175,40 @@ def _row(
     name: str,
     seed: int,
     epochs: Sequence[Mapping[str, Any]],
-    memory: Mapping[int, Sequence[tuple[float, float]]],
+    measured: Measured,
 ) -> Row:
-    """A training by its epochs and by what workers held while it ran."""
-    began = epochs[0]["time"] - sum(epochs[0]["seconds"].values())
-    seconds = sum(
-        epoch["seconds"].get(kind, 0.0) for epoch in epochs for kind in ("train", "evaluate")
-    )
+    """A training by its epochs and by what its worker took."""
+    began, ended = epochs[0]["time"] - sum(epochs[0]["seconds"].values()), epochs[-1]["time"]
     best = max(epoch["val_accuracy"] for epoch in epochs)
-    return Row(name, seed, best, seconds, peak(memory, began, epochs[-1]["time"]))
+    spent = seconds_an_epoch(measured.spent, [epoch["time"] for epoch in epochs])
+    return Row(name, seed, best, spent, peak(measured.memory, began, ended))
 
 
-def peak(
-    memory: Mapping[int, Sequence[tuple[float, float]]], began: float, ended: float
-) -> float | None:
+Samples = Mapping[int, Sequence[tuple[float, float]]]
+"""Of each process, (seconds since 1970, a value)."""
+
+
+def peak(memory: Samples, began: float, ended: float) -> float | None:
     """MB of the largest worker between two times; None if it was not looked at then."""
     seen = [mb for one in memory.values() for time, mb in one if began <= time <= ended]
     return max(seen, default=None)
+
+
+def seconds_an_epoch(spent: Samples, ends: Sequence[float]) -> float | None:
+    """CPU seconds of an epoch, of the worker that spent most, once the first two are over.
+
+    The first epoch of the head and of the whole network also build graphs.
+
+    Args:
+        spent: CPU seconds.
+        ends: When each epoch ended.
+    """
+    if len(ends) <= _BUILDING:
+        return None
+    began, ended = ends[_BUILDING - 1], ends[-1]
+    seen = [[s for time, s in one if began <= time <= ended] for one in spent.values()]
+    most = max((one[-1] - one[0] for one in seen if one), default=0.0)
+    return most / (len(ends) - _BUILDING) or None
 
 
 def write(path: Path, setting: Setting, rows: Sequence[Row]) -> None:
@@ -197,7 +223,7 @@ def write(path: Path, setting: Setting, rows: Sequence[Row]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.ablation")
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.questions.ablation")
     parser.add_argument("dataset", choices=SETTINGS)
     parser.add_argument("path", type=Path, help="of the images")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
