@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
-from trainables.datasets.rows.decoded import Decoded
+from trainables.cache.lazy_rows import Rows
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
 from trainables.features.plan.plan import PREFIX_NAMES
@@ -37,7 +37,7 @@ class Examples:
         about: What else is known of each example, as in `Images`.
     """
 
-    inputs: tf.Tensor | np.ndarray | Decoded
+    inputs: tf.Tensor | Rows
     labels: tf.Tensor
     about: Mapping[str, tf.Tensor] = field(default_factory=dict)
 
@@ -65,8 +65,6 @@ def data_limit() -> int:
     """Bytes of images and features that this process may hold."""
     return data_memory(usable_memory())
 
-
-_Rows = np.ndarray | Decoded
 
 _tensors: LruCache[tf.Tensor] = LruCache(None, sys.maxsize)
 
@@ -152,7 +150,7 @@ def description(name: str, images: Images, point: Hyperparameters | None) -> dic
     }
 
 
-def _resident(name: str, make: Callable[[], _Rows]) -> tf.Tensor | _Rows:
+def _resident(name: str, make: Callable[[], Rows]) -> tf.Tensor | Rows:
     """An array as a tensor that is kept in memory, or as it is where it is large."""
     tensor = _tensors.get(name)
     if tensor is not None:

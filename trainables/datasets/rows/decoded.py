@@ -19,11 +19,11 @@ from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.threads import threads
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.rows.resizing import Square, resize
+
 _AT_ONCE = 16
 """Images that a process decodes before it hands them over."""
 
 _IDLE_SECONDS = 300
-
 
 
 class Decoded:
@@ -39,8 +39,8 @@ class Decoded:
     """
 
     def __init__(self, index: Index, positions: np.ndarray, square: Square) -> None:
-        self.shape = (len(positions), square.size, square.size, 3)
-        self.dtype = np.dtype(np.uint8)
+        self.shape: tuple[int, ...] = (len(positions), square.size, square.size, 3)
+        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._read, self._positions, self._square = index.read, positions, square
         self._is_encoded = index.open is not None
 
@@ -105,7 +105,8 @@ def cores() -> int:
 
 def _processes(decode: _Decode) -> Executor | None:
     """Processes with this function; None if it cannot be sent to them, as with open archives."""
-    from joblib.externals import cloudpickle, loky
+    import cloudpickle
+    import loky
 
     try:
         sent = cloudpickle.dumps(decode)

@@ -11,6 +11,7 @@ import PIL
 
 from trainables.cache.eviction import LIMIT_VARIABLE, limit, make_room
 from trainables.cache.folder import address, cache_folder, made_once
+from trainables.cache.lazy_rows import Rows
 from trainables.cache.tensor_file import read_rows, write_rows
 from trainables.datasets.files.threads import in_threads
 from trainables.datasets.manifest.index import Index
@@ -40,7 +41,7 @@ class Images:
             that it is mixed with) and "shares" (of that other one).
     """
 
-    pixels: np.ndarray | Decoded
+    pixels: Rows
     labels: np.ndarray
     fingerprint: str
     about: Mapping[str, np.ndarray] = field(default_factory=dict)
