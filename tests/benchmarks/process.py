@@ -41,6 +41,7 @@ class Measured:
             mapped into memory do not count.
         own_memory: MB of the command's own process at the most, counted likewise.
         written: MB that all processes have written to disks, as far as it was seen.
+        spent: Of each of Ray's workers, (seconds since 1970, its CPU seconds) at each look.
     """
 
     began: float
@@ -48,6 +49,7 @@ class Measured:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    spent: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     own_memory: float = 0.0
     written: float = 0.0
 
@@ -166,8 +168,9 @@ class _Watch:
             self._known[pid] = (now[1], now[2])
             self._written[pid, now[1]] = now[5]
             if now[4]:
-                samples = self._measured.memory.setdefault(pid, [])
-                samples.append((time.time(), now[3]))
+                looked = time.time()
+                self._measured.memory.setdefault(pid, []).append((looked, now[3]))
+                self._measured.spent.setdefault(pid, []).append((looked, now[2]))
             elif pid == self._root:
                 self._measured.own_memory = max(self._measured.own_memory, now[3])
         self._measured.written = sum(self._written.values())

@@ -8,7 +8,7 @@ import keras
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.cache.eviction import entries
 from trainables.features.plan import work
 from trainables.features.plan.work import work_up_to, worth_storing

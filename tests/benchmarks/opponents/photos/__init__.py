@@ -1,0 +1,1 @@
+"""Made-up photos, and what trains on a folder of them."""
