@@ -1,1 +1,0 @@
-"""Made-up photos, and what trains on a folder of them."""
