@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import class_folders
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.formats.readers import read_index
