@@ -39,6 +39,7 @@ class Trial:
         finalist_of: The trial that this one repeats with another seed.
         resumed: How often it resumed from a checkpoint, not counting pauses at a rung.
         checkpoints: Size in bytes of the state after an epoch, by epoch.
+        precision: What its network computed in, the last time that it started.
         is_paused: Whether it waits at a rung.
     """
 
@@ -61,6 +62,7 @@ class Trial:
     failures: list[Failure] = field(default_factory=list)
     checkpoints: dict[int, int] = field(default_factory=dict)
     accumulate: int = 1
+    precision: str = "float32"
     is_paused: bool = False
 
     @property
@@ -226,6 +228,7 @@ class History:
         trial.total_params = event["total_params"]
         trial.trainable_params = event["trainable_params"]
         trial.accumulate = event["accumulate"]
+        trial.precision = event["precision"]
         trial.resumed += bool(event["resumed"]) and not trial.is_paused
         trial.is_paused = False
         # Epochs after the checkpoint that it resumes from are trained and reported again.

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from trainables.networks.weights import weights_digest
+from trainables.process.precision import has_tf32
 
 _WITHOUT_EFFECT = ("name", "trainable", "rate", "seed")
 """Settings that have no effect in inference mode; names may come from a counter."""
@@ -29,6 +30,8 @@ def feature_key(below: keras.Model, name: str, data: str) -> str:
     if below not in _known:
         _known[below] = _network(below)
     about = [data, name, _known[below], below.compute_dtype, keras.__version__, tf.__version__]
+    if has_tf32():
+        about.append("tf32")
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

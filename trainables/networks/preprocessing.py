@@ -37,7 +37,8 @@ def preprocess(
     if name == "caffe":
         pixels = keras.ops.flip(pixels, axis=-1)
     scale, offset = _SCALE_AND_OFFSET[name]
-    return keras.layers.Rescaling(scale, offset, name="preprocess")(pixels)
+    # Of augmented pixels, 16 bits would drop the fractions.
+    return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocess")(pixels)
 
 
 def own_preprocessing(backbone: str, weights: str = "imagenet") -> str:
