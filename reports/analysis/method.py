@@ -80,10 +80,10 @@ def hardware(data: RunData) -> str:
         text = f"The trials ran on {formats.plural(len(nodes), 'machine')}; each had {share}"
     if resources.concurrent:
         text += f", at most {resources.concurrent} at a time"
+    text += "."
     kinds = {t.precision for t in data.history.trials.values() if t.node}
     if kinds:
-        text += f", and computed in {' or '.join(sorted(kinds))}"
-    text += "."
+        text += f" They computed in {' and '.join(sorted(kinds))}."
     if data.finetuning is not None:
         workers = formats.plural(data.finetuning.workers, "worker")
         text += f" The winner was fine-tuned on {workers} of Ray Train."

@@ -146,9 +146,10 @@ def build_network(
     network = Network(point, keras.Model(pixels, head(features, point, classes)))
     depth = len(network.weight_layers)
     if point.unfrozen_depth > depth:
+        whole = "" if point.truncation_layer is None else f" cut after {point.truncation_layer}"
         raise InputError(
-            f"unfrozen_depth is {point.unfrozen_depth}, but {point.backbone} cut after "
-            f"{point.truncation_layer} has {depth} weight layers."
+            f"unfrozen_depth is {point.unfrozen_depth}, but {point.backbone}{whole} has {depth} "
+            "weight layers."
         )
     network.thaw()
     if not network.model.trainable_weights:
@@ -193,11 +194,6 @@ def kept_weights(network: Network) -> list[keras.Variable]:
 def has_kernel(layer: keras.Layer) -> bool:
     """Whether a layer is a weight layer: a convolution or a dense layer."""
     return any(weight.path.endswith("kernel") for weight in layer.weights)
-
-
-def is_an_attention(operation: keras.Operation) -> bool:
-    """Whether an operation lets each token look at all others."""
-    return type(operation).__name__ in ("DotProductAttention", "MultiHeadAttention")
 
 
 def _plain(operation: keras.Operation) -> keras.Operation:

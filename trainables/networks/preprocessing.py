@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from spaces.backbones import RESCALE_INSIDE
+from spaces.backbones import RESCALE_INSIDE, is_keras_file
 from spaces.hyperparameters import Preprocessing
 from trainables.networks.backbones.own_weights import is_of_torchvision
 
@@ -46,7 +46,7 @@ def own_preprocessing(backbone: str, weights: str = "imagenet") -> str:
 
     Of a ViT, timm's weights were trained with -1..1, and torchvision's with ImageNet's mean.
     """
-    if backbone == "none" or backbone.startswith(RESCALE_INSIDE):
+    if backbone == "none" or backbone.startswith(RESCALE_INSIDE) or is_keras_file(backbone):
         return "none"
     if backbone.startswith("ViT") and is_of_torchvision(backbone, weights):
         return "torch"
