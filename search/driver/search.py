@@ -22,7 +22,7 @@ from ray.tune import TuneError
 from rich.console import Console
 
 from search.cluster.lost_ray import LostRayError
-from search.cluster.placement import most_cpu, placed
+from search.cluster.placement import host_threads, most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
 from search.driver.recorder import Recorder
@@ -232,7 +232,7 @@ def _fit(
         sets,
         None if plan is None else plan.to_dict(),
         str(cache_folder()),
-        max(1, int(study.resources.cpu)),
+        host_threads(study.resources),
         current.rungs.milestones,
         concurrent,
     )

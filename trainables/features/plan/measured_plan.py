@@ -21,6 +21,7 @@ from trainables.features.plan.demands import Stage, expected_epochs, live_trials
 from trainables.features.plan.plan import Plan, Prefix
 from trainables.networks.cut import cuts
 from trainables.networks.network import Network, build_network
+from trainables.networks.work import multiply_adds
 from trainables.process.memory import share_of_memory
 
 _WORK_OF_AN_OUTPUT = 40
@@ -129,11 +130,9 @@ def work_up_to(model: keras.Model) -> dict[str, float]:
 
 
 def _work(operation: keras.Operation) -> float:
-    shape = operation.output.shape[1:]
-    kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
-    places = math.prod(shape[:-1]) if len(shape) == 3 else 1
-    multiply_adds = places * sum(math.prod(kernel.shape) for kernel in kernels)
-    return multiply_adds + _WORK_OF_AN_OUTPUT * math.prod(shape)
+    outputs = keras.tree.flatten(operation.output)
+    values = sum(math.prod(output.shape[1:]) for output in outputs)
+    return multiply_adds(operation) + _WORK_OF_AN_OUTPUT * values
 
 
 def _merged(demands: list[Demand]) -> list[Demand]:
