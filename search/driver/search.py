@@ -113,8 +113,8 @@ def search(
         current.dispatch.settle()
         if not current.dispatch.is_over:
             with ray_running(address), ending.listening():
-                to_run = placed(current)
                 sets = sets_of(run, study.dataset).without_test()
+                to_run = placed(current, len(sets.positions("train", "validation")))
                 plan = store_features(current, to_run, sets, console)
                 with (
                     View(study, current.history, console, ending.seconds_left),

@@ -141,7 +141,7 @@ def ridge_accuracy(
 
 def _shares_above(network: Any) -> dict[int, float]:
     """Share of the network's work above the boundary of each depth that a study offers."""
-    from trainables.features.plan.measured_plan import work_up_to
+    from trainables.features.plan.work import work_up_to
 
     work = work_up_to(network.model)
     total = max(work.values())

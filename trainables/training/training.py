@@ -46,7 +46,8 @@ class Training:
         objective: Says which epoch is the best.
         accumulate: Parts in which a batch is computed, for less memory. Trained batch norms see
             one part at a time.
-        kept: Names of boundaries whose features may be stored; None allows all.
+        kept: Names of boundaries whose features may be stored; None: all that are worth it, see
+            `worth_storing`.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
