@@ -11,7 +11,7 @@ from search.cluster.ray_private import largest_cluster
 from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import InputError
-from spaces.studies.study import Study
+from spaces.studies.study import Resources, Study
 from trainables.process.gpu import gpu_memory
 from trainables.process.memory import data_memory
 
@@ -135,6 +135,21 @@ def fits_somewhere(cpu: float, gpu: float) -> bool:
 def most_cpu() -> float:
     """CPUs of the node that has the most."""
     return max((node.get("CPU", 0) for node in _machines()), default=1)
+
+
+def host_threads(resources: Resources) -> int:
+    """Threads of TensorFlow in a trial: its CPUs, or on GPUs a share of the machine's, if larger.
+
+    A trial on a GPU has the next images gathered and augmented by its host meanwhile, and Ray's
+    `num_cpus` limits nothing.
+    """
+    own = max(1, int(resources.cpu))
+    machines = [node for node in _machines() if node.get("GPU", 0)] if resources.gpu else []
+    trials = [max(1, int(node["GPU"] / (resources.gpu or 1) + 1e-3)) for node in machines]
+    shares = [
+        int(node.get("CPU", 1)) // count for node, count in zip(machines, trials, strict=True)
+    ]
+    return max(own, min(shares, default=own))
 
 
 def _machines() -> list[dict[str, float]]:

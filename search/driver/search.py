@@ -22,7 +22,7 @@ from ray.tune import TuneError
 from rich.console import Console
 
 from search.cluster.lost_ray import LostRayError
-from search.cluster.placement import most_cpu, placed
+from search.cluster.placement import host_threads, most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
 from search.driver.recorder import Recorder
@@ -197,8 +197,6 @@ def _close(current: OpenRun) -> None:
     if ending.has_failed:
         raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
     is_early = not current.dispatch.is_over
-    if is_early and ending.reason is None and not current.dispatch.is_closed:
-        ending.interrupted_by(signal.SIGUSR1)  # Tune listens to it, and then ends without a word
     reason = "seconds" if current.dispatch.is_closed else "done"
     current.stop((ending.reason if is_early else None) or reason)
     with writable(current.run):
@@ -234,7 +232,7 @@ def _fit(
         sets,
         None if plan is None else plan.to_dict(),
         str(cache_folder()),
-        max(1, int(study.resources.cpu)),
+        host_threads(study.resources),
         current.rungs.milestones,
         concurrent,
     )

@@ -73,10 +73,12 @@ def probed(
 
 def _set_up(gpu: float) -> None:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     limit_threads(1)
     limit_memory(gpu)
+    set_precision("auto")
 
 
 def _pixel_seconds(gpu: float) -> float:

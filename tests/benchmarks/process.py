@@ -39,9 +39,9 @@ class Measured:
         load: Load average of the minute before.
         memory: Of each of Ray's workers, (seconds since 1970, MB) at each look. Files that are
             mapped into memory do not count.
+        spent: Of each of them, (seconds since 1970, its CPU seconds) at each look.
         own_memory: MB of the command's own process at the most, counted likewise.
         written: MB that all processes have written to disks, as far as it was seen.
-        spent: Of each of Ray's workers, (seconds since 1970, its CPU seconds) at each look.
     """
 
     began: float
