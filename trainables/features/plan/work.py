@@ -34,7 +34,7 @@ def worth_storing(model: keras.Model) -> frozenset[str]:
     return frozenset(
         operation.name
         for operation in cuts(model)
-        if work[operation.name] >= least * 4 * math.prod(operation.output.shape[1:])
+        if work[operation.name] >= least * 4 * _values(operation)
     )
 
 
@@ -52,7 +52,12 @@ def work_up_to(model: keras.Model) -> dict[str, float]:
 
 
 def _work(operation: keras.Operation) -> float:
-    shape = operation.output.shape[1:]
     kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
-    multiply_adds = math.prod(shape[:-1]) * sum(math.prod(kernel.shape) for kernel in kernels)
-    return multiply_adds + _WORK_OF_AN_OUTPUT * math.prod(shape)
+    places = math.prod(keras.tree.flatten(operation.output)[0].shape[1:-1])
+    multiply_adds = places * sum(math.prod(kernel.shape) for kernel in kernels)
+    return multiply_adds + _WORK_OF_AN_OUTPUT * _values(operation)
+
+
+def _values(operation: keras.Operation) -> int:
+    """Values of one image in all outputs: attention has operations with several."""
+    return sum(math.prod(output.shape[1:]) for output in keras.tree.flatten(operation.output))
