@@ -197,8 +197,6 @@ def _close(current: OpenRun) -> None:
     if ending.has_failed:
         raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
     is_early = not current.dispatch.is_over
-    if is_early and ending.reason is None and not current.dispatch.is_closed:
-        ending.interrupted_by(signal.SIGUSR1)  # Tune listens to it, and then ends without a word
     reason = "seconds" if current.dispatch.is_closed else "done"
     current.stop((ending.reason if is_early else None) or reason)
     with writable(current.run):

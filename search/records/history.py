@@ -65,10 +65,11 @@ class History:
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler is not None:
             handler(event)
-        if "trial" in event:
+        trial = self.trials.get(event.get("trial", -1))
+        if trial is not None:
             with self._lock:
                 for ranked in self._rankings.values():
-                    ranked.place(self.trials[event["trial"]])
+                    ranked.place(trial)
 
     @property
     def searched(self) -> Sequence[Trial]:

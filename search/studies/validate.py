@@ -182,7 +182,8 @@ def _takes_some_sizes_only(point: Hyperparameters) -> bool:
     """Whether the image size may be one that the backbone does not take."""
     if point.backbone in ("none", "ResNet18") or point.backbone.startswith("EfficientNetLite"):
         return False
-    return point.backbone == "AlexNet" or point.image_size < _TAKEN_BY_ALL_OF_KERAS
+    is_picky = point.backbone.startswith(("AlexNet", "ViT", "DINOv2"))
+    return is_picky or point.image_size < _TAKEN_BY_ALL_OF_KERAS
 
 
 def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
@@ -231,12 +232,14 @@ def _choices(reading: Reading, name: str) -> list[Any]:
 
 
 def _check_weights(point: Hyperparameters) -> None:
-    from trainables.weights.packaged import PACKAGES, packaged_state
+    from trainables.weights.packaged import PACKAGES, check_download, packaged_state
 
     if point.weights not in ("imagenet", "none"):
         _read_weights(point)
-    if point.backbone in PACKAGES and point.weights == "imagenet":
-        packaged_state(point.backbone)
+    elif point.weights == "imagenet":
+        check_download(point.backbone)
+        if point.backbone in PACKAGES:
+            packaged_state(point.backbone)
 
 
 def _read_weights(point: Hyperparameters) -> None:

@@ -225,6 +225,7 @@ def test_what_is_kept_up_to_date_is_what_a_scan_finds(happened, measured):
     )
     for objective in (MAX, MIN):  # asked for before anything has happened, and after each event
         assert history.incumbent(objective) is None
+    history.take({"event": "of_a_later_version", "time": 0.0, "trial": 99})
     for number, what, value in happened:
         trial = history.trials[number]
         if trial.is_over:
