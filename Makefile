@@ -38,7 +38,7 @@ gpu-test: $(READY) ## On a machine with a GPU: placement, memory, 16 bits; print
 	$(BIN)/python -m pytest -m gpu -s tests/gpu
 
 simulations: $(READY) ## Error rates of the report's verdicts, into docs/statistics.md: some minutes
-	$(BIN)/python -m tests.reports.statistics.simulations
+	$(BIN)/python -m tests.reports.simulations.page
 
 check: $(READY) ## Check style, types and the order of imports
 	$(BIN)/ruff check

@@ -20,7 +20,7 @@ from search.cluster.placement import host_threads
 from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from spaces.backbones import is_keras_file
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, StudyError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical
-from spaces.reading import Problem, Reading
-from spaces.study import Study
-from spaces.study_file import StudyFile
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.reading import Problem, Reading
+from spaces.studies.study import Study
+from spaces.studies.study_file import StudyFile
 from trainables.datasets.files.threads import Progress
 
 _TAKEN_BY_ALL_OF_KERAS = 75

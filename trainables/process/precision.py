@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from spaces.errors import InputError
-from spaces.study import Precision
+from spaces.studies.study import Precision
 
 _BFLOAT16, _FLOAT16 = (8, 0), (7, 0)
 """The first GPUs with fast bfloat16 (Ampere) and fast float16 (Volta): compute capabilities."""

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from tests.golden import seeded_states
 from trainables.datasets.rows.images import Images
 from trainables.export import keras_file, litert, onnx_file, saved_model

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from tests.trainables.planted import KINDS, planted
 from trainables.networks.network import build_network
 from trainables.prediction.gradcam import GradCam, feature_maps, overlay

@@ -7,7 +7,7 @@ import pytest
 
 from spaces.backbones import BACKBONES
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.networks.cut import PIXELS
 from trainables.process.precision import in_precision
 from trainables.training import network_pool

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Precision
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Precision
 from trainables.datasets.sets.recorded import RecordedSets
 
 SETS = ("train", "validation")

@@ -8,7 +8,7 @@ import pytest
 
 from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.features.key import feature_key
 from trainables.networks.cut import PIXELS, cut
 from trainables.networks.network import build_network
