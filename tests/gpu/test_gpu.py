@@ -22,7 +22,7 @@ from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.features.key import feature_key
 from trainables.networks.cut import cut
 from trainables.networks.forward import forward

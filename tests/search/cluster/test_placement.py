@@ -11,7 +11,7 @@ from search.cluster.placement import (
     gpu_share,
     host_threads,
 )
-from spaces.study import Resources
+from spaces.studies.study import Resources
 from trainables.process.gpu import CONTEXT_BYTES, bytes_allowed, gpu_memory
 
 GIB = 2**30
