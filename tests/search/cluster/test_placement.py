@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from search.cluster.placement import MOST_A_GPU, bytes_of_a_trial, fitting, gpu_share
+from search.cluster.placement import (
+    MOST_A_GPU,
+    bytes_of_a_trial,
+    fitting,
+    gpu_share,
+    host_threads,
+)
+from spaces.studies.study import Resources
 from trainables.process.gpu import CONTEXT_BYTES, bytes_allowed, gpu_memory
 
 GIB = 2**30
@@ -25,6 +32,24 @@ GIB = 2**30
 )
 def test_as_many_as_fit(cpu, gpu, cpus, gpus, shares, expected):
     assert fitting(cpu, gpu, {"CPU": cpus, "GPU": gpus}, shares) == expected
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "machines", "expected"),
+    [
+        (2, 0, None, 2),  # on CPUs its own, and nobody is asked
+        (1, 1, [{"CPU": 16, "GPU": 2}], 8),
+        (1, 0.25, [{"CPU": 16, "GPU": 1}], 4),
+        (1, 0.3333, [{"CPU": 16, "GPU": 1}, {"CPU": 64}], 5),
+        (1, 0.5, [{"CPU": 32, "GPU": 1}, {"CPU": 8, "GPU": 1}], 4),  # the smallest share
+        (6, 1, [{"CPU": 8, "GPU": 2}], 6),
+    ],
+)
+def test_a_trial_on_a_gpu_gets_threads_for_its_hosts_work(
+    cpu, gpu, machines, expected, monkeypatch
+):
+    monkeypatch.setattr("search.cluster.placement._machines", lambda: machines)
+    assert host_threads(Resources(cpu=cpu, gpu=gpu)) == expected
 
 
 def study_of(make_study, image_size: int, batch_size: int):

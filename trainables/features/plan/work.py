@@ -7,6 +7,7 @@ import math
 import keras
 
 from trainables.networks.cut import cuts
+from trainables.networks.multiply_adds import multiply_adds
 from trainables.process.gpu import usable_memory
 
 _WORK_OF_AN_OUTPUT = 40
@@ -52,10 +53,7 @@ def work_up_to(model: keras.Model) -> dict[str, float]:
 
 
 def _work(operation: keras.Operation) -> float:
-    kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
-    places = math.prod(keras.tree.flatten(operation.output)[0].shape[1:-1])
-    multiply_adds = places * sum(math.prod(kernel.shape) for kernel in kernels)
-    return multiply_adds + _WORK_OF_AN_OUTPUT * _values(operation)
+    return multiply_adds(operation) + _WORK_OF_AN_OUTPUT * _values(operation)
 
 
 def _values(operation: keras.Operation) -> int:
