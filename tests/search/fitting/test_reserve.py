@@ -70,6 +70,20 @@ def test_where_processes_start_slowly_more_is_kept(make_study):
     assert kept[1] - kept[0] == pytest.approx(fixed)
 
 
+def test_a_running_recipe_is_reserved_for_before_it_leads(make_study):
+    study = make_study()
+    history, _ = history_with(study, [1.0, 1.0])
+    reserve = Reserve(study, 1e6, 1.25, 1.5)
+    quick = reserve(ended(history))
+    history.take(events.trial_proposed(1, "thawed", study.recipe_points["thawed"], 1))
+    slow = Measurement(1, 1, 0.5, 1, 0.1, 1e-3, {"train": 50.0})
+    history.take(events.trial_measured(1, slow))
+    assert history.incumbent(study.objective).number == 0
+    assert reserve(history) > quick + 50.0
+    history.take(events.trial_ended(1, events.COMPLETE, "max_epochs"))
+    assert reserve(history) == pytest.approx(quick + costs.EACH_MODEL)
+
+
 def test_one_slow_epoch_does_not_take_all_the_time(make_study):
     history, _ = history_with(make_study(), [1e5])
     assert Reserve(make_study(), 600, 1.25, 1.5)(history) == LARGEST * 600
