@@ -64,6 +64,12 @@ def test_running_epochs_get_their_time_but_not_for_ever(make_study):
         assert reserve.stopping_seconds(ended(history)) == costs.STOPPING
 
 
+def test_a_slow_start_counts_by_its_root_and_within_bounds():
+    assert costs.slowness_of(costs.FIRST_RESULT) == 1.0
+    assert costs.slowness_of(2.25 * costs.FIRST_RESULT) == pytest.approx(1.5)
+    assert (costs.slowness_of(0.0), costs.slowness_of(1e3)) == costs.SLOWNESS
+
+
 def test_where_processes_start_slowly_more_is_kept(make_study):
     kept = [Reserve(make_study(), 1e6, 1.25, 1.5, slowness=s)(History()) for s in (1.0, 2.0)]
     fixed = costs.FINETUNING + costs.EVALUATION + costs.REPORT
