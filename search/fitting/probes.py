@@ -73,10 +73,12 @@ def probed(
 
 def _set_up(gpu: float) -> None:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     limit_threads(1)
     limit_memory(gpu)
+    set_precision("auto")
 
 
 def _pixel_seconds(gpu: float) -> float:
@@ -138,7 +140,7 @@ def ridge_accuracy(
 
 def _shares_above(network: Any) -> dict[int, float]:
     """Share of the network's work above the boundary of each depth that a study offers."""
-    from trainables.features.plan.measured_plan import work_up_to
+    from trainables.features.plan.work import work_up_to
 
     work = work_up_to(network.model)
     total = max(work.values())
