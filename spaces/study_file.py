@@ -13,6 +13,7 @@ from spaces.dataset import DatasetSection
 from spaces.errors import InputError, StudyError
 from spaces.reading import Problem, Reading, read_space
 from spaces.study import Budget, Study
+from spaces.text import escaped
 from spaces.yaml_file import YamlFile
 
 FOLDER = Path(__file__).parent
@@ -81,7 +82,8 @@ class StudyFile:
             raise StudyError(f"{path} is not YAML:", [str(error)]) from error
         if not isinstance(self._yaml.value, dict):
             raise StudyError(f"{path} is not a study:", ["expected keys such as dataset and space"])
-        raw = {"name": path.stem} | self._yaml.value
+        raw = {"name": escaped(path.stem)} | self._yaml.value
+        raw = with_absolute_weights(raw, path.absolute().parent)
         self.reading = _read_space(raw)
         self.dataset = _dataset(raw)
         self.study, self.problems = parse_study(raw)
@@ -91,6 +93,34 @@ class StudyFile:
         line = self._yaml.line_of(problem.place)
         place = ".".join(map(str, problem.place))
         return f"line {line}, {place}: {problem.text}" if line else f"{place}: {problem.text}"
+
+
+def with_absolute_weights(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """A study with each path of weights made absolute: trials run in other folders.
+
+    Args:
+        raw: The study as plain values, right or wrong.
+        folder: The folder of its file.
+    """
+
+    def absolute(value: Any) -> Any:
+        if isinstance(value, dict):
+            return value | {"choices": absolute(value["choices"])} if "choices" in value else value
+        if isinstance(value, list):
+            return [absolute(each) for each in value]
+        if not isinstance(value, str) or value in ("imagenet", "none") or "://" in value:
+            return value
+        return str(folder / Path(value).expanduser())
+
+    def resolved(section: Any) -> Any:
+        is_given = isinstance(section, dict) and "weights" in section
+        return section | {"weights": absolute(section["weights"])} if is_given else section
+
+    recipes = raw.get("recipes")
+    found = {key: resolved(raw[key]) for key in ("base", "space") if key in raw}
+    if isinstance(recipes, dict):
+        found["recipes"] = {name: resolved(point) for name, point in recipes.items()}
+    return {**raw, **found}
 
 
 def parse_study(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:

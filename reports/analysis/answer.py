@@ -14,7 +14,12 @@ from reports.text import formats
 from search.records.events import STATES
 from search.records.history import Trial, value_of
 
-_STATE_WORDS = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+_STATE_WORDS = {
+    "RUNNING": "not ended",
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+}
 
 
 @dataclass(frozen=True)

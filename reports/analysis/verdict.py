@@ -174,7 +174,7 @@ def _words() -> str:
 
 
 def _stopped_early(comparison: Comparison) -> list[str]:
-    words = {PRUNED: "was stopped by the scheduler after", RUNNING: "is still running, at"}
+    words = {PRUNED: "was stopped by the scheduler after", RUNNING: "has not ended, at"}
     return [
         f"{who} {words[trial.state]} {trial.epochs} of {trial.point.epochs} epochs."
         for who, trial in (("The winner", comparison.winner), ("The recipe", comparison.recipe))

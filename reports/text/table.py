@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.text import formats
+from spaces.text import csv_cell
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Table:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(column.name for column in self.columns)
         for row in self.rows:
-            writer.writerow("" if c.value is None else c.value for c in row.cells)
+            writer.writerow("" if c.value is None else csv_cell(c.value) for c in row.cells)
         return file.getvalue()
 
 

@@ -65,10 +65,11 @@ def list_runs(
 
 def stop(run: RunFolder) -> None:
     """Stop the process that works on a run on this machine, with everything saved."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     from search.live.lock import holder
     from search.records.run import Run
+    from trainables.cache.locks import file_lock
 
     if "://" in run:
         raise InputError(
@@ -80,7 +81,7 @@ def stop(run: RunFolder) -> None:
     lock = found.folder / ".lock"
     try:
         if lock.is_file():
-            FileLock(lock).acquire(blocking=False).lock.release()
+            file_lock(lock).acquire(blocking=False).lock.release()
         say(f"No process works on {run}.")
     except Timeout:
         _stop(found, holder(found))
@@ -130,11 +131,9 @@ def _lines(found: Status) -> dict[str, str]:
     from search.live.live_table import status as counts
 
     by = found.holder
-    process = (
-        f" ({by})" if by is not None and found.state in ("running", "running or killed") else ""
-    )
+    process = f" ({by})" if by is not None and found.is_driven else ""
     lines = {"study": found.study.name, "state": found.state + process}
-    lines |= counts(found.study, found.history)
+    lines |= counts(found.study, found.history, found.is_driven)
     if found.history.last_time is not None:
         lines["last event"] = _ago(time.time() - found.history.last_time)
     lines["fine-tuned"] = "yes" if found.is_finetuned else "no"
@@ -153,7 +152,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
         if "error" in row:
             table.add_row(row["run"], row["state"], "", row["error"].splitlines()[0], "")
             continue
-        ended = sum(row["trials"].values()) - row["trials"]["RUNNING"]
+        ended = sum(row["trials"][state] for state in ("COMPLETE", "PRUNED", "FAIL"))
         best = row["best"]
         table.add_row(
             row["run"],

@@ -20,6 +20,7 @@ from search.final_model.load import check_final, load_final
 from search.final_model.predict import Prediction, Predictor, Result, Unreadable, find_images
 from search.records.run import Run
 from spaces.errors import DataError, InputError
+from spaces.text import csv_cell, escaped, printable
 
 _WORTH_A_BAR = 100
 """Smallest number of images for which a progress bar is shown."""
@@ -126,7 +127,9 @@ def show(
         for result in results:
             if isinstance(result, Unreadable):
                 unreadable += 1
-                errors.print(Text(f"{_shown(result.path)} {result.reason}."), soft_wrap=True)
+                errors.print(
+                    Text(f"{printable(escaped(result.path))} {result.reason}."), soft_wrap=True
+                )
             for write in writers:
                 write(result)
             tell()
@@ -162,29 +165,31 @@ def _output(console: Console, as_json: bool) -> Iterator[Writer]:
 
 
 def _record(result: Result) -> dict[str, Any]:
-    image = _text(result.path)
+    image = escaped(result.path)
     if isinstance(result, Unreadable):
         return {"image": image, "error": result.reason}
     classes = [{"class": name, "probability": share} for name, share in result.classes]
     found = {"image": image, "classes": classes}
     return (
-        found if result.explanation is None else found | {"explanation": _text(result.explanation)}
+        found
+        if result.explanation is None
+        else found | {"explanation": escaped(result.explanation)}
     )
 
 
 def _print_line(result: Result) -> None:
     if isinstance(result, Prediction):
-        shares = [f"{_printable(name)}\t{share:.4f}" for name, share in result.classes]
-        print(_shown(result.path), *(shares or [UNSURE]), sep="\t")
+        shares = [f"{printable(name)}\t{share:.4f}" for name, share in result.classes]
+        print(printable(escaped(result.path)), *(shares or [UNSURE]), sep="\t")
 
 
 def _add_row(table: Table, result: Result) -> None:
     if isinstance(result, Prediction) and not result.classes:
-        table.add_row(Text(_shown(result.path)), UNSURE, "", "")
+        table.add_row(Text(printable(escaped(result.path))), UNSURE, "", "")
     elif isinstance(result, Prediction):
         (name, share), *others = result.classes
-        rest = ", ".join(f"{_printable(other)} {s:.2f}" for other, s in others)
-        cells = (_shown(result.path), _printable(name), f"{share:.4f}", rest)
+        rest = ", ".join(f"{printable(other)} {s:.2f}" for other, s in others)
+        cells = (printable(escaped(result.path)), printable(name), f"{share:.4f}", rest)
         table.add_row(*(Text(cell) for cell in cells))
 
 
@@ -199,7 +204,7 @@ def _csv(path: Path, top: int) -> Iterator[Writer]:
 
             def write(cells: list[str | float]) -> None:
                 with _writing(path):
-                    writer.writerow(cells)
+                    writer.writerow(map(csv_cell, cells))
 
             write(_headings(top))
             yield lambda result: write(_cells(result, top))
@@ -228,21 +233,7 @@ def _headings(top: int) -> list[str | float]:
 
 def _cells(result: Result, top: int) -> list[str | float]:
     if isinstance(result, Unreadable):
-        return [_text(result.path), *[""] * (2 * top + 1), result.reason]
+        return [escaped(result.path), *[""] * (2 * top + 1), result.reason]
     shares = [cell for pair in result.classes for cell in pair]
-    picture = "" if result.explanation is None else _text(result.explanation)
-    return [_text(result.path), *shares, *[""] * (2 * (top - len(result.classes))), picture, ""]
-
-
-def _text(path: Path) -> str:
-    """The path as text; bytes that are not valid text are escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _shown(path: Path) -> str:
-    return _printable(_text(path))
-
-
-def _printable(text: str) -> str:
-    """Text without control characters, which could affect the terminal or break columns."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    picture = "" if result.explanation is None else escaped(result.explanation)
+    return [escaped(result.path), *shares, *[""] * (2 * (top - len(result.classes))), picture, ""]

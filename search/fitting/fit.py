@@ -27,7 +27,7 @@ from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
 from spaces.study import Study
-from trainables.process.tensorflow_setup import import_tensorflow
+from trainables.process.gpu import hide_gpus
 
 
 def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, tuple[str, ...]]:
@@ -50,7 +50,7 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
             limit = _limit(clock, study, run, each_model)
             history = search(run, study, options.address, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
-            import_tensorflow()
+            hide_gpus()
             from search.finetune.finetune import finetune
 
             use_gpu = options.gpu is not False and bool(ray.cluster_resources().get("GPU"))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
+from collections.abc import Iterable
 from types import TracebackType
 
 from rich.console import Console
@@ -12,9 +14,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from search.live.progress_lines import Estimate, Progress, Seconds, best_trials, in_words
-from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
+from search.records.events import RUNNING, STATES
 from search.records.history import History, Trial
 from spaces.study import Study
+
+INTERRUPTED = "INTERRUPTED"
+"""Said of a trial that had not ended when its search did: it continues when the search resumes."""
 
 EVERY = 60.0
 """Seconds between two lines where there is no terminal."""
@@ -103,12 +108,21 @@ class View:
         return f"{elapsed}, about {_clock(progress.left)} left"
 
 
-def status(study: Study, history: History) -> dict[str, str]:
-    """The state of a search in words, by heading."""
-    lines = {"trials": f"{_counts(history.searched)} of {study.budget.trials}"}
+def status(study: Study, history: History, is_driven: bool | None = None) -> dict[str, str]:
+    """The state of a search in words, by heading.
+
+    Args:
+        study: The study.
+        history: Its trials.
+        is_driven: Whether a process runs its trials; without one, those that have not ended are
+            interrupted. None: until the ledger says that the driver has stopped.
+    """
+    if is_driven is None:
+        is_driven = history.stopped is None
+    lines = {"trials": f"{_counted(history.searched, is_driven)} of {study.budget.trials}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
-        lines["finalists"] = f"{_counts(repeats)} (repeats with other seeds)"
+        lines["finalists"] = f"{_counted(repeats, is_driven)} (repeats with other seeds)"
     incumbent = history.incumbent(study.objective)
     if incumbent is None:
         lines["incumbent"] = "none yet"
@@ -123,9 +137,24 @@ def status(study: Study, history: History) -> dict[str, str]:
     return lines
 
 
-def _counts(trials: list[Trial]) -> str:
-    states = [trial.state for trial in trials]
-    return ", ".join(f"{states.count(s)} {s}" for s in (RUNNING, COMPLETE, PRUNED, FAIL))
+def states_of(trials: Iterable[Trial], is_driven: bool) -> dict[str, int]:
+    """How many trials are in each state, those that wait for their search to resume counted apart.
+
+    Args:
+        trials: The trials.
+        is_driven: Whether a process runs them.
+    """
+    counts = Counter(trial.state for trial in trials)
+    found = {state: counts[state] for state in STATES} | {INTERRUPTED: 0}
+    if not is_driven:
+        found |= {RUNNING: 0, INTERRUPTED: counts[RUNNING]}
+    return found
+
+
+def _counted(trials: Iterable[Trial], is_driven: bool) -> str:
+    found = states_of(trials, is_driven)
+    shown = {state: n for state, n in found.items() if n or state != INTERRUPTED}
+    return ", ".join(f"{n} {state}" for state, n in shown.items())
 
 
 def _clock(seconds: float) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from search.live.live_table import states_of
 from search.live.lock import Holder, holder
 from search.records.choice import choose
-from search.records.events import STATES
 from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run
@@ -52,11 +51,16 @@ class Status:
             return UNSTARTED
         return KILLED if self.run.remote is None else UNKNOWN
 
+    @property
+    def is_driven(self) -> bool:
+        """Whether a process may be running its trials."""
+        return self.state in (RUNNING, UNKNOWN)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON. `last_event` counts from 1970; `seconds` is the time spent."""
         choice = choose(self.study, self.history)
         objective = self.study.objective
-        by = self.holder if self.state in (RUNNING, UNKNOWN) else None
+        by = self.holder if self.is_driven else None
         best = None
         if choice is not None:
             best = {
@@ -66,18 +70,15 @@ class Status:
                 "value": choice.trial.best_value(objective),
                 "is_final": choice.is_final and self.state == FINISHED,
             }
-        searched = Counter(trial.state for trial in self.history.searched)
-        repeats = Counter(
-            trial.state for trial in self.history.trials.values() if trial.finalist_of is not None
-        )
+        repeats = [t for t in self.history.trials.values() if t.finalist_of is not None]
         return {
             "run": self.run.place,
             "study": self.study.name,
             "state": self.state,
             "process": None if by is None else {"host": by.host, "pid": by.pid, "does": by.command},
-            "trials": {state: searched[state] for state in STATES},
+            "trials": states_of(self.history.searched, self.is_driven),
             "planned": self.study.budget.trials,
-            "repeats": {state: repeats[state] for state in STATES},
+            "repeats": states_of(repeats, self.is_driven),
             "epochs": sum(trial.epochs for trial in self.history.trials.values()),
             "best": best,
             "seconds": round(self.history.seconds, 1),

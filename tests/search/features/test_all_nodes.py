@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ from search.features.precompute import store_features
 from search.live.early_end import Ending
 from search.live.live_run import opened
 from search.records.run import Run
+from tests.faults.driving import wait_until
 from trainables.cache import eviction
 from trainables.cache.leases import end_leases
 from trainables.datasets.preflight.examine import preflight
@@ -69,6 +72,7 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     assert first["images"] == 160
     assert first["bytes"] == sum(path.stat().st_size for path in folder.rglob("*.arrow"))
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.arrow")}
+    wait_until(lambda: not workers_with_tensorflow())  # each would keep the GPU that it had
 
     assert planned(study) == plan, "it is not measured again"
     second = extract(study, planned(study), folder, console)
@@ -93,6 +97,30 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     third = extract(study, plan, folder, console)
     assert (third["hits"], third["misses"], third["notes"]) == (3, 1, ())
     assert not [path for path in folder.rglob(".*") if path.is_dir()], "no half entries"
+
+
+def workers_with_tensorflow() -> list[int]:
+    """Process ids of Ray's workers that have loaded TensorFlow."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            is_worker = entry.name.isdigit() and b"ray::" in (entry / "cmdline").read_bytes()[:5]
+            ours = is_worker and str(os.getpid()) in ancestors(int(entry.name))
+            if ours and "libtensorflow" in (entry / "maps").read_text(encoding="utf-8"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def ancestors(pid: int) -> list[str]:
+    """Process ids of a process's parents."""
+    found = []
+    while pid > 1:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+        pid = int(status.split("PPid:")[1].split()[0])
+        found.append(str(pid))
+    return found
 
 
 def test_the_count_of_images_never_goes_back(ray, study, folder):

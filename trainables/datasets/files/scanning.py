@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spaces.errors import DataError
+from spaces.text import escaped
 from trainables.datasets.files.content_types import (
     HEAD,
     image_format,
@@ -88,7 +89,7 @@ def key_of(path: Path, root: Path) -> str:
 
 def readable_name(name: str) -> str:
     """A name of a file as text that can be written: accents composed, wrong bytes escaped."""
-    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
+    return unicodedata.normalize("NFC", escaped(name))
 
 
 def is_leftover(name: str) -> bool:
