@@ -113,8 +113,9 @@ class Hyperparameters:
     Attributes:
         backbone: A name in `spaces.backbones.BACKBONES`, or "none" if the head is the network.
         weights: "imagenet", "none" (random), or the path of a file, in a study relative to that
-            study's file. A `.weights.h5` file is loaded as Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that
-            ImageNet's weights need, which a model saved as `.keras` has.
+            study's file. A `.weights.h5` file is loaded as Keras's applications load it:
+            EfficientNetB0 to B7 then lack the scaling that ImageNet's weights need, which a model
+            saved as `.keras` has.
         image_size: Side of the square input, in pixels.
         resize: How a picture becomes a square: "squash" (each side by its own factor), "crop" (the
             largest square in the middle), or "pad" (the whole picture, with black beside it).
