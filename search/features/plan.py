@@ -7,7 +7,7 @@ from typing import Any
 
 from search.features.plan_cache import remember_plan, remembered_plan
 from spaces.errors import DataError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import cache_for_workers, use_cache
 from trainables.datasets.files.location import located
 from trainables.datasets.rows.loading import read_splits
@@ -66,12 +66,14 @@ def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
 
 def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> dict[str, Any]:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     use_cache(folder)
     study = Study.model_validate(values)
     limit_threads(max(1, int(study.resources.cpu)))
     limit_memory(study.resources.gpu or 0)
+    set_precision(study.resources.precision)
     return _plan(study, images).to_dict()
 
 

@@ -20,7 +20,7 @@ from search.final_model.load import check_final, load_final
 from search.final_model.predict import Prediction, Predictor, Result, Unreadable, find_images
 from search.records.run import Run
 from spaces.errors import DataError, InputError
-from spaces.text import csv_cell, escaped, printable
+from trainables.process.texts import csv_cell, name_of, printable
 
 _WORTH_A_BAR = 100
 """Smallest number of images for which a progress bar is shown."""
@@ -127,9 +127,7 @@ def show(
         for result in results:
             if isinstance(result, Unreadable):
                 unreadable += 1
-                errors.print(
-                    Text(f"{printable(escaped(result.path))} {result.reason}."), soft_wrap=True
-                )
+                errors.print(Text(f"{_shown(result.path)} {result.reason}."), soft_wrap=True)
             for write in writers:
                 write(result)
             tell()
@@ -165,7 +163,7 @@ def _output(console: Console, as_json: bool) -> Iterator[Writer]:
 
 
 def _record(result: Result) -> dict[str, Any]:
-    image = escaped(result.path)
+    image = name_of(result.path)
     if isinstance(result, Unreadable):
         return {"image": image, "error": result.reason}
     classes = [{"class": name, "probability": share} for name, share in result.classes]
@@ -173,23 +171,23 @@ def _record(result: Result) -> dict[str, Any]:
     return (
         found
         if result.explanation is None
-        else found | {"explanation": escaped(result.explanation)}
+        else found | {"explanation": name_of(result.explanation)}
     )
 
 
 def _print_line(result: Result) -> None:
     if isinstance(result, Prediction):
         shares = [f"{printable(name)}\t{share:.4f}" for name, share in result.classes]
-        print(printable(escaped(result.path)), *(shares or [UNSURE]), sep="\t")
+        print(_shown(result.path), *(shares or [UNSURE]), sep="\t")
 
 
 def _add_row(table: Table, result: Result) -> None:
     if isinstance(result, Prediction) and not result.classes:
-        table.add_row(Text(printable(escaped(result.path))), UNSURE, "", "")
+        table.add_row(Text(_shown(result.path)), UNSURE, "", "")
     elif isinstance(result, Prediction):
         (name, share), *others = result.classes
         rest = ", ".join(f"{printable(other)} {s:.2f}" for other, s in others)
-        cells = (printable(escaped(result.path)), printable(name), f"{share:.4f}", rest)
+        cells = (_shown(result.path), printable(name), f"{share:.4f}", rest)
         table.add_row(*(Text(cell) for cell in cells))
 
 
@@ -233,7 +231,11 @@ def _headings(top: int) -> list[str | float]:
 
 def _cells(result: Result, top: int) -> list[str | float]:
     if isinstance(result, Unreadable):
-        return [escaped(result.path), *[""] * (2 * top + 1), result.reason]
+        return [name_of(result.path), *[""] * (2 * top + 1), result.reason]
     shares = [cell for pair in result.classes for cell in pair]
-    picture = "" if result.explanation is None else escaped(result.explanation)
-    return [escaped(result.path), *shares, *[""] * (2 * (top - len(result.classes))), picture, ""]
+    picture = "" if result.explanation is None else name_of(result.explanation)
+    return [name_of(result.path), *shares, *[""] * (2 * (top - len(result.classes))), picture, ""]
+
+
+def _shown(path: Path) -> str:
+    return printable(name_of(path))

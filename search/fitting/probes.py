@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import ray
 
+from search.fitting.study import costs
 from search.fitting.study.candidates import depths_of
 from search.fitting.study.facts import Machine, Probe
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.folder import cache_for_workers, use_cache
 from trainables.datasets.sets.recorded import RecordedSets
 
@@ -49,8 +50,10 @@ class ProbeTask:
 def measured_machine(workers: int, gpus: int, gpu: float) -> Machine:
     """Measure all workers at once, as they will work at once."""
     task = ray.remote(num_cpus=1, num_gpus=gpu, **_ending(gpu))(_pixel_seconds)
-    asked = [task.remote(gpu) for _ in range(workers)]
-    return Machine(workers, gpus, float(np.median(ray.get(asked))))
+    began = time.perf_counter()
+    rates = ray.get([task.remote(gpu) for _ in range(workers)])
+    slowness = costs.slowness_of(time.perf_counter() - began)
+    return Machine(workers, gpus, float(np.median(rates)), slowness)
 
 
 def probed(
@@ -74,10 +77,12 @@ def _ending(gpu: float) -> dict[str, int]:
 
 def _set_up(gpu: float) -> None:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     limit_threads(1)
     limit_memory(gpu)
+    set_precision("auto")
 
 
 def _pixel_seconds(gpu: float) -> float:
@@ -140,7 +145,7 @@ def ridge_accuracy(
 
 def _shares_above(network: Any) -> dict[int, float]:
     """Share of the network's work above the boundary of each depth that a study offers."""
-    from trainables.features.plan.measured_plan import work_up_to
+    from trainables.features.plan.work import work_up_to
 
     work = work_up_to(network.model)
     total = max(work.values())

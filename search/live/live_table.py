@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -14,12 +13,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from search.live.progress_lines import Estimate, Progress, Seconds, best_trials, in_words
-from search.records.events import RUNNING, STATES
-from search.records.history import History, Trial
-from spaces.study import Study
-
-INTERRUPTED = "INTERRUPTED"
-"""Said of a trial that had not ended when its search did: it continues when the search resumes."""
+from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Study
 
 EVERY = 60.0
 """Seconds between two lines where there is no terminal."""
@@ -81,7 +78,7 @@ class View:
         table.add_row("time", self._time(progress))
         for name, value in status(self._study, self._history).items():
             table.add_row(name, value)
-        running = [t for t in self._history.in_state(RUNNING) if not t.is_paused]
+        running = self._history.active
         for name, trials in (
             ("best", best_trials(self._study, self._history)),
             ("running", running),
@@ -108,21 +105,12 @@ class View:
         return f"{elapsed}, about {_clock(progress.left)} left"
 
 
-def status(study: Study, history: History, is_driven: bool | None = None) -> dict[str, str]:
-    """The state of a search in words, by heading.
-
-    Args:
-        study: The study.
-        history: Its trials.
-        is_driven: Whether a process runs its trials; without one, those that have not ended are
-            interrupted. None: until the ledger says that the driver has stopped.
-    """
-    if is_driven is None:
-        is_driven = history.stopped is None
-    lines = {"trials": f"{_counted(history.searched, is_driven)} of {study.budget.trials}"}
+def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, str]:
+    """The state of a search in words, by heading; `unended` names trials without an end."""
+    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
-        lines["finalists"] = f"{_counted(repeats, is_driven)} (repeats with other seeds)"
+        lines["finalists"] = f"{_counts(repeats, unended)} (repeats with other seeds)"
     incumbent = history.incumbent(study.objective)
     if incumbent is None:
         lines["incumbent"] = "none yet"
@@ -137,24 +125,10 @@ def status(study: Study, history: History, is_driven: bool | None = None) -> dic
     return lines
 
 
-def states_of(trials: Iterable[Trial], is_driven: bool) -> dict[str, int]:
-    """How many trials are in each state, those that wait for their search to resume counted apart.
-
-    Args:
-        trials: The trials.
-        is_driven: Whether a process runs them.
-    """
-    counts = Counter(trial.state for trial in trials)
-    found = {state: counts[state] for state in STATES} | {INTERRUPTED: 0}
-    if not is_driven:
-        found |= {RUNNING: 0, INTERRUPTED: counts[RUNNING]}
-    return found
-
-
-def _counted(trials: Iterable[Trial], is_driven: bool) -> str:
-    found = states_of(trials, is_driven)
-    shown = {state: n for state, n in found.items() if n or state != INTERRUPTED}
-    return ", ".join(f"{n} {state}" for state, n in shown.items())
+def _counts(trials: Sequence[Trial], unended: str) -> str:
+    states = [trial.state for trial in trials]
+    words = {RUNNING: unended, COMPLETE: COMPLETE, PRUNED: PRUNED, FAIL: FAIL}
+    return ", ".join(f"{states.count(state)} {word}" for state, word in words.items())
 
 
 def _clock(seconds: float) -> str:

@@ -1,6 +1,8 @@
-"""Nodes with a (pretended) GPU beside one without: features are computed where trials can run."""
+"""Nodes with a (pretended) GPU beside one without, or yet to be started by an autoscaler."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -8,7 +10,7 @@ from rich.console import Console
 from search.cluster.ray_session import ray_running
 from search.features.all_nodes import extract, nodes_for
 from search.features.plan import planned
-from tests.cluster.test_finetuning import ROOT
+from tests.cluster.test_finetuning import ROOT, SCRATCH, finetuning, make_run, record_of
 
 pytestmark = [
     pytest.mark.cluster,
@@ -58,3 +60,35 @@ def test_features_are_computed_on_gpu_nodes_alone_each_in_its_own_cache(
         assert stored(tmp_path / "driver") == set()
     finally:
         cluster.shutdown()
+
+
+@pytest.fixture
+def growing_cluster(monkeypatch):
+    """Its head has two CPUs and no GPU; up to two nodes with a (pretended) GPU may come."""
+    from ray.cluster_utils import AutoscalingCluster
+
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    gpus = {
+        "resources": {"CPU": 1, "GPU": 1},
+        "node_config": {},
+        "min_workers": 0,
+        "max_workers": 2,
+    }
+    made = AutoscalingCluster({"CPU": 2}, {"gpu": gpus}, idle_timeout_minutes=5)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.shutdown()
+
+
+def test_fine_tuning_waits_for_gpu_nodes_to_come(tmp_path: Path, growing_cluster) -> None:
+    run = make_run(tmp_path / "run", SCRATCH)
+    with finetuning(run, "--workers", "2", "--gpu", "--address", "auto") as process:
+        record = record_of(run, process)
+    assert record["workers"] == 2
+    assert len(record["history"]) == SCRATCH.epochs
+    with finetuning(run, "--workers", "3", "--gpu", "--address", "auto") as process:
+        _, said = process.communicate()
+    assert process.returncode == 2
+    assert "3 workers need 3 GPUs, but Ray has 2" in said

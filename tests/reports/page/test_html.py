@@ -131,7 +131,7 @@ def test_a_missing_value_is_never_nan(page, shape) -> None:
     ("name", "sentences"),
     [
         ("empty", ["No trial has started yet.", "has not been fine-tuned yet"]),
-        ("nothing_finished", ["2 not ended", "are not on file yet", "there are no curves"]),
+        ("nothing_finished", ["2 running", "are not on file yet", "there are no curves"]),
         (
             "under_way",
             ["running, or was cut off", "test set is still sealed", "not been fine-tuned"],

@@ -83,6 +83,25 @@ def test_cpus_count_on_the_machines_that_have_gpus(make_study, machines, expecte
     assert gpu_share(study, counted(machines), 80 * GIB) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("images", "limit", "expected"),
+    [
+        (1_000, None, 0.3333),  # 0.15 GB of pixels stay in memory beside 6.6 of 7.3 GiB
+        (10_000, None, 0.5),  # 1.5 GB do not; beside two they do
+        (1_000_000, None, 0.5),  # 150 GB are streamed: a quarter of a share is kept for them
+        (1_000_000, "500MB", 0.3333),  # or what the environment says
+    ],
+)
+def test_a_trial_is_counted_with_the_images_that_it_holds(
+    make_study, monkeypatch, images, limit, expected
+):
+    if limit:
+        monkeypatch.setenv("THAWTUNE_DATA_MEMORY", limit)
+    study = study_of(make_study, 224, 32)
+    share = gpu_share(study, counted({(8, 1): 1}), 22 * GIB, images)
+    assert share == pytest.approx(expected)
+
+
 def test_shares_of_memory_leave_room_for_the_context():
     memory = 24 * GIB
     assert bytes_allowed(1, memory) is None

@@ -58,13 +58,6 @@ def test_every_state_is_counted_and_the_best_named(make_study, ledger):
     assert lines["epochs"] == "4"
 
 
-@pytest.mark.parametrize("is_driven", [None, False])
-def test_what_no_process_runs_is_interrupted(make_study, ledger, is_driven):
-    ended = [] if is_driven is False else [events.driver_stopped("seconds")]
-    lines = status(make_study(), History.of([*ledger, *ended]), is_driven)
-    assert lines["trials"] == "0 RUNNING, 1 COMPLETE, 1 PRUNED, 1 FAIL, 1 INTERRUPTED of 8"
-
-
 def test_the_incumbent_is_by_the_metric(make_study, ledger, make_measurement):
     study = make_study(objective={"metric": "val_loss", "mode": "min"})
     better = events.trial_measured(3, make_measurement(1, 0.1, val_loss=0.0625))
