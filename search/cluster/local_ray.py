@@ -57,18 +57,19 @@ def _without(variable: str) -> Iterator[None]:
 
 
 def temporary_folder() -> str:
-    """The folder for the files of Ray: in $RAY_TMPDIR, $TMPDIR or, if their paths are long, /tmp.
+    """The folder for Ray's files: in $RAY_TMPDIR, or else in $TMPDIR or, if that is long, in /tmp.
 
     Raises:
-        InputError: If the path of each is too long, or nothing can be written there.
+        InputError: If its path is too long, or nothing can be written there.
     """
-    wanted = os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()
-    for folder in (wanted, "/tmp", "/var/tmp"):  # noqa: S108
-        if len(os.fsencode(folder)) <= LONGEST_FOLDER and os.access(folder, os.W_OK | os.X_OK):
-            return os.path.join(folder, "ray")
+    named = os.environ.get("RAY_TMPDIR")
+    places = (named,) if named else (tempfile.gettempdir(), "/tmp", "/var/tmp")  # noqa: S108
+    for place in places:
+        if len(os.fsencode(place)) <= LONGEST_FOLDER and os.access(place, os.W_OK | os.X_OK):
+            return os.path.join(os.path.abspath(place), "ray")
     raise InputError(
-        f"Ray needs a writable folder whose path has at most {LONGEST_FOLDER} bytes, and neither "
-        f"{wanted} nor /tmp nor /var/tmp is one. Name one in RAY_TMPDIR."
+        f"Ray needs a writable folder whose path has at most {LONGEST_FOLDER} bytes, and "
+        f"{' or '.join(places)} is none. Name one in RAY_TMPDIR."
     )
 
 
@@ -81,12 +82,13 @@ def protect_token() -> None:
     if os.environ.get(_TOKEN) or os.environ.get(_TOKEN_FILE):
         return
     path, token = Path("~/.ray/auth_token").expanduser(), secrets.token_hex(32)
+    if path.is_file():
+        _take_from_others(path)
+        return
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(path, "x", encoding="ascii", opener=_owners) as file:
             file.write(token)
-    except FileExistsError:
-        _take_from_others(path)
     except OSError:
         os.environ[_TOKEN] = token
 
