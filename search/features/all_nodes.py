@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -36,7 +35,6 @@ _NO_NODE = "No node is up yet to compute features in advance; the trials compute
 def extract(
     study: Study,
     plan: Plan,
-    cache_folder: Path,
     console: Console,
     is_ending: Callable[[], bool] = lambda: False,
     sets: RecordedSets | None = None,
@@ -48,7 +46,6 @@ def extract(
     Args:
         study: A task occupies as much as one of its trials.
         plan: What to store.
-        cache_folder: Of this machine.
         console: Shows a progress bar if it is a terminal, otherwise a line at the end.
         is_ending: Whether to stop before the next network.
 
@@ -60,14 +57,14 @@ def extract(
     tasks = _tasks(study, plan, sets)
     keys = remembered_entries(study, tasks)
     able = nodes_for(study)
-    nodes = able if keys is None else _nodes_without(able, cache_folder, keys)
+    nodes = able if keys is None else _nodes_without(able, keys)
     tally = Tally(hits=len(keys or ()) if able and not nodes else 0)
     if tasks and not able:
         tally.notes = (_NO_NODE,)
     if nodes and tasks:
         tally, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
     for key in keys or ():
-        FeatureStore(cache_folder).hold(key)
+        FeatureStore().hold(key)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
     if tally.misses and not console.is_terminal:
         console.print(
@@ -197,7 +194,7 @@ def _slots(machine: Machine, study: Study) -> int:
     return machine.slots(study.resources.cpu, study.resources.gpu or 0)
 
 
-def _nodes_without(nodes: Sequence[str], cache_folder: Path, keys: Sequence[str]) -> list[str]:
+def _nodes_without(nodes: Sequence[str], keys: Sequence[str]) -> list[str]:
     """Those of some nodes that lack any of these entries."""
     here = ray.get_runtime_context().get_node_id()
     answers: dict[str, Any] = {}
@@ -206,7 +203,7 @@ def _nodes_without(nodes: Sequence[str], cache_folder: Path, keys: Sequence[str]
             there = NodeAffinitySchedulingStrategy(node, soft=False)
             task = ray.remote(_node_has_all).options(num_cpus=0, scheduling_strategy=there)
             answers[node] = task.remote(cache_for_workers(), keys)
-    lacking = [here] if here in nodes and not _has_all(FeatureStore(cache_folder), keys) else []
+    lacking = [here] if here in nodes and not _has_all(FeatureStore(), keys) else []
     return lacking + [node for node, answer in answers.items() if not ray.get(answer)]
 
 

@@ -50,10 +50,10 @@ def test_features_are_computed_on_gpu_nodes_alone_each_in_its_own_cache(
             assert len(ray.nodes()) == 3
             assert len(nodes_for(study)) == 2
             plan, console = planned(study), Console(quiet=True)
-            first = extract(study, plan, tmp_path / "driver", console)
+            first = extract(study, plan, console)
             assert (first["hits"], first["misses"], first["notes"]) == (0, 8, ())
             assert ray.available_resources()["GPU"] == 2
-            second = extract(study, plan, tmp_path / "driver", console)
+            second = extract(study, plan, console)
             assert (second["hits"], second["misses"], second["notes"]) == (4, 0, ())
         assert stored(caches[0]) == stored(caches[1])
         assert len(stored(caches[0])) == 4

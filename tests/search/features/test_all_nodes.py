@@ -67,7 +67,7 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     console = Console(record=True, quiet=True)
     plan = planned(study)
     assert {depth for row in plan.kept for depth in row.depths} == {"head", "4"}
-    first = extract(study, plan, folder, console)
+    first = extract(study, plan, console)
     assert (first["hits"], first["misses"], first["notes"]) == (0, 4, ())
     assert first["images"] == 160
     assert first["bytes"] == sum(path.stat().st_size for path in folder.rglob("*.arrow"))
@@ -75,7 +75,7 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     wait_until(lambda: not workers_with_tensorflow())  # each would keep the GPU that it had
 
     assert planned(study) == plan, "it is not measured again"
-    second = extract(study, planned(study), folder, console)
+    second = extract(study, planned(study), console)
     assert (second["hits"], second["misses"], second["images"]) == (4, 0, 0)
     assert all(entry.in_use for entry in eviction.entries()), "a search holds what its trials need"
 
@@ -94,7 +94,7 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     forget()
     lost = eviction.entries()[0]
     shutil.rmtree(lost.path)
-    third = extract(study, plan, folder, console)
+    third = extract(study, plan, console)
     assert (third["hits"], third["misses"], third["notes"]) == (3, 1, ())
     assert not [path for path in folder.rglob(".*") if path.is_dir()], "no half entries"
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_computed_ahead_is_left_to_the_trials(ray, study, folder)
         dataclasses.replace(row, point=dataclasses.replace(row.point, weights=f"{folder}/none.h5"))
         for row in plan.rows
     ]
-    found = extract(study, dataclasses.replace(plan, rows=tuple(rows)), folder, Console(quiet=True))
+    found = extract(study, dataclasses.replace(plan, rows=tuple(rows)), Console(quiet=True))
     assert found["misses"] == 0
     [line] = found["notes"]
     assert "the trials compute them: " in line
@@ -162,7 +162,7 @@ def test_what_cannot_be_computed_ahead_is_left_to_the_trials(ray, study, folder)
 def test_without_room_it_says_so(ray, study, folder, monkeypatch):
     plan = planned(study)
     monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", "1kB")
-    assert extract(study, dataclasses.replace(plan, rows=()), folder, Console(quiet=True)) == {
+    assert extract(study, dataclasses.replace(plan, rows=()), Console(quiet=True)) == {
         "seconds": pytest.approx(0, abs=5),
         "bytes": 0,
         "hits": 0,
