@@ -16,8 +16,8 @@ from spaces.studies.study_file import load_study
 from tests.benchmarks import ours, results
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.configurations import COUNT, drawn, frozen
+from tests.benchmarks.opponents.photos.drawn import CLASSES, SIDE, write_photos
 from tests.benchmarks.opponents.task import Task, last_accuracies, log_epoch, read_lines
-from tests.benchmarks.photos import CLASSES, SIDE, write_photos
 from tests.benchmarks.plan import PLANS, QUICK, Size
 from tests.benchmarks.process import ROOT, CommandFailedError, Measured, run_measured
 from tests.benchmarks.questions.growth import (

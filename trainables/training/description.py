@@ -10,8 +10,8 @@ import keras
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.cut import cut
+from trainables.networks.multiply_adds import multiply_adds
 from trainables.networks.network import build_network
-from trainables.networks.work import multiply_adds
 
 
 def describe(point: Hyperparameters, classes: int) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from typing import Any
 from tests.benchmarks import ours
 from tests.benchmarks.arm import Arm, Arms, run_opponent
 from tests.benchmarks.configurations import frozen
+from tests.benchmarks.opponents.photos.drawn import SIDE, write_photos
 from tests.benchmarks.opponents.task import Task
-from tests.benchmarks.photos import SIDE, write_photos
 from tests.benchmarks.plan import Plan
 from tests.benchmarks.results import Entry, entry
 
@@ -113,7 +113,7 @@ def _of(search: ours.Search, count: int, against: str, **more: float) -> Entry:
 
 def _opponent(key: str, against: str, count: int, kind: Kind, folder: Path) -> dict[str, Entry]:
     task = Task(
-        "directory",
+        "photos.directory",
         folder,
         tuple(_configurations(kind)),
         kind.epochs,

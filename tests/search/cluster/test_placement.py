@@ -7,7 +7,14 @@ from collections import Counter
 import pytest
 
 from search.cluster.machines import Machine
-from search.cluster.placement import MOST_A_GPU, bytes_of_a_trial, fitting, gpu_share
+from search.cluster.placement import (
+    MOST_A_GPU,
+    bytes_of_a_trial,
+    fitting,
+    gpu_share,
+    host_threads,
+)
+from spaces.studies.study import Resources
 from trainables.process.gpu import CONTEXT_BYTES, bytes_allowed, gpu_memory
 
 GIB = 2**30
@@ -36,6 +43,24 @@ def test_as_many_as_fit(cpu, gpu, machines, shares, expected):
 def counted(machines: dict[tuple[float, float], int]) -> Counter[Machine]:
     """Machines from their CPUs and GPUs."""
     return Counter({Machine(*each): count for each, count in machines.items()})
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "machines", "expected"),
+    [
+        (2, 0, {}, 2),  # on CPUs its own
+        (1, 1, {(16, 2): 1}, 8),
+        (1, 0.25, {(16, 1): 1}, 4),
+        (1, 0.3333, {(16, 1): 1, (64, 0): 1}, 5),
+        (1, 0.5, {(32, 1): 1, (8, 1): 1}, 4),  # the smallest share
+        (6, 1, {(8, 2): 1}, 6),
+    ],
+)
+def test_a_trial_on_a_gpu_gets_threads_for_its_hosts_work(
+    cpu, gpu, machines, expected, monkeypatch
+):
+    monkeypatch.setattr("search.cluster.placement.machines_up", lambda: counted(machines))
+    assert host_threads(Resources(cpu=cpu, gpu=gpu)) == expected
 
 
 def study_of(make_study, image_size: int, batch_size: int):

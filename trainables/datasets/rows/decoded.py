@@ -32,11 +32,16 @@ class Decoded:
     Files are decoded by processes, as many as this one has cores: threads would wait for the
     interpreter's lock, which training needs too.
 
+    Attributes:
+        is_known_as_slow: Whether a note has said that training waits for it.
+
     Args:
         index: The dataset.
         positions: Of the images in it.
         square: What each becomes.
     """
+
+    is_known_as_slow = False
 
     def __init__(self, index: Index, positions: np.ndarray, square: Square) -> None:
         self.shape: tuple[int, ...] = (len(positions), square.size, square.size, 3)

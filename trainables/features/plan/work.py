@@ -7,6 +7,7 @@ import math
 import keras
 
 from trainables.networks.cut import cuts
+from trainables.networks.multiply_adds import multiply_adds
 from trainables.process.gpu import usable_memory
 
 _WORK_OF_AN_OUTPUT = 40
@@ -52,7 +53,6 @@ def work_up_to(model: keras.Model) -> dict[str, float]:
 
 
 def _work(operation: keras.Operation) -> float:
-    shape = operation.output.shape[1:]
-    kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
-    multiply_adds = math.prod(shape[:-1]) * sum(math.prod(kernel.shape) for kernel in kernels)
-    return multiply_adds + _WORK_OF_AN_OUTPUT * math.prod(shape)
+    outputs = keras.tree.flatten(operation.output)
+    values = sum(math.prod(output.shape[1:]) for output in outputs)
+    return multiply_adds(operation) + _WORK_OF_AN_OUTPUT * values

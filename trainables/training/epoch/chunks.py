@@ -124,7 +124,9 @@ def _in_time(
     began = time.perf_counter()
     yield from ahead(make, items, waits)
     waited, whole = sum(waits[1:]), time.perf_counter() - began  # the first one is never ahead
-    if isinstance(examples.inputs, Decoded) and waited > _NOTED * whole:
+    inputs = examples.inputs
+    if isinstance(inputs, Decoded) and not inputs.is_known_as_slow and waited > _NOTED * whole:
+        inputs.is_known_as_slow = True
         rate = len(examples) / whole
         note(
             f"Decoding does not keep up: {waited / whole:.0%} of an epoch's {whole:.0f} s passed "

@@ -10,7 +10,7 @@ from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Objective
 from trainables.features.key import feature_key
-from trainables.networks.cut import PIXELS, cut
+from trainables.networks.cut import PIXELS, crossings, cut
 from trainables.networks.network import build_network
 from trainables.training import network_pool
 from trainables.training.training import Training
@@ -91,7 +91,8 @@ def test_what_is_stored_changes_nothing(tmp_path, depth, make_images):
     path = saved(convolutional(), tmp_path / "my.keras")
     images = make_images(20, size=SIZE), make_images(6, size=SIZE, seed=1)
     found = []
-    for kept in (None, ()):
+    every = [x.name for x in crossings(build_network(point_of(path), 3).model)]
+    for kept in (every, ()):
         point = point_of(path, unfrozen_depth=depth, optimizer="sgd", batch_size=8, epochs=1)
         training = Training(point, 3, *images, 5, Objective(), kept=kept)
         training.run_epoch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -227,6 +228,9 @@ def test_decoding_that_does_not_keep_up_is_told(make_images, streamed):
     [told] = take_notes()
     assert "Decoding does not keep up" in told
     assert "resources.cpu" in told
+    list(training_chunks(examples, np.arange(COUNT), BATCH))
+    assert take_notes() == [], "once is enough"
+    examples = replace(examples, inputs=Slow(images.pixels))
     for _ in training_chunks(examples, np.arange(COUNT), BATCH):
         time.sleep(0.12)  # slower than the images come
     assert take_notes() == []

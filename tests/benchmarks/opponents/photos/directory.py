@@ -10,8 +10,8 @@ import time
 import keras
 
 from tests.benchmarks.opponents.models import EpochLog, whole_model
+from tests.benchmarks.opponents.photos.drawn import CLASSES, SIDE
 from tests.benchmarks.opponents.task import Task
-from tests.benchmarks.photos import CLASSES, SIDE
 
 VALIDATION = 0.25
 """Ours has a test set too; so both train on three quarters."""
