@@ -9,6 +9,7 @@ from pathlib import Path
 
 from search import main
 
-if Path(sys.path[0]).resolve() != Path(__file__).resolve().parent.parent:
+is_ours = Path(sys.path[0]).resolve() == Path(__file__).resolve().parent.parent
+if not is_ours and not sys.flags.safe_path:
     del sys.path[0]
 main()
