@@ -88,7 +88,7 @@ def test_the_token_of_ray_and_the_run_are_their_owners(tmp_path):
 CLASSES = {
     b"caf\xe9": r"caf\xe9",
     b"=1+1": "=1+1",
-    b"[red]x[/]": "[red]x[/]",
+    b"[red]x[bold]": "[red]x[bold]",
     "Käfer:bug:".encode(): "Käfer:bug:",
 }
 """Class names as bytes on the disk, and as they are shown everywhere."""
