@@ -37,12 +37,12 @@ from search.records import events
 from search.records.choice import is_unfinished
 from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
-from search.records.run import Run, write_json, write_whole
+from search.records.run import Run, make_folder, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
 from spaces.studies.study import Study
-from trainables.cache.folder import cache_folder
+from trainables.cache.folder import cache_for_workers
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
@@ -55,7 +55,7 @@ def create_run(
     run: Run, study: Study, found: Preflight, options: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
     """Create a run's folder: study, preflight, sets, and the first event of the ledger."""
-    run.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     write_whole(run.study_file, study.to_yaml())
     write_json(run.data, found.to_dict())
     write_whole(run.sets, found.sets.to_parquet())
@@ -231,7 +231,7 @@ def _fit(
         study.to_dict(),
         sets,
         None if plan is None else plan.to_dict(),
-        str(cache_folder()),
+        cache_for_workers(),
         host_threads(study.resources),
         current.rungs.milestones,
         concurrent,
