@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.commands.shared import Address, DataPath, RunFolder, console, say
+from trainables.process.gpu import hide_gpus
 from trainables.process.tensorflow_setup import import_tensorflow
 
 
@@ -37,7 +38,7 @@ def finetune(
     by the square root with Adam. If a worker is lost, training resumes from the checkpoint of the
     last finished epoch, with fewer workers if there is no room for all.
     """
-    import_tensorflow()
+    hide_gpus()
     from search.finetune.finetune import finetune as run_finetune
     from search.live.lock import locked_run
     from search.remote.working_copy import run_at

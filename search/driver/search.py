@@ -21,7 +21,7 @@ from ray.tune import TuneError
 from rich.console import Console
 
 from search.cluster.lost_ray import LostRayError
-from search.cluster.placement import most_cpu, placed
+from search.cluster.placement import host_threads, most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
 from search.driver.finished import (
@@ -41,12 +41,12 @@ from search.live.lock import writable
 from search.records import events
 from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
-from search.records.run import Run, write_json, write_whole
+from search.records.run import Run, make_folder, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
 from spaces.errors import InterruptedSearchError, RunStateError
 from spaces.studies.study import Study
-from trainables.cache.folder import cache_folder
+from trainables.cache.folder import cache_for_workers
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
@@ -59,7 +59,7 @@ def create_run(
     run: Run, study: Study, found: Preflight, options: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
     """Create a run's folder: study, preflight, sets, and the first event of the ledger."""
-    run.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     write_whole(run.study_file, study.to_yaml())
     write_json(run.data, found.to_dict())
     write_whole(run.sets, found.sets.to_parquet())
@@ -117,8 +117,8 @@ def search(
         current.dispatch.settle()
         if not current.dispatch.is_over:
             with ray_running(address), ending.listening():
-                to_run = placed(current)
                 sets = sets_of(run, study.dataset).without_test()
+                to_run = placed(current, len(sets.positions("train", "validation")))
                 plan = store_features(current, to_run, sets, console)
                 with (
                     View(study, current.history, console, ending.seconds_left),
@@ -162,8 +162,6 @@ def _close(current: OpenRun) -> None:
     if ending.has_failed:
         raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
     is_early = not current.dispatch.is_over
-    if is_early and ending.reason is None and not current.dispatch.is_closed:
-        ending.interrupted_by(signal.SIGUSR1)  # Tune listens to it, and then ends without a word
     reason = "seconds" if current.dispatch.is_closed else "done"
     current.stop((ending.reason if is_early else None) or reason)
     with writable(current.run):
@@ -189,8 +187,8 @@ def _fit(
         study.to_dict(),
         sets,
         None if plan is None else plan.to_dict(),
-        str(cache_folder()),
-        max(1, int(study.resources.cpu)),
+        cache_for_workers(),
+        host_threads(study.resources),
         current.rungs.milestones,
         concurrent,
     )

@@ -190,6 +190,11 @@ class Run:
         return value
 
 
+def make_folder(run: Run) -> None:
+    """Make the folder of a run, which its owner alone can enter; one that exists stays as it is."""
+    run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write a file atomically: it is there whole or not at all, even after a power failure."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from spaces.backbones import is_keras_file
 from spaces.errors import InputError, StudyError
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.reading import Problem, Reading, read_space
@@ -81,7 +83,8 @@ class StudyFile:
             raise StudyError(f"{path} is not YAML:", [str(error)]) from error
         if not isinstance(self._yaml.value, dict):
             raise StudyError(f"{path} is not a study:", ["expected keys such as dataset and space"])
-        raw = {"name": path.stem} | self._yaml.value
+        raw = {"name": os.fsencode(path.stem).decode("utf-8", "backslashreplace")}
+        raw = _with_whole_paths(raw | self._yaml.value, path.absolute().parent)
         self.reading = _read_space(raw)
         self.dataset = _dataset(raw)
         self.study, self.problems = parse_study(raw)
@@ -91,6 +94,45 @@ class StudyFile:
         line = self._yaml.line_of(problem.place)
         place = ".".join(map(str, problem.place))
         return f"line {line}, {place}: {problem.text}" if line else f"{place}: {problem.text}"
+
+
+def _with_whole_paths(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The study with backbones and weights that are files by their whole paths.
+
+    They are read relative to the study's folder, since trials run in others.
+    """
+
+    def whole(values: Any, is_file: Callable[[str], bool]) -> Any:
+        if isinstance(values, dict):
+            choices = {"choices": whole(values["choices"], is_file)} if "choices" in values else {}
+            return values | choices
+        if isinstance(values, list):
+            return [whole(value, is_file) for value in values]
+        if not isinstance(values, str) or not is_file(values):
+            return values
+        return str((folder / Path(values).expanduser()).resolve())
+
+    def section(values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return values | {
+            key: whole(values[key], is_file) for key, is_file in _FILES.items() if key in values
+        }
+
+    written = dict(raw)
+    for name in ("base", "space"):
+        written[name] = section(raw[name]) if name in raw else None
+    if isinstance(raw.get("recipes"), dict):
+        written["recipes"] = {name: section(recipe) for name, recipe in raw["recipes"].items()}
+    return {name: value for name, value in written.items() if name in raw}
+
+
+def _is_weights_file(value: str) -> bool:
+    return value not in ("imagenet", "none") and "://" not in value
+
+
+_FILES = {"backbone": is_keras_file, "weights": _is_weights_file}
+"""Hyperparameters that may be the path of a file, and when they are."""
 
 
 def parse_study(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:

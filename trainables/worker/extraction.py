@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,7 @@ import tensorflow as tf
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
 from trainables.cache.entry import fill
-from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.cache.folder import use_cache
 from trainables.datasets.rows.images import Images
 from trainables.datasets.rows.loading import TrialData, load_trial_data
 from trainables.datasets.rows.resizing import Square
@@ -24,6 +23,7 @@ from trainables.features.in_memory import description
 from trainables.features.key import feature_key
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
 from trainables.process.gpu import limit_memory
+from trainables.process.precision import set_precision
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.training import build_pretrained
 
@@ -74,9 +74,10 @@ def compute(
 
 
 def _set_up(task: ExtractionTask) -> None:
-    os.environ[FOLDER_VARIABLE] = task.cache
+    use_cache(task.cache)
     limit_threads(task.threads)
     limit_memory(task.gpu)
+    set_precision(task.precision)
 
 
 @lru_cache(maxsize=1)
@@ -94,7 +95,8 @@ def _step(point: Hyperparameters, names: tuple[str, ...]) -> Any:
 
     @tf.function(input_signature=[signature])
     def step(chunk: tf.Tensor) -> list[tf.Tensor]:
-        return tf.nest.flatten(lower(tf.cast(chunk, tf.float32), training=False))
+        outputs = tf.nest.flatten(lower(tf.cast(chunk, tf.float32), training=False))
+        return [tf.cast(output, tf.float32) for output in outputs]
 
     return step
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Precision
 from trainables.datasets.sets.recorded import RecordedSets
 
 SETS = ("train", "validation")
@@ -25,18 +26,20 @@ class ExtractionTask:
         sets: Of the run, without the test set; None splits the dataset as it is.
         point: A configuration whose network has all the cuts.
         cuts: Names of the cuts.
-        cache: Folder of the cache.
+        cache: For `use_cache`.
         threads: TensorFlow's threads: as many as in a trial, which may get this process next.
         gpu: Share of a GPU, that of a trial.
+        precision: As in `Resources.precision`.
     """
 
     dataset: DatasetSection
     sets: RecordedSets | None
     point: Hyperparameters
     cuts: tuple[str, ...]
-    cache: str
+    cache: str | None
     threads: int
     gpu: float = 0
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -15,18 +15,19 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Study
 from trainables.cache.digest import digest
 from trainables.cache.eviction import limit
-from trainables.cache.folder import cache_folder, remove
+from trainables.cache.folder import cache_folder, explained, remove
+from trainables.features.in_memory import data_limit
 from trainables.features.plan.cost_model import Demand, Rates, Room, Site, decide
 from trainables.features.plan.demands import Stage, expected_epochs, live_trials, without_depth
 from trainables.features.plan.plan import Plan, Prefix
+from trainables.features.plan.work import work_up_to
 from trainables.networks.cut import cuts
+from trainables.networks.forward import forward
 from trainables.networks.network import Network, build_network
-from trainables.process.memory import share_of_memory
-
-_WORK_OF_AN_OUTPUT = 40
-"""Multiply-adds that take as long as moving one value of a layer's output."""
+from trainables.process.gpu import usable_memory
 
 _MEASURED_WORK = 3e9
+_MEASURED_ON_A_GPU = 64
 _WRITTEN = 16 * 2**20
 
 
@@ -56,7 +57,7 @@ def plan_study(study: Study, images: int | None, workers: int | None = None) -> 
             names = tuple(site.name for site in below)
             demands.append(Demand(Prefix.of(point), stage.depth, names, epochs))
     rates = _rates(workers or os.cpu_count() or 1)
-    room = Room(limit(), share_of_memory() // 2)
+    room = Room(limit(), data_limit())
     return decide(list(sites.values()), _merged(demands), images, rates, room, live_trials(study))
 
 
@@ -96,44 +97,27 @@ class _Sites:
 
 
 def measured_seconds(model: keras.Model, work: float) -> float:
-    """Seconds that one image takes through a model on this machine, from one batch.
+    """Seconds that one image takes through a model on this machine, in a graph, from one batch.
+
+    The outputs are read, since a GPU only then has computed them.
 
     Args:
         model: Takes pixels.
         work: Multiply-adds of one image; decides how many images are measured.
     """
     count = int(np.clip(_MEASURED_WORK / max(work, 1), 2, 32))
-    pixels = np.zeros((count, *model.input.shape[1:]), np.float32)
-    model(pixels[:1], training=False)
+    if usable_memory() is not None:
+        count = _MEASURED_ON_A_GPU
+    pixels = np.zeros((count, *model.input.shape[1:]), np.uint8)
+    forward(model, pixels)  # traces the graph
     began = time.perf_counter()
-    model(pixels, training=False)
+    forward(model, pixels)
     return (time.perf_counter() - began) / count
 
 
 def _random_network(point: Hyperparameters) -> Network:
     values = point.to_dict() | {"weights": "none"}
     return build_network(Hyperparameters.from_dict(values), classes=2)
-
-
-def work_up_to(model: keras.Model) -> dict[str, float]:
-    """Work of one image from the pixels up to and including each operation, by its name.
-
-    It is 0 below the first weights: a cut there is no better than the pixels.
-    """
-    work, total, has_weights = {}, 0.0, False
-    for operation in model.operations:
-        has_weights |= bool(getattr(operation, "weights", ()))
-        total += _work(operation)
-        work[operation.name] = total if has_weights else 0.0
-    return work
-
-
-def _work(operation: keras.Operation) -> float:
-    shape = operation.output.shape[1:]
-    kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
-    places = math.prod(shape[:-1]) if len(shape) == 3 else 1
-    multiply_adds = places * sum(math.prod(kernel.shape) for kernel in kernels)
-    return multiply_adds + _WORK_OF_AN_OUTPUT * math.prod(shape)
 
 
 def _merged(demands: list[Demand]) -> list[Demand]:
@@ -145,11 +129,16 @@ def _merged(demands: list[Demand]) -> list[Demand]:
 
 
 def _rates(workers: int) -> Rates:
-    """Seconds to write and read a byte, measured with one file."""
+    """Seconds that a byte costs, measured with one file."""
     content = np.ones(_WRITTEN, np.uint8)
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f".rate.{os.getpid()}"
+    with explained(folder / "plans"):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _measured_rates(path, content, workers)
+
+
+def _measured_rates(path: Path, content: np.ndarray, workers: int) -> Rates:
     try:
         began = time.perf_counter()
         with path.open("wb") as file:
@@ -161,4 +150,5 @@ def _rates(workers: int) -> Rates:
         read = time.perf_counter()
     finally:
         remove(path)
-    return Rates((written - began) / _WRITTEN, workers * (read - written) / _WRITTEN)
+    once = (read - written) / _WRITTEN
+    return Rates((written - began) / _WRITTEN, workers * once, once)
