@@ -115,8 +115,8 @@ def resume(
 
 def _search(target: str, source: StudySource | None, given: Options, resume: bool) -> None:
     from search.cluster.ray_job import is_job
+    from search.driver.finished import finished_sentence
     from search.driver.prepare import prepared
-    from search.driver.search import finished_sentence
     from search.driver.search import search as run_search
     from search.live.live_table import status
     from search.live.run_status import INTERRUPTED

@@ -84,11 +84,11 @@ def evaluate(
         locked_run(folder),
     ):
         record, opened_now = run_evaluate(folder, again, other, data, say)
+        metric = folder.study().objective.metric.removeprefix("val_")
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}"
     console.print(f"{heading}: {record['images']} images")
     for model in record["models"]:
-        console.print(
-            f"  {model['name']}: accuracy {model['accuracy']:.4f}, loss {model['loss']:.4f}",
-            highlight=False,
-        )
+        shown = [name for name in ("accuracy", metric, "loss") if name in model]
+        scores = ", ".join(f"{n.replace('_', ' ')} {model[n]:.4f}" for n in dict.fromkeys(shown))
+        console.print(f"  {model['name']}: {scores}", highlight=False)

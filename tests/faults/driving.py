@@ -129,6 +129,17 @@ def wait_until(holds: Callable[[], object], seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
+def workers_until_the_end(search: Search) -> tuple[set[int], int, str]:
+    """Run a search to its end: process ids of all its workers, exit code and standard error."""
+    workers: set[int] = set()
+    process = search.start()
+    while process.poll() is None:
+        workers |= set(workers_of(search.run))
+        time.sleep(0.05)
+    _, said = process.communicate()
+    return workers, process.returncode, said
+
+
 def workers_of(run: Run) -> list[int]:
     """Process ids of the trial workers that write into a run."""
     found = []
