@@ -35,7 +35,7 @@ from search.live.lock import writable
 from search.records import events
 from search.records.choice import is_unfinished
 from search.records.history import History
-from search.records.ledger import Ledger, read_ledger
+from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
@@ -99,7 +99,7 @@ def search(
         InterruptedSearchError: If a signal ended the search early.
         EveryTrialFailedError: If every trial failed.
     """
-    past = History.of(read_ledger(run.ledger))
+    past = run.history()
     if is_finished(run, past):
         _raise_if_all_failed(past)
         return past
@@ -159,7 +159,7 @@ def is_finished(run: Run, history: History) -> bool:
 
 def finished_sentence(run: Run, study: Study) -> str | None:
     """What to say of a search that has nothing left to do, and how to give it more; or None."""
-    history = History.of(read_ledger(run.ledger))
+    history = run.history()
     if not is_finished(run, history):
         return None
     tried = len(history.searched)

@@ -10,7 +10,6 @@ from search.live.lock import Holder, holder
 from search.records.choice import choose
 from search.records.events import STATES
 from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from spaces.study import Study
 
@@ -97,7 +96,7 @@ def status_of(run: Run) -> Status:
     return Status(
         run,
         study,
-        History.of(read_ledger(run.ledger)),
+        run.history(),
         holder(run),
         run.finetune.is_file(),
         run.test.is_file(),

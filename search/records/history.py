@@ -209,6 +209,8 @@ class History:
             self.notes.append(event["text"])
 
     def _on_trial_proposed(self, event: Event) -> None:
+        if event["finalist_of"] is not None:
+            self.trials[event["finalist_of"]]
         self.trials[event["trial"]] = Trial(
             event["trial"],
             event["recipe"],

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from search.final_model.load import MODEL, check_final
-from search.final_model.model_card import write_card
+from search.final_model.load import MODEL, check_final, fine_tuned
+from search.final_model.model_card import check_card, write_card
 from search.records.choice import best_recipe, choose, complete_repeats
 from search.records.history import History, Trial
-from search.records.ledger import read_ledger
+from search.records.result_files import OPENING, TEST
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import checked_sets
 from search.testset.gradcam_pictures import explain
@@ -91,12 +91,13 @@ def evaluate(
     """
     study = run.study()
     finetuned = check_final(run)
+    check_card(run, finetuned)
     random = None if against is None else random_rival(run, against)
-    earlier = run.read_json(run.test)
+    earlier = run.read_json(run.test, TEST)
     if earlier is not None and not again:
         _check_same_model(earlier, finetuned["sha256"], against)
         return earlier, False
-    candidates = _candidates(run, study, finetuned["trial"], random, say)
+    candidates = _candidates(run, study, finetuned, random, say)
     for candidate in candidates:
         for training in candidate.trainings:
             _state(candidate, training)
@@ -150,7 +151,7 @@ def _opening(run: Run, candidates: Sequence[Candidate], digest: str, again: bool
     Raises:
         RunStateError: If an evaluation of other models was not finished.
     """
-    before = (run.read_json(run.opening) or {}).get("openings", [])
+    before = (run.read_json(run.opening, OPENING) or {}).get("openings", [])
     models = [[c.name, c.run.place, t.number] for c in candidates for t in c.trainings]
     this = {"opened": time.time(), "sha256": digest, "models": models}
     if before and not again and not run.test.is_file():
@@ -225,22 +226,23 @@ def _rows(name: str, shares: np.ndarray, test: SealedTest) -> list[dict[str, Any
 def _candidates(
     run: Run,
     study: Study,
-    final: int,
+    final: dict[str, Any],
     random: tuple[Trial, Run] | None,
     say: Callable[[str], None],
 ) -> list[Candidate]:
     """The final model, its configuration as searched, every recipe, and the random search's best.
 
     Args:
-        final: The trial that was fine-tuned.
+        final: The content of finetune.json.
     """
-    history = History.of(read_ledger(run.ledger))
-    fine_tuned = history.trials[final]
+    history = run.history()
+    trained = fine_tuned(run, final, history)
     choice = choose(study, history)
-    if choice is not None and choice.trial.number != final:
+    if choice is not None and choice.trial.number != trained.number:
         say(
-            f"The search has continued since trial {final} was fine-tuned; it would now choose "
-            f"trial {choice.trial.number}. This tests trial {final}, which was fine-tuned."
+            f"The search has continued since trial {trained.number} was fine-tuned; it would now "
+            f"choose trial {choice.trial.number}. This tests trial {trained.number}, which was "
+            "fine-tuned."
         )
     recipes = [
         trial
@@ -249,11 +251,11 @@ def _candidates(
         and trial.best(study.objective) is not None
         and _can_be_tested(run, trial)
     ]
-    found = [Candidate("final", "final", fine_tuned, fine_tuned, run)]
+    found = [Candidate("final", "final", trained, trained, run)]
     rival = best_recipe(study.objective, history, recipes)
-    winner, *others = _trainings(run, history, fine_tuned, recipes, rival)
+    winner, *others = _trainings(run, history, trained, recipes, rival)
     if _can_be_tested(run, winner[0]):
-        found.append(Candidate("winner", "winner", fine_tuned, winner[0], run, winner[1:]))
+        found.append(Candidate("winner", "winner", trained, winner[0], run, winner[1:]))
     found += [
         Candidate(str(trial.recipe), "recipe", trial, made[0], run, made[1:])
         for trial, made in zip(recipes, others, strict=True)
