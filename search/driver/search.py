@@ -21,7 +21,8 @@ from ray.exceptions import RayError
 from ray.tune import TuneError
 from rich.console import Console
 
-from search.cluster.placement import most_cpu, placed
+from search.cluster.lost_ray import LostRayError
+from search.cluster.placement import host_threads, most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
 from search.driver.recorder import Recorder
@@ -40,7 +41,7 @@ from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import cache_folder
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import RecordedSets
@@ -112,8 +113,8 @@ def search(
         current.dispatch.settle()
         if not current.dispatch.is_over:
             with ray_running(address), ending.listening():
-                to_run = placed(current)
                 sets = sets_of(run, study.dataset).without_test()
+                to_run = placed(current, len(sets.positions("train", "validation")))
                 plan = store_features(current, to_run, sets, console)
                 with (
                     View(study, current.history, console, ending.seconds_left),
@@ -136,9 +137,11 @@ def _always_closed(current: OpenRun) -> Iterator[None]:
     except BaseException as error:
         if current.history.stopped is None:
             current.stop(current.ending.reason or "error")
-        if isinstance(error, RayError | TuneError):
+        if isinstance(error, RayError | TuneError | LostRayError):
+            is_told = isinstance(error, LostRayError)
             raise RunStateError(
-                f"Ray has failed: {_last_line(error)}. Everything so far is saved in "
+                ("" if is_told else "Ray has failed: ")
+                + f"{_last_line(error)}. Everything so far is saved in "
                 f"{current.run.place}, and --debug shows more. Resume with: "
                 + current.run.command("resume")
             ) from error
@@ -229,8 +232,9 @@ def _fit(
         sets,
         None if plan is None else plan.to_dict(),
         str(cache_folder()),
-        max(1, int(study.resources.cpu)),
+        host_threads(study.resources),
         current.rungs.milestones,
+        concurrent,
     )
     room = Room(study.resources, most_cpu())
     tell_lost_workers()

@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.result_files import FINETUNE
 from search.records.run import Run
+from search.records.trial import Trial
 from spaces.errors import RunStateError
 
 if TYPE_CHECKING:

@@ -14,12 +14,12 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from search.final_model.load import fine_tuned, finetuning
-from search.records.history import Trial
 from search.records.result_files import DATA, TEST
 from search.records.run import Run, write_whole
+from search.records.trial import Trial
 from spaces.errors import RunStateError
 from spaces.hyperparameters import CONDITIONS
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256", "predictions", "repeats")
 _MOST_CLASSES = 50

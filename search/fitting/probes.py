@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 import ray
 
+from search.fitting.study import costs
 from search.fitting.study.candidates import depths_of
 from search.fitting.study.facts import Machine, Probe
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
 from trainables.datasets.sets.recorded import RecordedSets
 
 _MEASURED_SIZE = 96
 _MEASURED_IMAGES = 32
-_PASSES = 3
+_PASSES = 6
 _PENALTY = 1e-2
 """Of the ridge classifier on standardised features, for each image."""
 
@@ -50,8 +51,10 @@ class ProbeTask:
 def measured_machine(workers: int, gpus: int, gpu: float) -> Machine:
     """Measure all workers at once, as they will work at once."""
     task = ray.remote(_pixel_seconds).options(num_cpus=1, num_gpus=gpu)
-    asked = [task.remote(gpu) for _ in range(workers)]
-    return Machine(workers, gpus, float(np.median(ray.get(asked))))
+    began = time.perf_counter()
+    rates = ray.get([task.remote(gpu) for _ in range(workers)])
+    slowness = costs.slowness_of(time.perf_counter() - began)
+    return Machine(workers, gpus, float(np.median(rates)), slowness)
 
 
 def probed(
@@ -70,14 +73,16 @@ def probed(
 
 def _set_up(gpu: float) -> None:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     limit_threads(1)
     limit_memory(gpu)
+    set_precision("auto")
 
 
 def _pixel_seconds(gpu: float) -> float:
-    """Seconds for one pixel of EfficientNet-Lite0, the shortest of some passes."""
+    """Seconds for one pixel of EfficientNet-Lite0, on average: other work on the machine counts."""
     _set_up(gpu)
     from trainables.networks.forward import forward
     from trainables.networks.network import build_network
@@ -86,12 +91,11 @@ def _pixel_seconds(gpu: float) -> float:
     model = build_network(point, classes=2).model
     pixels = np.zeros((_MEASURED_IMAGES, _MEASURED_SIZE, _MEASURED_SIZE, 3), np.uint8)
     forward(model, pixels)
-    taken = []
+    began = time.perf_counter()
     for _ in range(_PASSES):
-        began = time.perf_counter()
         forward(model, pixels)
-        taken.append(time.perf_counter() - began)
-    return min(taken) / (_MEASURED_IMAGES * _MEASURED_SIZE**2)
+    taken = time.perf_counter() - began
+    return taken / (_PASSES * _MEASURED_IMAGES * _MEASURED_SIZE**2)
 
 
 def _probe(task: ProbeTask) -> Probe:
@@ -136,7 +140,7 @@ def ridge_accuracy(
 
 def _shares_above(network: Any) -> dict[int, float]:
     """Share of the network's work above the boundary of each depth that a study offers."""
-    from trainables.features.plan.measured_plan import work_up_to
+    from trainables.features.plan.work import work_up_to
 
     work = work_up_to(network.model)
     total = max(work.values())

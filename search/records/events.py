@@ -56,6 +56,7 @@ FIELDS: dict[str, dict[str, Any]] = {
         "damaged": list,
         "hits": int,
         "misses": int,
+        "precision": str,
     },
     "trial_measured": {"trial": int, "measurement": dict},
     "trial_checkpointed": {"trial": int, "epoch": int, "bytes": int},
@@ -178,6 +179,7 @@ def trial_started(
     damaged: Sequence[str] = (),
     hits: int = 0,
     misses: int = 0,
+    precision: str = "float32",
 ) -> Event:
     """A worker has built the trial's network.
 
@@ -192,6 +194,7 @@ def trial_started(
         damaged: Checkpoints that could not be read, newest first.
         hits: Entries of the feature store that its worker requested and found.
         misses: Entries that it requested and that did not exist.
+        precision: What its networks compute in.
     """
     return _event(
         "trial_started",
@@ -205,6 +208,7 @@ def trial_started(
         damaged=list(damaged),
         hits=hits,
         misses=misses,
+        precision=precision,
     )
 
 

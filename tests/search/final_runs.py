@@ -18,10 +18,10 @@ from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json, write_whole
 from search.records.tables import write_tables
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
-from spaces.study_file import parse_study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
+from spaces.studies.study_file import parse_study
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
+from trainables.cache.lazy_rows import Rows
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
 from trainables.features.plan.plan import PREFIX_NAMES
@@ -31,12 +32,12 @@ class Examples:
 
     Attributes:
         inputs: (examples, ...): a tensor if they are held in memory, otherwise an array that is
-            mapped from the disk.
+            mapped from the disk, or images that are decoded when they are read.
         labels: int32 (examples,).
         about: What else is known of each example, as in `Images`.
     """
 
-    inputs: tf.Tensor | np.ndarray
+    inputs: tf.Tensor | Rows
     labels: tf.Tensor
     about: Mapping[str, tf.Tensor] = field(default_factory=dict)
 
@@ -149,7 +150,7 @@ def description(name: str, images: Images, point: Hyperparameters | None) -> dic
     }
 
 
-def _resident(name: str, make: Callable[[], np.ndarray]) -> tf.Tensor | np.ndarray:
+def _resident(name: str, make: Callable[[], Rows]) -> tf.Tensor | Rows:
     """An array as a tensor that is kept in memory, or as it is where it is large."""
     tensor = _tensors.get(name)
     if tensor is not None:
@@ -158,7 +159,7 @@ def _resident(name: str, make: Callable[[], np.ndarray]) -> tf.Tensor | np.ndarr
     if not _is_small(array.nbytes):
         return array
     _tensors.limit(data_limit())
-    tensor = tf.constant(array)
+    tensor = tf.constant(np.asarray(array))
     _tensors.put(name, tensor, array.nbytes)
     return tensor
 

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from trainables.cache.lazy_rows import Rows
 from trainables.process.memory import evaluation_parts
 
 EVALUATION_BATCH = 256
@@ -27,7 +28,7 @@ def evaluation_batch(model: keras.Model) -> int:
 
 
 def rows_of(
-    model: keras.Model, inputs: np.ndarray, batch: int | None = None
+    model: keras.Model, inputs: Rows, batch: int | None = None
 ) -> Callable[[int, int], Iterator[np.ndarray]]:
     """A function from a range of inputs (first, last + 1) to the model's outputs for them.
 
@@ -50,14 +51,14 @@ def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Ten
 
         @tf.function(input_signature=[signature])
         def step(chunk: tf.Tensor) -> tf.Tensor:
-            return model(tf.cast(chunk, tf.float32), training=False)
+            return tf.cast(model(tf.cast(chunk, tf.float32), training=False), tf.float32)
 
         graphs[signature] = step
     found: Callable[[tf.Tensor], tf.Tensor] = graphs[signature]
     return found
 
 
-def forward(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+def forward(model: keras.Model, inputs: Rows) -> np.ndarray:
     """Outputs of a model for all inputs, float32; trains nothing."""
     found = np.empty((len(inputs), *model.outputs[0].shape[1:]), np.float32)
     start = 0

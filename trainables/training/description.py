@@ -10,6 +10,7 @@ import keras
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.cut import cut
+from trainables.networks.multiply_adds import multiply_adds
 from trainables.networks.network import build_network
 
 
@@ -55,14 +56,5 @@ def _phase(network: Any, point: Hyperparameters) -> dict[str, Any]:
 
 
 def _multiply_adds(model: keras.Model) -> int:
-    """Of one image's forward pass, in convolutions and dense layers."""
-    return sum(_layer_multiply_adds(layer) for layer in model.layers)
-
-
-def _layer_multiply_adds(layer: keras.Layer) -> int:
-    kernels = [w for w in layer.weights if w.path.endswith("kernel")]
-    weights = sum(math.prod(kernel.shape) for kernel in kernels)
-    if not weights:
-        return 0
-    places = layer.output.shape[1:-1] if len(layer.output.shape) == 4 else ()
-    return weights * math.prod(places)
+    """Of one image's forward pass, in convolutions, dense layers and attention."""
+    return sum(map(multiply_adds, model.operations))

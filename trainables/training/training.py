@@ -11,16 +11,16 @@ import numpy as np
 
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, NoRoomError
 from trainables.process.device_errors import in_phase
 from trainables.process.messages import note
+from trainables.training.epoch.order import order_of_epoch
 from trainables.training.measurement import VALIDATION, Measurement
 from trainables.training.network_pool import build_pretrained as build_pretrained
 from trainables.training.network_pool import prepare
-from trainables.training.order import order_of_epoch
 from trainables.training.schedule import Schedule
 
 State = dict[str, np.ndarray]
@@ -46,7 +46,8 @@ class Training:
         objective: Says which epoch is the best.
         accumulate: Parts in which a batch is computed, for less memory. Trained batch norms see
             one part at a time.
-        kept: Names of boundaries whose features may be stored; None allows all.
+        kept: Names of boundaries whose features may be stored; None: all that are worth it, see
+            `worth_storing`.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
@@ -185,7 +186,8 @@ class Training:
         if self.epoch == (self.point.head_epochs or 0):
             return  # the next epoch begins a phase, with a new optimizer
         for i, variable in enumerate(self._loop.optimizer.variables):
-            variable.assign(state[f"optimizer/{i}"])
+            if f"optimizer/{i}" in state:  # the scale of losses is in float16's alone
+                variable.assign(state[f"optimizer/{i}"])
 
     def restore_best(self) -> None:
         """Set the network's weights to those of its best epoch."""

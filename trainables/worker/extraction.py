@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.entry import fill
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.images import Images
@@ -24,6 +24,7 @@ from trainables.features.in_memory import description
 from trainables.features.key import feature_key
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
 from trainables.process.gpu import limit_memory
+from trainables.process.precision import set_precision
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.training import build_pretrained
 
@@ -77,6 +78,7 @@ def _set_up(task: ExtractionTask) -> None:
     os.environ[FOLDER_VARIABLE] = task.cache
     limit_threads(task.threads)
     limit_memory(task.gpu)
+    set_precision(task.precision)
 
 
 @lru_cache(maxsize=1)
@@ -94,7 +96,8 @@ def _step(point: Hyperparameters, names: tuple[str, ...]) -> Any:
 
     @tf.function(input_signature=[signature])
     def step(chunk: tf.Tensor) -> list[tf.Tensor]:
-        return tf.nest.flatten(lower(tf.cast(chunk, tf.float32), training=False))
+        outputs = tf.nest.flatten(lower(tf.cast(chunk, tf.float32), training=False))
+        return [tf.cast(output, tf.float32) for output in outputs]
 
     return step
 

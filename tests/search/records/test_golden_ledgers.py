@@ -10,7 +10,7 @@ from search.records.events import VERSION
 from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 FOLDER = Path(__file__).parents[2] / "golden" / "ledgers"
 

@@ -14,7 +14,7 @@ from trainables.networks.cut import cut, cuts
 from trainables.networks.head import PREFIX
 from trainables.networks.network import Network, build_network
 
-BACKBONES = ("EfficientNetLite0", "ResNet18", "MobileNetV2")
+BACKBONES = ("EfficientNetLite0", "ResNet18", "MobileNetV2", "ViTS16")
 THAWED = ((0, None), (1, "frozen"), (3, "trained"), (6, "frozen"), (11, "trained"))
 """Unfrozen depth and mode of batch norm."""
 
@@ -113,7 +113,8 @@ class TestEveryDepth:
 
 def test_under_the_head_alone_it_is_the_pooling(network):
     split = cut(at(network, 0).model)
-    assert split.name == f"{PREFIX}pooling_average"
+    is_pooled = network.point.backbone != "ViTS16"
+    assert split.name == (f"{PREFIX}pooling_average" if is_pooled else "class_token_features")
     assert len(split.below.output.shape) == 2
 
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 import PIL
 
+from trainables.cache.eviction import LIMIT_VARIABLE, limit, make_room
 from trainables.cache.folder import address, cache_folder, made_once
+from trainables.cache.lazy_rows import Rows
 from trainables.cache.tensor_file import read_rows, write_rows
 from trainables.datasets.files.threads import in_threads
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.rows.decoded import Decoded
 from trainables.datasets.rows.resizing import Square, aspects, resize
+from trainables.process.messages import note
 
 SMALL = 64 * 2**20
 """Bytes up to which decoded images stay in memory; more are mapped from the cache."""
@@ -27,7 +32,8 @@ class Images:
     """Images of one set.
 
     Attributes:
-        pixels: uint8 (images, size, size, 3), RGB; perhaps a read-only memory map.
+        pixels: uint8 (images, size, size, 3), RGB; perhaps a read-only memory map, or decoded when
+            they are read.
         labels: int32 (images,).
         fingerprint: Changes when the files, their selection, the size or the decoder does.
         about: What else is known of each image, by name: "aspects" (width divided by height of the
@@ -35,7 +41,7 @@ class Images:
             that it is mixed with) and "shares" (of that other one).
     """
 
-    pixels: np.ndarray
+    pixels: Rows
     labels: np.ndarray
     fingerprint: str
     about: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -49,7 +55,8 @@ def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Im
     """Decode images and resize them to a square, bicubic, whatever their shape.
 
     Many images are decoded once, into a file in the cache that every process of the machine maps
-    into memory; only a block of them is in memory while it is written.
+    into memory; only a block of them is in memory while it is written. If the cache has no room for
+    them, they are decoded whenever they are read.
 
     Args:
         index: The dataset.
@@ -69,10 +76,15 @@ def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Im
         blocks = list(_blocks(index, positions, square))
         pixels = np.concatenate(blocks) if blocks else np.empty(shape, np.uint8)
         return Images(pixels, index.labels[positions], name, about)
-    path = made_once(
-        cache_folder() / "images" / f"{address(name)}.arrow",
-        lambda new: write_rows(new, shape, _blocks(index, positions, square)),
-    )
+    path = cache_folder() / "images" / f"{address(name)}.arrow"
+    if not path.exists() and not make_room(math.prod(shape)):
+        note(
+            f"The cache has no room for {len(positions):,} images of {square.size} pixels "
+            f"({math.prod(shape) / 1e9:.1f} GB, of at most {limit() / 1e9:.1f} GB in all): they "
+            f"are decoded anew whenever they are used. {LIMIT_VARIABLE} sets the limit."
+        )
+        return Images(Decoded(index, positions, square), index.labels[positions], name, about)
+    made_once(path, lambda new: write_rows(new, shape, _blocks(index, positions, square)))
     return Images(read_rows(path), index.labels[positions], name, about)
 
 

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Precision
 from trainables.datasets.sets.recorded import RecordedSets
 
 SETS = ("train", "validation")
@@ -28,6 +29,7 @@ class ExtractionTask:
         cache: Folder of the cache.
         threads: TensorFlow's threads: as many as in a trial, which may get this process next.
         gpu: Share of a GPU, that of a trial.
+        precision: As in `Resources.precision`.
     """
 
     dataset: DatasetSection
@@ -37,6 +39,7 @@ class ExtractionTask:
     cache: str
     threads: int
     gpu: float = 0
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True)

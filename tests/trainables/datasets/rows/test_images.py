@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import class_folders, write
 from trainables.cache.folder import made_once
 from trainables.cache.tensor_file import read_rows, write_rows
