@@ -7,7 +7,6 @@ import math
 from search.records import events
 from search.records.choice import is_unfinished
 from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from spaces.errors import EveryTrialFailedError
 from spaces.studies.study import Study
@@ -23,7 +22,7 @@ def is_finished(run: Run, history: History) -> bool:
 
 def finished_sentence(run: Run, study: Study) -> str | None:
     """What to say of a search that has nothing left to do, and how to give it more; or None."""
-    history = History.of(read_ledger(run.ledger))
+    history = run.history()
     if not is_finished(run, history):
         return None
     tried = len(history.searched)

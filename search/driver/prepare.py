@@ -13,7 +13,6 @@ from search.driver.options import Options
 from search.driver.search import create_run
 from search.live.lock import locked, writable
 from search.records import events
-from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, make_folder, write_whole
 from search.records.run_sets import checked_sets
@@ -141,7 +140,7 @@ def _take_up(
     run: Run, source: StudySource | None, given: Options, console: Console
 ) -> tuple[Study, Options]:
     """The study to resume with; what may change and has changed is written to the run."""
-    history, then = History.of(read_ledger(run.ledger)), run.study()
+    history, then = run.history(), run.study()
     options = given.over(Options.recorded(history.options))
     if source is None:
         wanted = options.applied(then)

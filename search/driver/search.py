@@ -40,7 +40,7 @@ from search.live.live_table import View
 from search.live.lock import writable
 from search.records import events
 from search.records.history import History
-from search.records.ledger import Ledger, read_ledger
+from search.records.ledger import Ledger
 from search.records.run import Run, make_folder, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
@@ -104,7 +104,7 @@ def search(
         InterruptedSearchError: If a signal ended the search early.
         EveryTrialFailedError: If every trial failed.
     """
-    past = History.of(read_ledger(run.ledger))
+    past = run.history()
     if is_finished(run, past):
         raise_if_all_failed(past)
         return past

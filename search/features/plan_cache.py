@@ -99,7 +99,7 @@ def _file(*parts: object) -> Path:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
 
 

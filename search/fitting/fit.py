@@ -25,6 +25,7 @@ from search.fitting.study import costs
 from search.records import events
 from search.records.history import History
 from search.records.ledger import Ledger
+from search.records.result_files import DATA
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
@@ -104,7 +105,7 @@ def _limit(clock: Clock, study: Study, run: Run, looked: Prepared | None) -> Lim
     """The search's time: what is left, without what fine-tuning, test and report will take."""
     if clock.left is None:
         return None
-    counts = run.read_json(run.data) or {}
+    counts = run.read_json(run.data, DATA) or {}
     train, validation = (sum(counts.get(name, ())) for name in ("train", "validation"))
     grown = (train + validation) / max(1, train)
     speed = costs.speed_of(os.cpu_count() or 1)

@@ -61,7 +61,7 @@ def holder(run: Run) -> Holder | None:
     """The process that took the run's lock last and did not release it; it may be dead."""
     try:
         found = Holder(**json.loads(_note(run).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return found if isinstance(found.pid, int) and found.pid > 0 else None
 

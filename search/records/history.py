@@ -64,8 +64,9 @@ class History:
             self.seconds += max(0.0, event["time"] - (self.last_time or event["time"]))
         self.last_time = event["time"]
         handler = getattr(self, f"_on_{event['event']}", None)
-        if handler is not None:
-            handler(event)
+        if handler is None:
+            return
+        handler(event)
         trial = self.trials.get(event.get("trial", -1))
         if trial is not None:
             with self._lock:
@@ -162,6 +163,10 @@ class History:
             self.notes.append(event["text"])
 
     def _on_trial_proposed(self, event: Event) -> None:
+        if event["trial"] in self.trials:
+            raise ValueError(f"trial {event['trial']} is proposed a second time")
+        if event["finalist_of"] is not None and event["finalist_of"] not in self.trials:
+            raise KeyError(event["finalist_of"])
         trial = Trial(
             event["trial"],
             event["recipe"],

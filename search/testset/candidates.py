@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from search.final_model.load import fine_tuned
 from search.records.choice import best_recipe, choose, complete_repeats
 from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.records.trial import Trial
 from spaces.errors import RunStateError
@@ -49,22 +50,23 @@ class Candidate:
 def candidates_of(
     run: Run,
     study: Study,
-    final: int,
+    final: dict[str, Any],
     random: tuple[Trial, Run] | None,
     say: Callable[[str], None],
 ) -> list[Candidate]:
     """The final model, its configuration as searched, every recipe, and the random search's best.
 
     Args:
-        final: The trial that was fine-tuned.
+        final: The content of finetune.json.
     """
-    history = History.of(read_ledger(run.ledger))
-    fine_tuned = history.trials[final]
+    history = run.history()
+    trained = fine_tuned(run, final, history)
     choice = choose(study, history)
-    if choice is not None and choice.trial.number != final:
+    if choice is not None and choice.trial.number != trained.number:
         say(
-            f"The search has continued since trial {final} was fine-tuned; it would now choose "
-            f"trial {choice.trial.number}. This tests trial {final}, which was fine-tuned."
+            f"The search has continued since trial {trained.number} was fine-tuned; it would now "
+            f"choose trial {choice.trial.number}. This tests trial {trained.number}, which was "
+            "fine-tuned."
         )
     recipes = [
         trial
@@ -73,11 +75,11 @@ def candidates_of(
         and trial.best(study.objective) is not None
         and _can_be_tested(run, trial)
     ]
-    found = [Candidate("final", "final", fine_tuned, fine_tuned, run)]
+    found = [Candidate("final", "final", trained, trained, run)]
     rival = best_recipe(study.objective, history, recipes)
-    winner, *others = _trainings(run, history, fine_tuned, recipes, rival)
+    winner, *others = _trainings(run, history, trained, recipes, rival)
     if _can_be_tested(run, winner[0]):
-        found.append(Candidate("winner", "winner", fine_tuned, winner[0], run, winner[1:]))
+        found.append(Candidate("winner", "winner", trained, winner[0], run, winner[1:]))
     found += [
         Candidate(str(trial.recipe), "recipe", trial, made[0], run, made[1:])
         for trial, made in zip(recipes, others, strict=True)

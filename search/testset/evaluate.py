@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from search.final_model.load import MODEL, check_final
-from search.final_model.model_card import write_card
+from search.final_model.model_card import check_card, write_card
+from search.records.result_files import OPENING, TEST
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import checked_sets
 from search.records.trial import Trial
@@ -59,12 +60,13 @@ def evaluate(
     """
     study = run.study()
     finetuned = check_final(run)
+    check_card(run, finetuned)
     random = None if against is None else random_rival(run, against)
-    earlier = run.read_json(run.test)
+    earlier = run.read_json(run.test, TEST)
     if earlier is not None and not again:
         _check_same_model(earlier, finetuned["sha256"], against)
         return earlier, False
-    candidates = candidates_of(run, study, finetuned["trial"], random, say)
+    candidates = candidates_of(run, study, finetuned, random, say)
     for candidate in candidates:
         for training in candidate.trainings:
             state_of(candidate, training)
@@ -118,7 +120,7 @@ def _opening(run: Run, candidates: Sequence[Candidate], digest: str, again: bool
     Raises:
         RunStateError: If an evaluation of other models was not finished.
     """
-    before = (run.read_json(run.opening) or {}).get("openings", [])
+    before = (run.read_json(run.opening, OPENING) or {}).get("openings", [])
     models = [[c.name, c.run.place, t.number] for c in candidates for t in c.trainings]
     this = {"opened": time.time(), "sha256": digest, "models": models}
     if before and not again and not run.test.is_file():

@@ -16,13 +16,10 @@ from search.records.run import Run, write_json, write_whole
 from search.testset.evaluate import evaluate
 from search.testset.scores import scores_of
 from spaces.errors import ChangedDataError, InputError, RunStateError
-from tests.search.final_runs import SCRATCH, final_run, write_finetune
+from tests.search.final_runs import SCRATCH, final_run, save_weights, write_finetune
 from trainables.datasets.rows import loading
 from trainables.datasets.sets.recorded import RecordedSets
-from trainables.networks.network import kept_weights
-from trainables.training.checkpoints import Checkpoints
 from trainables.training.measurement import Measurement
-from trainables.training.training import build_pretrained
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """Keras 3.15 saves through what NumPy 2.4 deprecates."""
@@ -50,14 +47,6 @@ def make_run(tmp_path, make_study):
         return run
 
     return make
-
-
-def save_weights(run: Run, number: int) -> None:
-    network = build_pretrained(SCRATCH, 10, seed=number)
-    best = {f"best/{i}": v.numpy() for i, v in enumerate(kept_weights(network))}
-    Checkpoints(run.trial_checkpoints(number)).save(
-        1, {"epoch": np.array(1), "seed": np.array(number)} | best
-    )
 
 
 def test_it_is_opened_once(make_run):
