@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -26,6 +27,9 @@ environment for each. Prestarted workers are for tasks and never used by actors:
 
 DASHBOARD = "THAWTUNE_DASHBOARD"
 """Environment variable, 1 or 0: whether a Ray that we start has a dashboard."""
+
+PATIENCE = 10.0
+"""Seconds within which a cluster must take a connection."""
 
 _is_open = False
 
@@ -78,7 +82,19 @@ def _has_dashboard() -> bool:
     return sys.stdout.isatty() if said is None else said == "1"
 
 
+def _check_there(address: str) -> None:
+    """Refuse an address where nothing listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # such as auto
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _refused(address, error) from error
+
+
 def _join(address: str) -> None:
+    _check_there(address)
     of_job = job_environment()
     set_by_job = of_job.get("env_vars") or {}
     here = (

@@ -70,6 +70,8 @@ WRONG_VALUES = {
     "resume RUN --concurrent 0": "should be",
     "resume RUN --trails 9": "No such option",
     "resume RUN --trials 9 --data nowhere": "nothing to read from --data",
+    "resume RUN --trials 9 --address 127.0.0.1:1": "Cannot use a Ray cluster at 127.0.0.1:1",
+    "search own.yaml --run RUN --resume --address 127.0.0.1:1": "Cannot use a Ray cluster",
     "search own.yaml --run RUN": "exists already",
     "search own.yaml --run RUN --resume --seed -1": "should be",
     "search nowhere.yaml --run RUN --resume": "There is no study",
