@@ -20,10 +20,10 @@ from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
 from spaces.study import Study
+from trainables.cache.rows.entry_store import EntryStore
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
-from trainables.features.store import FeatureStore
 
 _POLL_SECONDS = 0.1
 
@@ -59,7 +59,7 @@ def extract(
     if nodes and tasks:
         tally, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
     for key in keys or ():
-        FeatureStore(cache_folder).hold(key)
+        EntryStore(cache_folder).hold(key)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
     if tally.misses and not console.is_terminal:
         console.print(
@@ -189,5 +189,5 @@ def _nodes_without(study: Study, cache_folder: Path, keys: Sequence[str]) -> lis
 
 
 def _has_all(cache_folder: Path, keys: Sequence[str]) -> bool:
-    store = FeatureStore(cache_folder)
+    store = EntryStore(cache_folder)
     return all(key in store for key in keys)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainables.cache.folder import FOLDER_VARIABLE, remove
-from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
+from trainables.features.plan.extraction_task import ExtractionTask, PlannedRows
 from trainables.process.tensorflow_setup import import_tensorflow
 
 _LEAST_IMAGES = 32
@@ -72,59 +74,60 @@ class NodeExtraction:
         """Store a network's features.
 
         Returns:
-            What was done, and the keys of the entries.
+            What was done, and the keys of the entries that have them.
         """
         os.environ[FOLDER_VARIABLE] = task.cache
-        store = FeatureStore()
-        entries = self._entries(task)
+        planned = self._planned(task)
+        for rows in planned:
+            rows.store.fetch(rows.contents)
         with ExitStack() as locks:
-            for key in sorted(entry.key for entry in entries):
-                locks.enter_context(store.lock(key))
-            missing = [
-                entry
-                for entry in entries
-                if entry.key not in store and not store.fetch(entry.key, entry.shape)
-            ]
-            self._tally.hits = len(entries) - len(missing)
-            self._make(task, store, missing)
+            for key in sorted({part.key for rows in planned if (part := _Missing.of(rows))}):
+                locks.enter_context(EntryStore().lock(key))
+            missing = [part for rows in planned if (part := _Missing.of(rows))]
+            self._tally.hits = len(planned) - len(missing)
+            self._make(task, missing)
         tally, self._tally = self._tally, Tally()
         self._done.add(tally)
-        return tally, [entry.key for entry in entries]
+        keys = [key for rows in planned for key in rows.store.keys_with(rows.contents)]
+        return tally, list(dict.fromkeys(keys))
 
-    def _entries(self, task: ExtractionTask) -> list[PlannedEntry]:
-        """The entries, from as many processes as there are slots, which warms all of them up."""
-        asked = [_planned_entries.options(**self._options).remote(task) for _ in range(self._slots)]
+    def _planned(self, task: ExtractionTask) -> list[PlannedRows]:
+        """What is wanted, from as many processes as there are slots, which warms all of them up."""
+        asked = [_planned_rows.options(**self._options).remote(task) for _ in range(self._slots)]
         [first], _ = ray.wait(asked, num_returns=1)
-        entries: list[PlannedEntry] = ray.get(first)
-        return entries
+        planned: list[PlannedRows] = ray.get(first)
+        return planned
 
-    def _make(
-        self, task: ExtractionTask, store: FeatureStore, missing: Sequence[PlannedEntry]
-    ) -> None:
-        begun: list[tuple[PlannedEntry, Path]] = []
+    def _make(self, task: ExtractionTask, missing: Sequence[_Missing]) -> None:
+        store = EntryStore()
+        begun: list[tuple[_Missing, Path]] = []
         try:
-            for entry in missing:
-                temporary = store.begin(entry.key, entry.shape)
+            for part in missing:
+                temporary = store.begin(part.key, part.layout)
                 if temporary is None:
-                    self._tally.notes += (f"The feature store has no room for {entry.cut}.",)
+                    self._tally.notes += (f"The feature store has no room for {part.rows.cut}.",)
                 else:
-                    begun.append((entry, temporary))
+                    begun.append((part, temporary))
             self._fill(task, begun)
-            for entry, temporary in begun:
-                self._tally.bytes += store.seal(temporary, entry.key, entry.about)
+            for part, temporary in begun:
+                self._tally.bytes += store.seal(temporary, part.key, part.rows.about)
                 self._tally.misses += 1
         finally:
             for _, temporary in begun:
                 remove(temporary)
 
-    def _fill(self, task: ExtractionTask, begun: Sequence[tuple[PlannedEntry, Path]]) -> None:
+    def _fill(self, task: ExtractionTask, begun: Sequence[tuple[_Missing, Path]]) -> None:
+        """Compute what was begun: images that several cuts lack pass through the network once."""
+        together: dict[tuple[str, bytes], dict[str, Path]] = defaultdict(dict)
+        for part, temporary in begun:
+            lacking = part.rows.part, part.positions.tobytes()
+            together[lacking][part.rows.cut] = temporary
         left = []
-        for part in SETS:
-            of_part = [(entry, temporary) for entry, temporary in begun if entry.part == part]
-            targets = {entry.cut: temporary for entry, temporary in of_part}
-            for first, last in self._shares(of_part[0][0].shape[0]) if of_part else ():
+        for (name, which), targets in together.items():
+            positions = np.frombuffer(which, np.int64)
+            for first, last in self._shares(len(positions)):
                 share = _compute.options(**self._options)
-                left.append(share.remote(task, part, first, last, targets))
+                left.append(share.remote(task, name, positions[first:last], first, targets))
         while left:
             [done], left = ray.wait(left, num_returns=1)
             self._tally.images += ray.get(done)
@@ -135,19 +138,48 @@ class NodeExtraction:
             yield first, min(images, first + each)
 
 
-@ray.remote
-def _planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
-    import_tensorflow()
-    from trainables.worker.extraction import planned_entries
+@dataclass(frozen=True, eq=False)
+class _Missing:
+    """What the store lacks of some rows: an entry that will have them.
 
-    return planned_entries(task)
+    Attributes:
+        rows: All that are planned.
+        positions: Of those that are missing among them.
+    """
+
+    rows: PlannedRows
+    positions: np.ndarray
+
+    @classmethod
+    def of(cls, rows: PlannedRows) -> _Missing | None:
+        """What is missing now; None if nothing is."""
+        positions = rows.store.missing(rows.contents)
+        return cls(rows, positions) if len(positions) else None
+
+    @property
+    def key(self) -> str:
+        """Of the entry."""
+        return self.rows.store.key_of(self.rows.contents[self.positions])
+
+    @property
+    def layout(self) -> Layout:
+        """Of the entry."""
+        return self.rows.store.layout_of(self.rows.contents[self.positions])
+
+
+@ray.remote
+def _planned_rows(task: ExtractionTask) -> list[PlannedRows]:
+    import_tensorflow()
+    from trainables.worker.extraction import planned_rows
+
+    return planned_rows(task)
 
 
 @ray.remote
 def _compute(
-    task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
+    task: ExtractionTask, part: str, positions: np.ndarray, first: int, targets: Mapping[str, Path]
 ) -> int:
     import_tensorflow()
     from trainables.worker.extraction import compute
 
-    return compute(task, part, first, last, targets)
+    return compute(task, part, positions, first, targets)

@@ -113,7 +113,7 @@ def _validation_pixels(run: Run, square: Square, count: int, data: Path | None) 
     index, splits = read_splits(section, sets_of(run, section))
     there = splits.validation
     chosen = np.linspace(0, len(there) - 1, min(count, len(there))).round().astype(np.int64)
-    return load_images(index, there[chosen], square).pixels
+    return np.asarray(load_images(index, there[chosen], square).pixels)
 
 
 def _scratch_beside(path: Path) -> tempfile.TemporaryDirectory[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from search.records.run import Run
+from trainables.cache.rows.gathered import Rows
 
 if TYPE_CHECKING:
     import keras
@@ -27,7 +28,7 @@ _GAP = 4
 def explain(
     run: Run,
     model: keras.Model,
-    images: np.ndarray,
+    images: Rows,
     labels: np.ndarray,
     shares: np.ndarray,
     keys: Sequence[str],

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from spaces.errors import RunStateError
 from spaces.hyperparameters import Hyperparameters
+from trainables.cache.rows.gathered import Rows
 from trainables.networks.forward import forward
 from trainables.networks.network import kept_weights
 from trainables.training.network_pool import build_pretrained
@@ -51,7 +52,7 @@ def load_model(path: Path) -> keras.Model:
         ) from error
 
 
-def probabilities(model: keras.Model, pixels: np.ndarray) -> np.ndarray:
+def probabilities(model: keras.Model, pixels: Rows) -> np.ndarray:
     """Share of each class, summing to 1: float32 (images, classes).
 
     Sigmoid outputs are divided by their sum, so that models are comparable; where all are zero,
