@@ -35,7 +35,7 @@ cluster-test: $(READY) ## Run clusters on this machine (jobs, lost hosts, tokens
 	$(BIN)/python -m pytest -m cluster
 
 simulations: $(READY) ## Error rates of the report's verdicts, into docs/statistics.md: some minutes
-	$(BIN)/python -m tests.reports.statistics.simulations
+	$(BIN)/python -m tests.reports.simulations.page
 
 check: $(READY) ## Check style, types and the order of imports
 	$(BIN)/ruff check

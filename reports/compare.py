@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reports.analysis.answer import costs, results
-from reports.analysis.verdict import Verdict, verdict
+from reports.analysis.comparisons.verdict import Verdict, verdict
 from reports.data.run_data import RunData
 from reports.page.document import Document, Section, TableBlock, Text
 from reports.page.html import render_page

@@ -1,1 +1,1 @@
-"""What can be searched: parameters, hyperparameters, recipes and study files."""
+"""What can be searched: parameters, hyperparameters, search spaces; studies and their files."""

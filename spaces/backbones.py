@@ -8,6 +8,10 @@ BACKBONES: dict[str, int] = {
     "EfficientNetLite2": 64,
     "AlexNet": 7,
     "ResNet18": 20,
+    "ViTS16": 49,
+    "ViTB16": 49,
+    "DINOv2S14": 49,
+    "DINOv2B14": 49,
     "ConvNeXtBase": 112,
     "ConvNeXtLarge": 112,
     "ConvNeXtSmall": 112,
@@ -51,7 +55,8 @@ BACKBONES: dict[str, int] = {
 }
 """Number of weight layers (convolutions and dense layers, without the classifier) per backbone.
 
-`trainables.networks.backbones` builds the first five; all others come from Keras. ConvNeXt's stem
+`trainables.networks.backbones` builds the first nine; all others come from Keras. A Vision
+Transformer has four in each block. ConvNeXt's stem
 and its three downsamplings are Sequentials, each of which counts as one weight layer.
 """
 

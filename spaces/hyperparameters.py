@@ -297,7 +297,7 @@ class Hyperparameters:
     views: int | None = None
 
     def __post_init__(self) -> None:
-        values = dataclasses.asdict(self)
+        values = dict(vars(self))
         problems = []
         for name, condition in CONDITIONS.items():
             exists = condition.holds(values)
@@ -314,7 +314,7 @@ class Hyperparameters:
         """All values by name, with tuples as lists, as they are written to files."""
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self).items()
+            for name, value in vars(self).items()
         }
 
     @classmethod

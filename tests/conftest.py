@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spaces.study import Study
-from spaces.study_file import parse_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import parse_study
 from trainables.datasets.rows.images import Images
 from trainables.training.measurement import Measurement
 

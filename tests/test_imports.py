@@ -15,6 +15,9 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("spaces", "trainables", "search", "reports")
 """In the order in which they may import each other."""
 
+MOST_MODULES = 13
+"""Of a folder, beside its __init__.py."""
+
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -66,7 +69,7 @@ TABLES = {"pandas", "pyarrow", "matplotlib", "sklearn"}
         ("import search.records.history", HEAVY | TABLES),
         ("import search.records.tables", HEAVY),
         ("import search.cli", HEAVY | TABLES | {"numpy", "pydantic"}),
-        ("import spaces.study_file", HEAVY | TABLES | {"numpy"}),
+        ("import spaces.studies.study_file", HEAVY | TABLES | {"numpy"}),
         ("import spaces, trainables, search, reports", HEAVY | TABLES | {"numpy", "pydantic"}),
         ("import trainables.training.measurement", HEAVY | TABLES | {"numpy"}),
         ("import trainables.datasets.rows.loading", HEAVY),
@@ -116,6 +119,17 @@ def test_every_folder_with_modules_is_a_package():
     assert sorted(folders) == packages_on_disk()
 
 
+def test_no_folder_has_more_modules_than_one_sees_at_a_glance():
+    folders = {path.parent for name in (*PACKAGES, "tests") for path in (ROOT / name).rglob("*.py")}
+    crowded = {
+        str(folder.relative_to(ROOT)): count
+        for folder in folders
+        if (count := len({p.name for p in folder.glob("*.py")} - {"__init__.py"})) > MOST_MODULES
+    }
+    assert len(folders) >= 100
+    assert crowded == {}
+
+
 def test_what_is_installed_is_all_of_it():
     """A package that pyproject.toml does not name is missing from the wheel."""
     from setuptools import find_namespace_packages
@@ -146,4 +160,4 @@ def test_search_gives_fit_without_loading_it_before():
 def test_tests_are_no_package():
     """pytest imports them by path; those two alone have programs and helpers of their own."""
     packages = {path.parent.name for path in (ROOT / "tests").rglob("__init__.py")}
-    assert packages == {"faults", "benchmarks", "opponents"}
+    assert packages == {"faults", "benchmarks", "opponents", "questions"}

@@ -1,1 +1,1 @@
-"""What follows from the data: verdict, scores, curves, costs, errors, as numbers and tables."""
+"""What follows from the data: answer, comparisons, scores, curves, costs, errors, as numbers."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reports.analysis.comparison import compare
+from reports.analysis.comparisons.comparison import compare
+from reports.analysis.comparisons.rivals import IN_A_WORD
 from reports.analysis.costs import stages, total_cost
-from reports.analysis.rivals import IN_A_WORD
 from reports.analysis.scoring import accuracy_interval
 from reports.data.result_files import Evaluation
 from reports.data.run_data import RunData
 from reports.text import formats
 from search.records.events import STATES
-from search.records.history import Trial, value_of
+from search.records.trial import Trial, value_of
 
-_STATE_WORDS = {"RUNNING": "running", "COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
+_STATE_WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def costs(data: RunData) -> list[Fact]:
     trials = data.trials
     epochs = sum(trial.epochs for trial in trials)
     return [
-        Fact("Trials", f"{len(trials):,}", trial_states(trials)),
+        Fact("Trials", f"{len(trials):,}", trial_states(data)),
         Fact("Epochs trained", f"{epochs:,}", f"at most {data.study.budget.max_epochs} a trial"),
         Fact("Cost", formats.duration(total_cost(data)), _what_is_in_it(data)),
         Fact(
@@ -56,10 +56,12 @@ def winning_settings(data: RunData) -> list[tuple[str, str]]:
     return [(n, formats.hyperparameter(v)) for n, v in values.items() if v is not None]
 
 
-def trial_states(trials: list[Trial]) -> str:
+def trial_states(data: RunData) -> str:
     """How many trials are in each state, in words."""
-    counts = {state: sum(trial.state == state for trial in trials) for state in STATES}
-    words = [f"{count:,} {_STATE_WORDS[state]}" for state, count in counts.items() if count]
+    unended = "running" if data.is_under_way else "interrupted"
+    names = _STATE_WORDS | {"RUNNING": unended}
+    counts = {state: sum(trial.state == state for trial in data.trials) for state in STATES}
+    words = [f"{count:,} {names[state]}" for state, count in counts.items() if count]
     return ", ".join(words) or "none yet"
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from reports.data.run_data import RunData
 from reports.data.working_time import WorkingTime
 from search.records.events import FAIL
-from search.records.history import History, Trial, value_of
-from spaces.study import Objective
+from search.records.history import History
+from search.records.trial import Trial, value_of
+from spaces.studies.study import Objective
 
 LEARNING = ("train_accuracy", "val_accuracy", "train_loss", "val_loss")
 

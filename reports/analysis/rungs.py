@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from reports.data.run_data import RunData
 from reports.text.table import Cell, Column, Table, row
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
-from search.records.history import Trial
+from search.records.trial import Trial
 
 WENT_ON, STOPPED, FAILED, WAITS, ENDED = "continued", "stopped here", "failed", "under way", "ended"
 FATES = (WENT_ON, ENDED, STOPPED, FAILED, WAITS)

@@ -9,7 +9,7 @@ from reports.data.run_data import RunData
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
 from search.records.events import FAIL
-from search.records.history import Trial, value_of
+from search.records.trial import Trial, value_of
 
 _TEXT = {"is_number": False}
 

@@ -11,7 +11,7 @@ from scipy.stats import t
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
 from search.records.events import COMPLETE
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 
 class Mean(NamedTuple):

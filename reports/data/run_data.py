@@ -15,11 +15,12 @@ from reports.data.preflight import Preflight
 from reports.data.result_files import DataSets, EvaluatedModel, Evaluation, FineTuning, read_record
 from reports.data.working_time import WorkingTime
 from search.records.choice import best_recipe, choose
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run
+from search.records.trial import Trial
 from spaces.errors import RunStateError
-from spaces.study import Objective, Study
+from spaces.studies.study import Objective, Study
 
 
 def tested_model(data: RunData) -> tuple[EvaluatedModel, Predictions] | None:
@@ -91,7 +92,7 @@ class RunData:
     @property
     def trials(self) -> list[Trial]:
         """The trials of the search, without the repeats of finalists."""
-        return self.history.searched
+        return list(self.history.searched)
 
     @property
     def repeats(self) -> list[Trial]:

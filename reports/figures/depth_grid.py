@@ -11,7 +11,7 @@ from reports.analysis.curves import sensible_limits
 from reports.analysis.hyperparameters.depth_grid import DepthGrid
 from reports.figures.style import INK, new_figure
 from reports.text import formats
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 
 def draw_depth_grid(grid: DepthGrid, objective: Objective) -> Figure:

@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from reports.data.finalists import Finalist, Finalists
 from reports.figures.style import BLUE, GREY, INK, ORANGE, legend_below, new_figure, shortened
 from reports.text import formats
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 _ASIDE = (0.0, 0.16, -0.16, 0.08, -0.08, 0.24, -0.24)
 

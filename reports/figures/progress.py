@@ -25,7 +25,7 @@ from reports.figures.style import (
     shortened,
 )
 from reports.text import formats
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 _MANY_POINTS = 3000
 """With this many curves or more, they become an image inside the SVG."""

@@ -22,7 +22,7 @@ from reports.figures.style import (
     shortened,
 )
 from reports.text import formats
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 _MANY_POINTS = 300
 _SPREAD = 0.22

@@ -77,7 +77,7 @@ class StateLook:
 STATE_LOOKS = {
     PRUNED: StateLook("pruned", GREY, "-", "o", False),
     COMPLETE: StateLook("complete", BLUE, "-", "o", True),
-    RUNNING: StateLook("running", GREEN, "--", "^", False),
+    RUNNING: StateLook("without an end", GREEN, "--", "^", False),
     FAIL: StateLook("failed", VERMILION, ":", "x", True),
 }
 """In drawing order."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from reports.analysis.answer import Fact
-from reports.analysis.verdict import Verdict
+from reports.analysis.comparisons.verdict import Verdict
 from reports.data.pictures import Photograph
 from reports.page.picture import Picture
 from reports.text.table import Table

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reports.analysis.agreement import disagreement_sentences
 from reports.analysis.answer import costs, results, status, winning_settings
+from reports.analysis.comparisons.agreement import disagreement_sentences
+from reports.analysis.comparisons.verdict import verdict
 from reports.analysis.curves import incumbents, recipe_marks
-from reports.analysis.verdict import verdict
 from reports.data.run_data import RunData
 from reports.figures.progress import draw_incumbent
 from reports.page.document import Document, Section

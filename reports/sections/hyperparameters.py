@@ -17,7 +17,7 @@ from reports.figures.slices import draw_slice
 from reports.page.document import Beside, Block, Gallery, Heading, TableBlock, Text
 from reports.page.picture import Picture
 from reports.text import formats
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 _LOSS = Objective(metric="val_loss", mode="min")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reports.analysis.comparison import compare
-from reports.analysis.configurations import sentence as configurations_sentence
+from reports.analysis.comparisons.comparison import compare
+from reports.analysis.comparisons.configurations import sentence as configurations_sentence
+from reports.analysis.comparisons.rivals import rivalries, rivals_table, sentence
 from reports.analysis.models_table import models_table
-from reports.analysis.rivals import rivalries, rivals_table, sentence
 from reports.analysis.scoring import scores_table
 from reports.data.run_data import RunData
 from reports.page.document import Block, Heading, Section, TableBlock, Text

@@ -33,7 +33,7 @@ def _budget(data: RunData) -> str:
     budget = data.study.budget
     return (
         f"{len(data.trials):,} of the {formats.plural(budget.trials, 'trial')} in the budget: "
-        f"{trial_states(data.trials)}. The scheduler stops weak trials from epoch "
+        f"{trial_states(data)}. The scheduler stops weak trials from epoch "
         f"{budget.grace_period} on, with reduction factor {budget.reduction_factor:g}; no trial "
         f"runs beyond epoch {budget.max_epochs}."
     )

@@ -6,7 +6,7 @@ import math
 from datetime import UTC, datetime
 from typing import Any
 
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 MISSING = "–"
 """Shown where there is no value; NaN is no value."""

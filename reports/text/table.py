@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.text import formats
+from trainables.process.texts import csv_cell
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class Table:
         """The raw values; a missing one is empty."""
         file = io.StringIO()
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(column.name for column in self.columns)
+        writer.writerow(csv_cell(column.name) for column in self.columns)
         for row in self.rows:
-            writer.writerow("" if c.value is None else c.value for c in row.cells)
+            writer.writerow("" if c.value is None else csv_cell(c.value) for c in row.cells)
         return file.getvalue()
 
 

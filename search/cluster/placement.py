@@ -11,7 +11,7 @@ from search.cluster.ray_private import largest_cluster
 from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import InputError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.process.gpu import gpu_memory
 
 MOST_A_GPU = 4

@@ -14,6 +14,7 @@ SEEN_IN = "2.60.0"
 """The version of Ray in which these names were found."""
 
 _NAMES = {
+    "ray._private.node": "Node",
     "ray._private.worker": "get_dashboard_url",
     "ray._private.state": "state",
     "ray.air.execution._internal": "RayActorManager",
@@ -40,6 +41,18 @@ def dashboard_address() -> str | None:
 
     found: str | None = get_dashboard_url()
     return found or None
+
+
+def dead_process() -> str | None:
+    """Name and exit code of a process of Ray that was started here and has died; None: none has."""
+    from ray._private import worker
+
+    node = worker._global_node
+    needed = ("gcs_server", "raylet")
+    for name, process in [] if node is None else node.dead_processes():
+        if name in needed:
+            return f"{name} (exit code {process.returncode})"
+    return None
 
 
 def largest_cluster() -> dict[str, float]:

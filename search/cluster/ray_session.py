@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import ray
 from ray.exceptions import AuthenticationError, RayError
 
 from search.cluster.code_shipping import check_same_code, staged
+from search.cluster.lost_ray import noticing_lost_ray
 from search.cluster.ray_job import is_job, job_environment
 from spaces.errors import InputError
 from trainables.cache.remote_copies import FEATURES_VARIABLE, check_storage
@@ -47,6 +48,7 @@ def ray_running(address: str | None) -> Iterator[None]:
     Raises:
         InputError: If there is no cluster at the address, or it refuses the connection; or if the
             URL of shared features contains a key.
+        LostRayError: If a Ray that was started on this machine dies.
     """
     global _is_open
     if _is_open:
@@ -61,7 +63,8 @@ def ray_running(address: str | None) -> Iterator[None]:
         _init("local", None, include_dashboard=_has_dashboard())
     _is_open = True
     try:
-        yield
+        with nullcontext() if found else noticing_lost_ray():
+            yield
     finally:
         _is_open = False
         ray.shutdown()

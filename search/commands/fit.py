@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -55,6 +56,7 @@ def fit(
     The study is written for these photos, this machine and this time, and kept in the run. It ends
     with the answer in two lines, and the path of the report.
     """
+    began = time.monotonic()  # the imports below take seconds
     from search.fitting.fit import fit as run_fit
     from search.fitting.look import Options
     from search.fitting.source import minutes_for, source_of
@@ -62,7 +64,7 @@ def fit(
     source = source_of(photos)
     if data is not None and source.section is not None:
         raise InputError(f"{photos} is where the images are: --data is for a study. Omit it.")
-    options = Options(minutes_for(source, minutes), run, address, gpu, seed, data)
+    options = Options(minutes_for(source, minutes), run, address, gpu, seed, data, began)
     if dry_run:
         from search.fitting.look import planned
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from search.live.run_status import Status
     from search.records.run import Run
 
+UNENDED = ("RUNNING", "INTERRUPTED")
+"""States of trials that have no end yet."""
+
 PATIENCE = 60.0
 """Seconds that `stop` waits for a process to save and end."""
 
@@ -134,7 +137,7 @@ def _lines(found: Status) -> dict[str, str]:
         f" ({by})" if by is not None and found.state in ("running", "running or killed") else ""
     )
     lines = {"study": found.study.name, "state": found.state + process}
-    lines |= counts(found.study, found.history)
+    lines |= counts(found.study, found.history, found.unended)
     if found.history.last_time is not None:
         lines["last event"] = _ago(time.time() - found.history.last_time)
     lines["fine-tuned"] = "yes" if found.is_finetuned else "no"
@@ -153,7 +156,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
         if "error" in row:
             table.add_row(row["run"], row["state"], "", row["error"].splitlines()[0], "")
             continue
-        ended = sum(row["trials"].values()) - row["trials"]["RUNNING"]
+        ended = sum(n for state, n in row["trials"].items() if state not in UNENDED)
         best = row["best"]
         table.add_row(
             row["run"],

@@ -66,7 +66,7 @@ def search(
     from search.driver.options import Options
     from search.fitting.photos import study_file
     from search.fitting.source import source_of
-    from spaces.study_file import StudyFile
+    from spaces.studies.study_file import StudyFile
 
     found = source_of(study)
     known = None if found.section is not None else StudyFile(found.path).study

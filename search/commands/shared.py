@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-console = Console(highlight=False, markup=False)
+WIDE = 160
+"""Columns of a table that no terminal shows: wide enough that no cell of ours is cut."""
+
+
+def _width() -> int | None:
+    return None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
+
+
+console = Console(highlight=False, markup=False, width=_width())
 
 StudyName = Annotated[
     str,

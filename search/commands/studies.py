@@ -73,7 +73,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of a study, with which editors complete and check study files."""
-    from spaces.json_schema import study_schema, write_schema
+    from spaces.studies.json_schema import study_schema, write_schema
 
     if output is None:
         print(json.dumps(study_schema(), indent=1, ensure_ascii=False))

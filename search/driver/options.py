@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from search.studies.overrides import overridden
-from spaces.study import Study
+from spaces.studies.study import Study
 
 
 @dataclass(frozen=True)

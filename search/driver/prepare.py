@@ -20,7 +20,7 @@ from search.records.run_sets import checked_sets
 from search.studies.preflight import checked_data, progress_bar, write_contact_sheet
 from search.studies.validate import load_checked
 from spaces.errors import InputError, RunStateError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.remote_copies import check_storage
 from trainables.datasets.files.location import located
 from trainables.datasets.preflight.record import Preflight

@@ -41,6 +41,10 @@ class Recorder(NotPickled, Callback):
         self._too_large: dict[int, str] = {}
         self._has_reported, self._lost = False, 0
 
+    def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
+        """Let no event wait for the disk longer than it has to."""
+        self._current.sync()
+
     def on_trial_result(
         self,
         iteration: int,

@@ -6,7 +6,7 @@ from typing import Any
 
 from ray import tune
 
-from spaces.study import Resources
+from spaces.studies.study import Resources
 
 
 class Room:

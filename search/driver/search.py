@@ -21,6 +21,7 @@ from ray.exceptions import RayError
 from ray.tune import TuneError
 from rich.console import Console
 
+from search.cluster.lost_ray import LostRayError
 from search.cluster.placement import most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
@@ -40,7 +41,7 @@ from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
 from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import cache_folder
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import RecordedSets
@@ -136,9 +137,11 @@ def _always_closed(current: OpenRun) -> Iterator[None]:
     except BaseException as error:
         if current.history.stopped is None:
             current.stop(current.ending.reason or "error")
-        if isinstance(error, RayError | TuneError):
+        if isinstance(error, RayError | TuneError | LostRayError):
+            is_told = isinstance(error, LostRayError)
             raise RunStateError(
-                f"Ray has failed: {_last_line(error)}. Everything so far is saved in "
+                ("" if is_told else "Ray has failed: ")
+                + f"{_last_line(error)}. Everything so far is saved in "
                 f"{current.run.place}, and --debug shows more. Resume with: "
                 + current.run.command("resume")
             ) from error
@@ -194,6 +197,8 @@ def _close(current: OpenRun) -> None:
     if ending.has_failed:
         raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
     is_early = not current.dispatch.is_over
+    if is_early and ending.reason is None and not current.dispatch.is_closed:
+        ending.interrupted_by(signal.SIGUSR1)  # Tune listens to it, and then ends without a word
     reason = "seconds" if current.dispatch.is_closed else "done"
     current.stop((ending.reason if is_early else None) or reason)
     with writable(current.run):
@@ -231,6 +236,7 @@ def _fit(
         str(cache_folder()),
         max(1, int(study.resources.cpu)),
         current.rungs.milestones,
+        concurrent,
     )
     room = Room(study.resources, most_cpu())
     tell_lost_workers()

@@ -18,7 +18,7 @@ from search.live.early_end import Ending
 from search.live.live_run import OpenRun
 from search.strategy.dispatch import Assignment
 from search.strategy.successive_halving import Rungs
-from spaces.study import Resources, Study
+from spaces.studies.study import Resources, Study
 
 
 class NotPickled:

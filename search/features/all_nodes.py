@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.rows.entry_store import EntryStore
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask

@@ -63,7 +63,7 @@ def render(entries: list[StoredEntry]) -> Group:
     """The entries for a terminal, with their total and the limit."""
     table = Table(title=str(cache_folder()), title_justify="left")
     for heading in ("kind", "what", "boundary", "images"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("size", "last used"):
         table.add_column(heading, justify="right")
     table.add_column("in use")

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.features.plan_cache import remember_plan, remembered_plan
 from spaces.errors import DataError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
 from trainables.datasets.files.location import located
 from trainables.datasets.rows.loading import read_splits

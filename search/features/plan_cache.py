@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
-from spaces.study import Study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
 from trainables.cache import eviction
 from trainables.cache.folder import address, cache_folder
 from trainables.datasets.rows.images import decoder

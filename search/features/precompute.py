@@ -13,7 +13,7 @@ from search.features.plan import planned
 from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import ThawtuneError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import cache_folder
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.demands import expected_epochs, without_depth

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_whole
+from search.records.trial import Trial
 from spaces.errors import RunStateError
 from spaces.hyperparameters import CONDITIONS
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _NOT_METRICS = ("name", "role", "trial", "weights_of", "sha256", "predictions", "repeats")
 _MOST_CLASSES = 50

@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image
 
 from search.final_model.load import FinalModel
-from spaces.dataset import DatasetSection
 from spaces.errors import InputError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.scanning import scan

@@ -20,6 +20,7 @@ from search.final_model.load import check_final, load_final
 from search.final_model.predict import Prediction, Predictor, Result, Unreadable, find_images
 from search.records.run import Run
 from spaces.errors import DataError, InputError
+from trainables.process.texts import csv_cell, name_of, printable
 
 _WORTH_A_BAR = 100
 """Smallest number of images for which a progress bar is shown."""
@@ -162,19 +163,21 @@ def _output(console: Console, as_json: bool) -> Iterator[Writer]:
 
 
 def _record(result: Result) -> dict[str, Any]:
-    image = _text(result.path)
+    image = name_of(result.path)
     if isinstance(result, Unreadable):
         return {"image": image, "error": result.reason}
     classes = [{"class": name, "probability": share} for name, share in result.classes]
     found = {"image": image, "classes": classes}
     return (
-        found if result.explanation is None else found | {"explanation": _text(result.explanation)}
+        found
+        if result.explanation is None
+        else found | {"explanation": name_of(result.explanation)}
     )
 
 
 def _print_line(result: Result) -> None:
     if isinstance(result, Prediction):
-        shares = [f"{_printable(name)}\t{share:.4f}" for name, share in result.classes]
+        shares = [f"{printable(name)}\t{share:.4f}" for name, share in result.classes]
         print(_shown(result.path), *(shares or [UNSURE]), sep="\t")
 
 
@@ -183,8 +186,8 @@ def _add_row(table: Table, result: Result) -> None:
         table.add_row(Text(_shown(result.path)), UNSURE, "", "")
     elif isinstance(result, Prediction):
         (name, share), *others = result.classes
-        rest = ", ".join(f"{_printable(other)} {s:.2f}" for other, s in others)
-        cells = (_shown(result.path), _printable(name), f"{share:.4f}", rest)
+        rest = ", ".join(f"{printable(other)} {s:.2f}" for other, s in others)
+        cells = (_shown(result.path), printable(name), f"{share:.4f}", rest)
         table.add_row(*(Text(cell) for cell in cells))
 
 
@@ -199,7 +202,7 @@ def _csv(path: Path, top: int) -> Iterator[Writer]:
 
             def write(cells: list[str | float]) -> None:
                 with _writing(path):
-                    writer.writerow(cells)
+                    writer.writerow(map(csv_cell, cells))
 
             write(_headings(top))
             yield lambda result: write(_cells(result, top))
@@ -228,21 +231,11 @@ def _headings(top: int) -> list[str | float]:
 
 def _cells(result: Result, top: int) -> list[str | float]:
     if isinstance(result, Unreadable):
-        return [_text(result.path), *[""] * (2 * top + 1), result.reason]
+        return [name_of(result.path), *[""] * (2 * top + 1), result.reason]
     shares = [cell for pair in result.classes for cell in pair]
-    picture = "" if result.explanation is None else _text(result.explanation)
-    return [_text(result.path), *shares, *[""] * (2 * (top - len(result.classes))), picture, ""]
-
-
-def _text(path: Path) -> str:
-    """The path as text; bytes that are not valid text are escaped."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    picture = "" if result.explanation is None else name_of(result.explanation)
+    return [name_of(result.path), *shares, *[""] * (2 * (top - len(result.classes))), picture, ""]
 
 
 def _shown(path: Path) -> str:
-    return _printable(_text(path))
-
-
-def _printable(text: str) -> str:
-    """Text without control characters, which could affect the terminal or break columns."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(name_of(path))

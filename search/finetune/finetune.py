@@ -20,7 +20,7 @@ from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
 from search.records.run_sets import checked_sets
 from spaces.errors import RunStateError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import cache_folder
 from trainables.weights.packaged import sha256
 

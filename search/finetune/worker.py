@@ -15,7 +15,7 @@ import ray.train
 from search.final_model.load import LABELS, MODEL
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints

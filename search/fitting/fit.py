@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -17,17 +18,21 @@ from search.cluster.ray_session import ray_running
 from search.driver.options import Options as SearchOptions
 from search.driver.prepare import created, prepared, refuse_existing
 from search.driver.search import Limit, search
-from search.fitting.look import Options, Say, prepared_for
+from search.fitting.look import Options, Prepared, Say, prepared_for
 from search.fitting.reserve import Clock, Reserve
 from search.fitting.source import Source
 from search.fitting.study import costs
 from search.records import events
+from search.records.history import History
 from search.records.ledger import Ledger
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.process.tensorflow_setup import import_tensorflow
+
+_EARLY = 0.1
+"""Share of a search's time that it may leave without a word."""
 
 
 def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, tuple[str, ...]]:
@@ -39,17 +44,19 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
     Raises:
         ThawtuneError: As each of these steps.
     """
-    clock = Clock(None if options.minutes is None else 60 * options.minutes)
+    clock = options.clock
     say: Say = lambda text: console.print(text, highlight=False, soft_wrap=True)  # noqa: E731
     target = run_folder(options.run, source.name)
     with run_at(target, drives=True, say=say) as run, ExitStack() as lock:
         refuse_existing(run)
         with ray_running(options.address):
             begun = _begun(source, options, clock, run, console, say)
-            study, each_model = lock.enter_context(begun)
-            limit = _limit(clock, study, run, each_model)
+            study, looked = lock.enter_context(begun)
+            limit = _limit(clock, study, run, looked)
             history = search(run, study, options.address, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
+            if limit is not None and (early := early_end(study, history, limit)) is not None:
+                say(early)
             import_tensorflow()
             from search.finetune.finetune import finetune
 
@@ -67,11 +74,11 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
 @contextmanager
 def _begun(
     source: Source, options: Options, clock: Clock, run: Run, console: Console, say: Say
-) -> Iterator[tuple[Study, float]]:
+) -> Iterator[tuple[Study, Prepared | None]]:
     """Create the run, from a study file or for photos, and hold its lock.
 
     Yields:
-        The study, and the seconds that the test of one model takes.
+        The study, and what it was written from; None for a study file.
     """
     given = SearchOptions(
         seed=options.seed,
@@ -81,7 +88,7 @@ def _begun(
     )
     if source.section is None:
         with prepared(run, nullcontext(source.path), given, False, console) as (study, _):
-            yield study, costs.EACH_MODEL
+            yield study, None
         return
     looked = prepared_for(source, options, clock, console, say)
     study = looked.written.study
@@ -89,10 +96,10 @@ def _begun(
         write_whole(run.study_file, looked.written.to_yaml(is_whole=True))
         with Ledger(run.ledger) as ledger:
             ledger.append(*(events.noted(note) for note in looked.notes))
-        yield study, looked.seconds.each_model
+        yield study, looked
 
 
-def _limit(clock: Clock, study: Study, run: Run, each_model: float) -> Limit | None:
+def _limit(clock: Clock, study: Study, run: Run, looked: Prepared | None) -> Limit | None:
     """The search's time: what is left, without what fine-tuning, test and report will take."""
     if clock.left is None:
         return None
@@ -100,8 +107,28 @@ def _limit(clock: Clock, study: Study, run: Run, each_model: float) -> Limit | N
     train, validation = (sum(counts.get(name, ())) for name in ("train", "validation"))
     grown = (train + validation) / max(1, train)
     speed = costs.speed_of(os.cpu_count() or 1)
-    reserve = Reserve(study, clock.left, grown, speed, each_model)
+    reserve = Reserve(study, clock.left, grown, speed)
+    if looked is not None:
+        each_model, slowness = looked.seconds.each_model, looked.machine.slowness
+        reserve = replace(reserve, each_model=each_model, slowness=slowness)
     return Limit(clock.left, reserve)
+
+
+def early_end(study: Study, history: History, limit: Limit) -> str | None:
+    """Why a search left much of its time; None if it did not."""
+    spare = limit.seconds - history.seconds - limit.reserve(history)
+    if history.stopped is None or history.stopped["reason"] != "done":
+        return None
+    if spare < _EARLY * limit.seconds:
+        return None
+    tried = len(history.searched)
+    why = f"all {tried} trials that the study allows have been run"
+    if tried < study.budget.trials:
+        why = f"its space has no further configurations than these {tried}"
+    return (
+        f"The search ends {spare / 60:.1f} minutes early: {why}. To use them, raise budget.trials "
+        "or widen the space, and fit that study."
+    )
 
 
 def answer_of(run: Run) -> tuple[str, ...]:

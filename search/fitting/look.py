@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import ray
@@ -94,6 +95,7 @@ class Options:
         gpu: Whether to use GPUs; None uses them if there are any.
         seed: Of the split and of all trials; None is 0 for photos, and what a study says.
         data: Where the dataset of a study is, in place of what it says.
+        began: When the time began to count, by `time.monotonic`.
     """
 
     minutes: float | None = DEFAULT_MINUTES
@@ -102,6 +104,12 @@ class Options:
     gpu: bool | None = None
     seed: int | None = None
     data: Path | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def clock(self) -> Clock:
+        """The time that was asked for."""
+        return Clock(None if self.minutes is None else 60 * self.minutes, self.began)
 
 
 def prepared_for(
@@ -183,7 +191,7 @@ def _of_subset(data: DataFacts, subset: float) -> str:
 
 def planned(source: Source, options: Options, console: Console) -> Prepared:
     """What `fit` would do, without doing it."""
-    clock = Clock(None if options.minutes is None else 60 * options.minutes)
+    clock = options.clock
     with ray_running(options.address):
         return prepared_for(source, options, clock, console, lambda _: None)
 

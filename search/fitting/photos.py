@@ -17,7 +17,7 @@ from search.fitting.study.facts import DataFacts, Machine
 from search.fitting.study.step import step_for
 from search.fitting.study.written_study import write_study
 from search.studies.preflight import checked_data, examine_study, progress_bar
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.preflight.examine import examine
 from trainables.datasets.preflight.record import Preflight
 

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import ray
 
+from search.fitting.study import costs
 from search.fitting.study.candidates import depths_of
 from search.fitting.study.facts import Machine, Probe
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
 from trainables.datasets.sets.recorded import RecordedSets
 
@@ -50,8 +51,10 @@ class ProbeTask:
 def measured_machine(workers: int, gpus: int, gpu: float) -> Machine:
     """Measure all workers at once, as they will work at once."""
     task = ray.remote(_pixel_seconds).options(num_cpus=1, num_gpus=gpu)
-    asked = [task.remote(gpu) for _ in range(workers)]
-    return Machine(workers, gpus, float(np.median(ray.get(asked))))
+    began = time.perf_counter()
+    rates = ray.get([task.remote(gpu) for _ in range(workers)])
+    slowness = costs.slowness_of(time.perf_counter() - began)
+    return Machine(workers, gpus, float(np.median(rates)), slowness)
 
 
 def probed(

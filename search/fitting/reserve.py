@@ -7,11 +7,11 @@ import time
 from dataclasses import dataclass, field
 
 from search.fitting.study import costs
-from search.records.history import History, Trial
-from spaces.study import Study
-
-_LAST = 3
-"""Epochs at a trial's end that tell how long one takes."""
+from search.live.early_end import PATIENCE
+from search.records.events import RUNNING
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Study
 
 LARGEST = 0.5
 """Share of the whole time that is kept for the end at most: a single slow epoch must not end a
@@ -24,15 +24,16 @@ class Clock:
 
     Attributes:
         seconds: The time that everything may take; None for no limit.
+        began: By `time.monotonic`.
     """
 
     seconds: float | None
-    _began: float = field(default_factory=time.monotonic)
+    began: float = field(default_factory=time.monotonic)
 
     @property
     def taken(self) -> float:
         """Seconds since the beginning."""
-        return time.monotonic() - self._began
+        return time.monotonic() - self.began
 
     @property
     def left(self) -> float | None:
@@ -50,6 +51,7 @@ class Reserve:
         grown: Images that the final model is trained on, for each that a trial is trained on.
         speed: How much faster a fine-tuning is, which has all cores, than a trial.
         each_model: Seconds of the clock to test one model.
+        slowness: How much longer than where `costs` was measured a process takes to start here.
     """
 
     study: Study
@@ -57,27 +59,35 @@ class Reserve:
     grown: float
     speed: float
     each_model: float = costs.EACH_MODEL
+    slowness: float = 1.0
 
     def __call__(self, history: History) -> float:
-        """Seconds of the clock, from the incumbent's epochs so far."""
+        """Seconds of the clock, from the trials so far."""
         trial = history.incumbent(self.study.objective)
         training = 0.0 if trial is None else self.training_seconds(trial)
-        models = 2 + sum(t.recipe is not None and bool(t.epochs) for t in history.searched)
-        needed = (
-            costs.STOPPING
-            + costs.FINETUNING
-            + training
-            + costs.EVALUATION
-            + models * self.each_model
-            + costs.REPORT
-        )
+        models = 2 + sum(bool(t.epochs) for t in history.recipes)
+        fixed = self.slowness * (costs.FINETUNING + costs.EVALUATION + costs.REPORT)
+        needed = self.stopping_seconds(history) + fixed + training + models * self.each_model
         return min(needed, LARGEST * self.seconds)
+
+    def stopping_seconds(self, history: History) -> float:
+        """Seconds from the end of the search's time until its workers have stopped.
+
+        Running epochs get some time to end; see `search.live.early_end.PATIENCE`.
+        """
+        running = [t for t in history.in_state(RUNNING) if t.measurements and not t.is_paused]
+        epochs = [sum(t.measurements[-1].seconds.values()) for t in running]
+        longest = max(epochs, default=0.0)
+        return costs.STOPPING + (longest if longest < PATIENCE else PATIENCE + costs.KILLING)
 
     def training_seconds(self, trial: Trial) -> float:
         """Seconds to train a trial's configuration anew, on training and validation images.
 
-        By its last epochs: the first of a phase also waits for the graph to be traced.
+        By the median of all its epochs, those of the head alone and the others: its last ones may
+        be of a moment when the machine had less to do.
         """
-        taken = [m.seconds.get("train", 0.0) for m in trial.measurements[-_LAST:]]
-        epoch = statistics.median(taken) if taken else 0.0
-        return costs.TRACING + self.grown * epoch * trial.point.epochs / self.speed
+        taken = [m.seconds.get("train", 0.0) for m in trial.measurements]
+        heads = min(trial.point.head_epochs or 0, trial.point.epochs)
+        phases = ((heads, taken[:heads]), (trial.point.epochs - heads, taken[heads:]))
+        seconds = sum(count * statistics.median(own or taken or [0.0]) for count, own in phases)
+        return costs.TRACING + self.grown * seconds / self.speed

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from spaces.dataset import DatasetSection
-from spaces.study_file import find_study, study_names
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study_file import find_study, study_names
 
 DEFAULT_MINUTES = 30.0
 """For photos, if nothing is said; a study has its own budget."""

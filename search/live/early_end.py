@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
@@ -11,6 +12,9 @@ from types import FrameType
 
 PATIENCE = 12.0
 """Seconds that running epochs get to finish, so that they are not lost."""
+
+_EVERY = 1.0
+"""Seconds for which an estimate of the reserve holds: it follows from all trials."""
 
 
 class Ending:
@@ -31,6 +35,7 @@ class Ending:
         self.sentence = ""
         self.reserve: Callable[[], float] = lambda: 0.0
         self._since = 0.0
+        self._reserved, self._estimated = 0.0, -math.inf
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
     @property
@@ -45,7 +50,10 @@ class Ending:
         """Until the search's time is over; None: it has no limit."""
         if self._deadline is None:
             return None
-        return self._deadline - time.monotonic() - self.reserve()
+        now = time.monotonic()
+        if now - self._estimated >= _EVERY:
+            self._reserved, self._estimated = self.reserve(), now
+        return self._deadline - now - self._reserved
 
     @property
     def is_out_of_patience(self) -> bool:
@@ -88,6 +96,10 @@ class Ending:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
             os._exit(128 + number)
+        self.interrupted_by(number)
+
+    def interrupted_by(self, number: int) -> None:
+        """End because of a signal."""
         self._begin(signal.Signals(number).name)
 
     def _begin(self, reason: str) -> None:

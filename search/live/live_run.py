@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 from rich.console import Console
@@ -10,10 +10,11 @@ from rich.console import Console
 from search.live.early_end import Ending
 from search.live.lock import writable
 from search.records import events
-from search.records.history import History, value_of
+from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json
 from search.records.tables import write_tables
+from search.records.trial import value_of
 from search.remote.ledger_upload import LedgerUpload
 from search.strategy import finalists
 from search.strategy.dispatch import Dispatch
@@ -22,8 +23,14 @@ from search.strategy.optuna_journal import Journal
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
 from spaces.errors import remedy
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.checkpoints import Checkpoints
+
+_GROUPED = {"trial_started", "trial_measured", "trial_checkpointed"}
+"""Events that reach the disk in groups: a trial whose last ones are lost trains them again."""
+
+GROUP_SECONDS = 0.5
+"""The most that a group waits for others, however many workers report."""
 
 
 class OpenRun:
@@ -66,7 +73,12 @@ class OpenRun:
         )
         self._journal = Journal(run.journal, study, self.history, self.say)
         self.watchers: list[events.EventSink] = []
-        self._with_checkpoints = [t.number for t in self.history.trials.values() if t.is_over]
+        there = Checkpoints(run.trial_checkpoints()).folders
+        self._with_checkpoints = [
+            t.number
+            for t in self.history.trials.values()
+            if t.is_over and run.trial_folder_name(t.number) in there
+        ]
         self._remove_checkpoints()
 
     def take(self, *happened: events.Event) -> None:
@@ -76,18 +88,30 @@ class OpenRun:
         """
         if self.ending.reason == "storage":
             return
-        try:
-            self._ledger.append(*happened)
-        except OSError as error:
-            self.ending.storage_failed(
-                f"{self.run.folder} cannot be written to: {error}. {remedy(error)}"
-            )
+        waits = not all(event["event"] in _GROUPED for event in happened)
+        if not self._wrote(lambda: self._ledger.append(*happened, waits=waits)):
             return
         for event in happened:
             self._learn(event)
             self._journal.take(event)
         for event in happened:
             self._tell(event)
+        self.sync()
+
+    def sync(self) -> None:
+        """Wait until all events are on disk, if that is due; to be called now and then."""
+        if self._ledger.unsafe_seconds >= GROUP_SECONDS:
+            self._wrote(self._ledger.sync)
+
+    def _wrote(self, write: Callable[[], None]) -> bool:
+        try:
+            write()
+        except OSError as error:
+            self.ending.storage_failed(
+                f"{self.run.folder} cannot be written to: {error}. {remedy(error)}"
+            )
+            return False
+        return True
 
     def stop(self, reason: str) -> None:
         """Record that this driver ends, if anything can still be written."""

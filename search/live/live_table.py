@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich.console import Console
@@ -13,8 +14,9 @@ from rich.table import Table
 
 from search.live.progress_lines import Estimate, Progress, Seconds, best_trials, in_words
 from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
-from search.records.history import History, Trial
-from spaces.study import Study
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Study
 
 EVERY = 60.0
 """Seconds between two lines where there is no terminal."""
@@ -76,7 +78,7 @@ class View:
         table.add_row("time", self._time(progress))
         for name, value in status(self._study, self._history).items():
             table.add_row(name, value)
-        running = [t for t in self._history.in_state(RUNNING) if not t.is_paused]
+        running = self._history.active
         for name, trials in (
             ("best", best_trials(self._study, self._history)),
             ("running", running),
@@ -103,12 +105,12 @@ class View:
         return f"{elapsed}, about {_clock(progress.left)} left"
 
 
-def status(study: Study, history: History) -> dict[str, str]:
-    """The state of a search in words, by heading."""
-    lines = {"trials": f"{_counts(history.searched)} of {study.budget.trials}"}
+def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, str]:
+    """The state of a search in words, by heading; `unended` names trials without an end."""
+    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
-        lines["finalists"] = f"{_counts(repeats)} (repeats with other seeds)"
+        lines["finalists"] = f"{_counts(repeats, unended)} (repeats with other seeds)"
     incumbent = history.incumbent(study.objective)
     if incumbent is None:
         lines["incumbent"] = "none yet"
@@ -123,9 +125,10 @@ def status(study: Study, history: History) -> dict[str, str]:
     return lines
 
 
-def _counts(trials: list[Trial]) -> str:
+def _counts(trials: Sequence[Trial], unended: str) -> str:
     states = [trial.state for trial in trials]
-    return ", ".join(f"{states.count(s)} {s}" for s in (RUNNING, COMPLETE, PRUNED, FAIL))
+    words = {RUNNING: unended, COMPLETE: COMPLETE, PRUNED: PRUNED, FAIL: FAIL}
+    return ", ".join(f"{states.count(state)} {word}" for state, word in words.items())
 
 
 def _clock(seconds: float) -> str:

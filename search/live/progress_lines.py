@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
-from search.records.events import RUNNING
-from search.records.history import History, Trial
+from search.records.history import History
+from search.records.trial import Trial
 from search.strategy.finalists import seconds_of_repeats
-from spaces.study import Study
+from spaces.studies.study import Study
 
 SHOWN = 5
 """Trials in the list of the best."""
@@ -51,8 +52,8 @@ class Estimate:
         Args:
             elapsed: Seconds since it began.
         """
-        running = self._history.in_state(RUNNING)
-        self._workers = max(self._workers, sum(not trial.is_paused for trial in running))
+        running = self._history.active
+        self._workers = max(self._workers, len(running))
         repeats = [trial for trial in running if trial.finalist_of is not None]
         doing = "training the finalists again" if repeats else "searching"
         left = self._left(elapsed)
@@ -83,14 +84,7 @@ class Estimate:
 
 def best_trials(study: Study, history: History) -> list[Trial]:
     """The best trials of a search so far, at most `SHOWN`, the best first."""
-    sign = -1 if study.objective.mode == "max" else 1
-    values = {
-        trial.number: value
-        for trial in history.searched
-        if (value := trial.best_value(study.objective)) is not None
-    }
-    best = sorted(values, key=lambda number: sign * values[number])
-    return [history.trials[number] for number in best[:SHOWN]]
+    return list(islice(history.ranked(study.objective), SHOWN))
 
 
 def in_words(trial: Trial, study: Study) -> str:

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from search.live.lock import Holder, holder
+from search.records import events
 from search.records.choice import choose
 from search.records.events import STATES
 from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run
-from spaces.study import Study
+from search.records.trial import Trial
+from spaces.studies.study import Study
 
 RUNNING, FINISHED, OUT_OF_TIME = "running", "finished", "out of time"
 STOPPED, KILLED, UNSTARTED = "stopped", "killed", "not started"
+INTERRUPTED = "INTERRUPTED"
+"""Of a trial without an end whose driver has ended; it resumes with the run."""
+
 UNKNOWN = "running or killed"
 """Of a run whose driver is on another machine, or was: its end cannot be seen from here."""
 
@@ -52,6 +57,14 @@ class Status:
             return UNSTARTED
         return KILLED if self.run.remote is None else UNKNOWN
 
+    @property
+    def unended(self) -> str:
+        """What a trial without an end is: RUNNING or, if no process works on it, INTERRUPTED."""
+        return events.RUNNING if self.state in (RUNNING, UNKNOWN) else INTERRUPTED
+
+    def _state_of(self, trial: Trial) -> str:
+        return trial.state if trial.is_over else self.unended
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON. `last_event` counts from 1970; `seconds` is the time spent."""
         choice = choose(self.study, self.history)
@@ -66,18 +79,21 @@ class Status:
                 "value": choice.trial.best_value(objective),
                 "is_final": choice.is_final and self.state == FINISHED,
             }
-        searched = Counter(trial.state for trial in self.history.searched)
+        states = tuple(self.unended if state == events.RUNNING else state for state in STATES)
+        searched = Counter(self._state_of(trial) for trial in self.history.searched)
         repeats = Counter(
-            trial.state for trial in self.history.trials.values() if trial.finalist_of is not None
+            self._state_of(trial)
+            for trial in self.history.trials.values()
+            if trial.finalist_of is not None
         )
         return {
             "run": self.run.place,
             "study": self.study.name,
             "state": self.state,
             "process": None if by is None else {"host": by.host, "pid": by.pid, "does": by.command},
-            "trials": {state: searched[state] for state in STATES},
+            "trials": {state: searched[state] for state in states},
             "planned": self.study.budget.trials,
-            "repeats": {state: repeats[state] for state in STATES},
+            "repeats": {state: repeats[state] for state in states},
             "epochs": sum(trial.epochs for trial in self.history.trials.values()),
             "best": best,
             "seconds": round(self.history.seconds, 1),

@@ -9,10 +9,12 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 
-from search.records.events import COMPLETE, FAIL, PRUNED, RUNNING
-from search.records.history import History, Trial
-from spaces.study import Objective, Study
+from search.records.events import COMPLETE, FAIL
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Objective, Study
 
 NOT_ITS_FAULT = frozenset({"worker_lost", "data"})
 """Reasons for a failed repeat that say nothing about its configuration."""
@@ -76,19 +78,22 @@ def finalists(study: Study, history: History) -> list[Trial]:
     """The best trials by validation, best first, and every recipe that ran to its end."""
     if study.finalists.count == 0:
         return []
-    ended = [t for t in history.searched if t.state in (COMPLETE, PRUNED)]
-    values = {t.number: v for t in ended if (v := t.best_value(study.objective)) is not None}
-    scored = [t for t in ended if t.number in values]
-    ranked = sorted(scored, key=lambda t: _rank(values[t.number], study.objective))
-    best = [t for t in ranked if t.recipe is None][: study.finalists.count]
-    return best + [t for t in ranked if t.recipe is not None and t.state == COMPLETE]
+    ranked = history.ranked(study.objective, is_over=True)
+    best = list(islice((t for t in ranked if t.recipe is None), study.finalists.count))
+    values = {
+        t.number: value
+        for t in history.recipes
+        if t.state == COMPLETE and (value := t.best_value(study.objective)) is not None
+    }
+    numbers = sorted(values, key=lambda number: _rank(values[number], study.objective))
+    return best + [history.trials[number] for number in numbers]
 
 
 def is_unfinished(study: Study, history: History) -> bool:
     """Whether due finalists have not all been trained yet."""
     if study.finalists.count == 0:
         return False
-    return bool(history.in_state(RUNNING)) or bool(missing_repeats(study, history))
+    return bool(history.active or history.paused or missing_repeats(study, history))
 
 
 def missing_repeats(study: Study, history: History) -> dict[int, int]:

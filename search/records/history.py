@@ -2,107 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any
 
-from search.records.events import FAIL, RUNNING, Event
+from search.records.events import FAIL, Event
+from search.records.ranking import Ranking
+from search.records.trial import Failure, Trial, rank_of
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
-from trainables.training.measurement import KINDS, Measurement
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A failed attempt at a trial, which was retried.
-
-    Attributes:
-        epoch: Epochs that had been recorded.
-        reason: As for trials that fail.
-        error: The error message.
-        too_large: What is made smaller in the next attempt, if memory ran out; None in old ledgers
-            means the batch.
-    """
-
-    epoch: int
-    reason: str
-    error: str | None
-    too_large: str | None = None
-
-
-@dataclass
-class Trial:
-    """One configuration and all that happened to it.
-
-    Attributes:
-        finalist_of: The trial that this one repeats with another seed.
-        resumed: How often it resumed from a checkpoint, not counting pauses at a rung.
-        checkpoints: Size in bytes of the state after an epoch, by epoch.
-        is_paused: Whether it waits at a rung.
-    """
-
-    number: int
-    recipe: str | None
-    point: Hyperparameters
-    seed: int
-    proposed: float
-    finalist_of: int | None = None
-    state: str = RUNNING
-    reason: str | None = None
-    error: str | None = None
-    node: str | None = None
-    total_params: int | None = None
-    trainable_params: int | None = None
-    resumed: int = 0
-    ended: float | None = None
-    measurements: list[Measurement] = field(default_factory=list)
-    times: list[float] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
-    checkpoints: dict[int, int] = field(default_factory=dict)
-    accumulate: int = 1
-    is_paused: bool = False
-
-    @property
-    def epochs(self) -> int:
-        """Number of finished epochs."""
-        return len(self.measurements)
-
-    def halvings(self, too_large: str) -> int:
-        """How often its batches ("batch") or those of its evaluation were halved for memory."""
-        return sum(
-            failure.reason == "out_of_memory" and (failure.too_large or "batch") == too_large
-            for failure in self.failures
-        )
-
-    @property
-    def is_over(self) -> bool:
-        """Whether it has ended, in whatever state."""
-        return self.state != RUNNING
-
-    @property
-    def is_never_stopped(self) -> bool:
-        """Whether the scheduler leaves it alone: a recipe, or a repeat of a finalist."""
-        return self.recipe is not None or self.finalist_of is not None
-
-    def best(self, objective: Objective) -> Measurement | None:
-        """The epoch with the best metric, the earliest if several are equal; None if none."""
-        finite = [m for m in self.measurements if math.isfinite(value_of(m, objective))]
-        return max(finite, key=lambda m: (_score(m, objective), -m.epoch)) if finite else None
-
-    def best_value(self, objective: Objective) -> float | None:
-        """The metric of the best epoch; None if there is none."""
-        best = self.best(objective)
-        return None if best is None else value_of(best, objective)
-
-    def seconds(self, kind: str) -> float:
-        """Wall time of one kind, over all its epochs."""
-        return math.fsum(m.seconds.get(kind, 0.0) for m in self.measurements)
-
-    @property
-    def total_seconds(self) -> float:
-        """Wall time of all its epochs."""
-        return math.fsum(self.seconds(kind) for kind in KINDS)
+from spaces.studies.study import Objective
+from trainables.training.measurement import Measurement
 
 
 @dataclass
@@ -129,6 +39,14 @@ class History:
     options: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     _repeats: dict[int, list[int]] = field(default_factory=dict)
+    _searched: list[Trial] = field(default_factory=list, repr=False)
+    _recipes: list[Trial] = field(default_factory=list, repr=False)
+    _active: dict[int, Trial] = field(default_factory=dict, repr=False)
+    _paused: dict[int, Trial] = field(default_factory=dict, repr=False)
+    _rankings: dict[tuple[str, bool], _Ranked] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
     def of(cls, events: Iterable[Event]) -> History:
@@ -147,11 +65,31 @@ class History:
         handler = getattr(self, f"_on_{event['event']}", None)
         if handler is not None:
             handler(event)
+        trial = self.trials.get(event.get("trial", -1))
+        if trial is not None:
+            with self._lock:
+                for ranked in self._rankings.values():
+                    ranked.place(trial)
 
     @property
-    def searched(self) -> list[Trial]:
+    def searched(self) -> Sequence[Trial]:
         """The trials that are not repeats of finalists."""
-        return [trial for trial in self.trials.values() if trial.finalist_of is None]
+        return self._searched
+
+    @property
+    def recipes(self) -> Sequence[Trial]:
+        """The trials of recipes, without the repeats of finalists."""
+        return self._recipes
+
+    @property
+    def active(self) -> list[Trial]:
+        """The trials that have not ended and do not wait at a rung, in order."""
+        return sorted(self._active.values(), key=lambda trial: trial.number)
+
+    @property
+    def paused(self) -> Mapping[int, Trial]:
+        """The trials that wait at a rung, by number."""
+        return self._paused
 
     @property
     def repeated(self) -> list[int]:
@@ -175,15 +113,29 @@ class History:
             objective: The metric and its mode.
             among: Consider only these trials; None considers all that are not repeats.
         """
-        trials = self.searched if among is None else among
+        if among is None:
+            return next(self.ranked(objective), None)
         scored = [
-            (trial, best)
-            for trial in trials
+            (rank_of(best, objective), trial.number, trial)
+            for trial in among
             if trial.state != FAIL and (best := trial.best(objective)) is not None
         ]
-        if not scored:
-            return None
-        return max(scored, key=lambda pair: (_score(pair[1], objective), -pair[0].number))[0]
+        return min(scored, default=(0.0, 0, None))[2]
+
+    def ranked(self, objective: Objective, is_over: bool = False) -> Iterator[Trial]:
+        """The searched trials with a result that have not failed, best first, then by number.
+
+        Args:
+            objective: The metric and its mode.
+            is_over: Leave out those that have not ended.
+        """
+        key = objective.metric, is_over
+        with self._lock:
+            if key not in self._rankings:
+                self._rankings[key] = ranked = _Ranked(objective, is_over)
+                for trial in self._searched:
+                    ranked.place(trial)
+        return (self.trials[number] for number in self._rankings[key].order)
 
     def _on_study_opened(self, event: Event) -> None:
         self.opened = event
@@ -209,7 +161,7 @@ class History:
             self.notes.append(event["text"])
 
     def _on_trial_proposed(self, event: Event) -> None:
-        self.trials[event["trial"]] = Trial(
+        trial = Trial(
             event["trial"],
             event["recipe"],
             Hyperparameters.from_dict(event["hyperparameters"]),
@@ -217,8 +169,12 @@ class History:
             event["time"],
             event["finalist_of"],
         )
-        if event["finalist_of"] is not None:
-            self._repeats.setdefault(event["finalist_of"], []).append(event["trial"])
+        self.trials[trial.number] = self._active[trial.number] = trial
+        if trial.finalist_of is None:
+            self._searched.append(trial)
+            self._recipes += [trial] if trial.recipe is not None else []
+        else:
+            self._repeats.setdefault(trial.finalist_of, []).append(trial.number)
 
     def _on_trial_started(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
@@ -228,6 +184,9 @@ class History:
         trial.accumulate = event["accumulate"]
         trial.resumed += bool(event["resumed"]) and not trial.is_paused
         trial.is_paused = False
+        self._paused.pop(trial.number, None)
+        if not trial.is_over:
+            self._active[trial.number] = trial
         # Epochs after the checkpoint that it resumes from are trained and reported again.
         del trial.measurements[event["resumed"] :]
         del trial.times[event["resumed"] :]
@@ -236,7 +195,9 @@ class History:
         self.trials[event["trial"]].checkpoints[event["epoch"]] = event["bytes"]
 
     def _on_trial_paused(self, event: Event) -> None:
-        self.trials[event["trial"]].is_paused = True
+        trial = self._paused[event["trial"]] = self.trials[event["trial"]]
+        trial.is_paused = True
+        self._active.pop(trial.number, None)
 
     def _on_attempt_failed(self, event: Event) -> None:
         trial = self.trials[event["trial"]]
@@ -253,14 +214,29 @@ class History:
         trial = self.trials[event["trial"]]
         trial.state, trial.reason, trial.error = event["state"], event["reason"], event["error"]
         trial.ended = event["time"]
+        self._active.pop(trial.number, None)
+        self._paused.pop(trial.number, None)
 
 
-def value_of(measurement: Measurement, objective: Objective) -> float:
-    """The value of the metric that trials are judged by; NaN if it was not measured."""
-    value: float | None = getattr(measurement, objective.metric)
-    return math.nan if value is None else value
+@dataclass
+class _Ranked:
+    """The searched trials in order of their results, the best first.
 
+    Attributes:
+        objective: Says which result is better.
+        is_over: Whether it holds only trials that have ended.
+        order: Their numbers.
+    """
 
-def _score(measurement: Measurement, objective: Objective) -> float:
-    value = value_of(measurement, objective)
-    return value if objective.mode == "max" else -value
+    objective: Objective
+    is_over: bool
+    order: Ranking = field(default_factory=Ranking)
+
+    def place(self, trial: Trial) -> None:
+        """Take note of what has happened to a trial."""
+        belongs = trial.finalist_of is None and trial.state != FAIL
+        if not belongs or (self.is_over and not trial.is_over):
+            self.order.place(trial.number, None)
+            return
+        best = trial.best(self.objective)
+        self.order.place(trial.number, None if best is None else rank_of(best, self.objective))

@@ -1,4 +1,8 @@
-"""The ledger: an append-only file of JSON lines, each on disk before anything depends on it."""
+"""The ledger: an append-only file of JSON lines, each on disk before anything depends on it.
+
+A killed process loses nothing that it has appended; only what it has waited for is safe from a
+machine that loses its power.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import errno
 import json
 import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +19,7 @@ from typing import Any
 
 from search.records.events import VERSION, Event
 from spaces.errors import RunStateError
+from trainables.cache.folder import sync
 
 
 class Ledger:
@@ -27,26 +33,62 @@ class Ledger:
     """
 
     def __init__(self, path: Path) -> None:
-        whole = sum(len(line) for line, _ in _lines(path)) if path.exists() else 0
+        is_new = not path.exists()
+        whole = 0 if is_new else sum(len(line) for line, _ in _lines(path))
         self._file = path.open("ab", buffering=0)
         self._file.truncate(whole)
+        if is_new:
+            sync(path.parent)  # or else its name may be lost, with all events
+        self._safe, self._unsafe_since = whole, math.inf
+        self._failure: OSError | None = None
 
-    def append(self, *events: Event) -> None:
-        """Write events and wait until they are on disk.
+    def append(self, *events: Event, waits: bool = True) -> None:
+        """Write events at the end of the file.
+
+        Args:
+            events: In their order.
+            waits: Wait until they, and all before them, are on disk. Otherwise `sync` does.
 
         Raises:
             OSError: If they cannot be written; the file then contains none of them.
         """
+        if self._failure is not None:
+            raise self._failure
         content = b"".join(map(_line, events))
         end = self._file.seek(0, os.SEEK_END)
         try:
             if self._file.write(content) != len(content):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(self._file.fileno())
         except OSError:
             with suppress(OSError):
                 self._file.truncate(end)
             raise
+        self._unsafe_since = min(self._unsafe_since, time.monotonic())
+        if waits:
+            self.sync()
+
+    def sync(self) -> None:
+        """Wait until all events are on disk.
+
+        Raises:
+            OSError: If they cannot be written; the file then ends with the last that are on disk,
+                and takes no more.
+        """
+        if math.isinf(self._unsafe_since):
+            return
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._failure = error
+            with suppress(OSError):
+                self._file.truncate(self._safe)
+            raise
+        self._safe, self._unsafe_since = self._file.seek(0, os.SEEK_END), math.inf
+
+    @property
+    def unsafe_seconds(self) -> float:
+        """How long the oldest event that may not be on disk has been written; -inf: all are."""
+        return time.monotonic() - self._unsafe_since
 
     def close(self) -> None:
         """Close the file."""

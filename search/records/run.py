@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from spaces.errors import InputError, RunStateError
-from spaces.study import Study
-from spaces.study_file import load_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import load_study
 
 
 class Upload(Protocol):
@@ -78,9 +78,9 @@ class Run:
         """One folder per trial."""
         return self.folder / "checkpoints"
 
-    def trial_checkpoints(self, number: int) -> str:
-        """The folder of a trial's checkpoints: an absolute path, or a URL."""
-        path = self.checkpoints / self.trial_folder_name(number)
+    def trial_checkpoints(self, number: int | None = None) -> str:
+        """The folder of a trial's checkpoints, or of all: an absolute path, or a URL."""
+        path = self.checkpoints / ("" if number is None else self.trial_folder_name(number))
         return str(path.resolve()) if self.remote is None else self.shown(path)
 
     def shown(self, path: Path) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search.records.run import Run
-from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError, RunStateError
-from spaces.study import Study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
 from trainables.datasets.files.location import located
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import reread

@@ -8,10 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.run import Run, write_whole
+from search.records.trial import Trial
 from spaces.hyperparameters import FIELDS
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.training.measurement import KINDS, VALIDATION, Measurement
 
 _TYPES = {"bool": pa.bool_(), "int": pa.int64(), "float": pa.float64()}

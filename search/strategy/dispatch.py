@@ -9,12 +9,13 @@ import numpy as np
 
 from search.records import events
 from search.records.events import EventSink
-from search.records.history import History, Trial
-from search.strategy.finalists import next_repeat, seconds_of_repeats
+from search.records.history import History
+from search.records.trial import Trial
+from search.strategy.finalists import next_repeat, seconds_of_another, seconds_of_repeats
 from search.strategy.searcher import OptunaSearcher
 from search.strategy.successive_halving import Rungs
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _MARGIN = 1.25
 """Factor by which the time reserved for finalists exceeds its estimate."""
@@ -112,7 +113,7 @@ class Dispatch:
         """Whether every trial has ended, repeats of finalists among them."""
         return (
             self._has_tried_all
-            and not self._history.in_state(events.RUNNING)
+            and not (self._history.active or self._history.paused)
             and next_repeat(self._study, self._history) is None
         )
 
@@ -121,15 +122,13 @@ class Dispatch:
         self.running.discard(number)
 
     def _left(self) -> list[Trial]:
-        running = self._history.in_state(events.RUNNING)
-        return [t for t in running if t.number not in self.running and not t.is_paused]
+        return [t for t in self._history.active if t.number not in self.running]
 
     def _broken_off(self) -> Trial | None:
         return next(iter(self._left()), None)
 
     def _promoted(self) -> Trial | None:
-        paused = [t.number for t in self._history.in_state(events.RUNNING) if t.is_paused]
-        number = self._rungs.promotable(set(paused) - self.running)
+        number = self._rungs.promotable(self._history.paused, self.running)
         return None if number is None else self._history.trials[number]
 
     @property
@@ -138,7 +137,7 @@ class Dispatch:
         return self.is_closed or tried >= self._study.budget.trials or not self._searcher.has_more
 
     def _new(self) -> Trial | None:
-        if self._has_tried_all or self._is_time_for_finalists():
+        if self._is_time_for_finalists() or self._has_tried_all:
             return None
         number = len(self._history.trials)
         recipe, point = self._searcher.propose(number)
@@ -149,16 +148,27 @@ class Dispatch:
         return self._history.trials[number]
 
     def _is_time_for_finalists(self) -> bool:
-        """Whether the finalists need the time that is left, estimated from the trials so far."""
+        """Whether the finalists need the time that is left, estimated from the trials so far.
+
+        If they took less than estimated, the search continues while there is time for another trial
+        with its repeats.
+        """
         left = self._seconds_left()
-        if not self.is_closed and left is not None:
-            needed = seconds_of_repeats(self._study, self._history) / self._workers
-            self.is_closed = 0 < left < _MARGIN * needed
+        if left is None:
+            return self.is_closed
+        due = seconds_of_repeats(self._study, self._history) / self._workers
+        if self.is_closed and due:
+            return True
+        another = seconds_of_another(self._study, self._history)
+        if another:
+            self.is_closed = left < _MARGIN * (due + another)
+        else:
+            self.is_closed = self.is_closed or 0 < left < _MARGIN * due
         return self.is_closed
 
     def _repeat(self) -> Trial | None:
         """Propose a repeat of a finalist, once the search itself is over."""
-        if any(t.number in self.running for t in self._history.searched):
+        if any(self._history.trials[n].finalist_of is None for n in self.running):
             return None
         self._end_paused()
         due = next_repeat(self._study, self._history)
@@ -173,9 +183,8 @@ class Dispatch:
 
     def _end_paused(self) -> None:
         """Prune the trials that wait in a rung, since no new trials will join it."""
-        for trial in self._history.in_state(events.RUNNING):
-            if trial.is_paused and trial.number not in self.running:
-                self._sink(events.trial_ended(trial.number, events.PRUNED, "scheduler"))
+        for number in sorted(self._history.paused.keys() - self.running):
+            self._sink(events.trial_ended(number, events.PRUNED, "scheduler"))
 
 
 def trial_seed(seed: int, number: int) -> int:

@@ -16,8 +16,9 @@ from search.records.choice import (
     missing_repeats,
 )
 from search.records.events import COMPLETE, FAIL
-from search.records.history import History, Trial
-from spaces.study import Objective, Study
+from search.records.history import History
+from search.records.trial import Trial
+from spaces.studies.study import Objective, Study
 
 
 def next_repeat(study: Study, history: History) -> tuple[Trial, int] | None:
@@ -49,6 +50,12 @@ def seconds_of_repeats(study: Study, history: History) -> float:
         each = trial.total_seconds / max(1, trial.epochs)
         seconds += count * each * max(trial.epochs, trial.point.epochs)
     return seconds
+
+
+def seconds_of_another(study: Study, history: History) -> float:
+    """Estimated seconds of one more trial and then its repeats, as long as the longest repeat."""
+    repeats = [t for n in history.repeated for t in history.repeats_of(n)]
+    return (1 + study.finalists.seeds) * max((t.total_seconds for t in repeats), default=0.0)
 
 
 def summary(study: Study, history: History) -> dict[str, Any] | None:

@@ -12,10 +12,11 @@ from optuna.importance import PedAnovaImportanceEvaluator, get_param_importances
 from optuna.trial import FrozenTrial
 
 from search.records.events import FAIL
-from search.records.history import History, Trial, value_of
+from search.records.history import History
+from search.records.trial import Trial, value_of
 from search.strategy.distributions import distribution, encoded
 from spaces.space import SearchSpace
-from spaces.study import Objective, Study
+from spaces.studies.study import Objective, Study
 
 LEAST_TRIALS = 10
 """With fewer trials, nothing is computed."""

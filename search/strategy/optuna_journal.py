@@ -15,9 +15,10 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.trial import FrozenTrial, TrialState
 
 from search.records import events
-from search.records.history import History, Trial, value_of
+from search.records.history import History
+from search.records.trial import Trial, value_of
 from search.strategy.distributions import distribution, encoded
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _STATES = {
     events.RUNNING: TrialState.RUNNING,

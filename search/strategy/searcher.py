@@ -13,11 +13,11 @@ from optuna.trial import TrialState
 
 from search.records.choice import NOT_ITS_FAULT
 from search.records.events import COMPLETE, FAIL, PRUNED, Event
-from search.records.history import value_of
+from search.records.trial import value_of
 from search.strategy.distributions import encoded, labels
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical, Float, Parameter
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 _DRAWS = 20

@@ -7,10 +7,11 @@ reduction factor, and the resource is the epoch. Everything follows from the led
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Container
 
 from search.records.events import Event
-from spaces.study import Study
+from search.records.ranking import Ranking
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 
@@ -31,6 +32,8 @@ class Rungs:
         self._factor = study.budget.reduction_factor
         self._metric, self._mode = study.objective.metric, study.objective.mode
         self._repeats: set[int] = set()
+        self._order = {m: Ranking() for m in self.milestones}
+        self._here = {m: Ranking() for m in self.milestones}
 
     def take(self, event: Event) -> None:
         """Learn from an event of the ledger."""
@@ -40,7 +43,17 @@ class Rungs:
             measurement = Measurement.from_dict(event["measurement"])
             value = getattr(measurement, self._metric)
             if measurement.epoch in self.values and math.isfinite(value):
-                self.values[measurement.epoch][event["trial"]] = value
+                self._put(event["trial"], measurement.epoch, value)
+        elif event["event"] == "trial_ended":
+            for here in self._here.values():
+                here.place(event["trial"], None)
+
+    def _put(self, trial: int, milestone: int, value: float) -> None:
+        self.values[milestone][trial] = value
+        self._order[milestone].place(trial, self._rank(value))
+        height = self.height(trial)
+        for other, here in self._here.items():
+            here.place(trial, self._rank(self.values[other][trial]) if other == height else None)
 
     def is_among_the_best(self, trial: int, milestone: int, value: float) -> bool:
         """Whether a trial continues beyond a rung, in a search without promotion.
@@ -48,18 +61,23 @@ class Rungs:
         It does if it is among the best 1/η of the trials that have reached the rung so far,
         itself included; at least one continues. Ties continue together.
         """
-        others = [v for t, v in self.values[milestone].items() if t != trial]
-        better = sum(self._is_better(other, value) for other in others)
-        return better < max(1, math.floor((len(others) + 1) / self._factor))
+        others = len(self.values[milestone]) - (trial in self.values[milestone])
+        better = self._order[milestone].better_than(self._rank(value), but=trial)
+        return better < max(1, math.floor((others + 1) / self._factor))
 
-    def promotable(self, paused: Iterable[int]) -> int | None:
-        """The waiting trial in the highest rung that is among the best 1/η there, or None."""
-        waiting = set(paused)
+    def promotable(self, paused: Container[int], running: Container[int] = ()) -> int | None:
+        """The waiting trial in the highest rung that is among the best 1/η there, or None.
+
+        Args:
+            paused: The trials that wait.
+            running: Those of them that have been resumed.
+        """
         for milestone in reversed(self.milestones):
-            rung = self.values[milestone]
-            best = sorted(rung, key=lambda t: self._rank(rung[t]))
-            for trial in best[: math.floor(len(rung) / self._factor)]:
-                if trial in waiting and self.height(trial) == milestone:
+            order, here = self._order[milestone], self._here[milestone]
+            for trial in here:
+                if order.position(trial) >= math.floor(len(order) / self._factor):
+                    break
+                if trial in paused and trial not in running:
                     return trial
         return None
 
@@ -69,6 +87,3 @@ class Rungs:
 
     def _rank(self, value: float) -> float:
         return -value if self._mode == "max" else value
-
-    def _is_better(self, one: float, other: float) -> bool:
-        return self._rank(one) < self._rank(other)

@@ -13,8 +13,8 @@ from rich.table import Table
 
 from search.features.plan import planned
 from spaces.errors import DataError, InputError
-from spaces.study import Study
-from spaces.study_file import find_study, load_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import find_study, load_study
 
 
 def render_plan(plan: Mapping[str, Any]) -> Table:
@@ -27,7 +27,7 @@ def render_plan(plan: Mapping[str, Any]) -> Table:
     known = "number of images unknown" if images is None else f"{images:,} images"
     table = Table(title=f"features to store ({known})")
     for heading in ("backbone", "pixels", "thawed", "boundary", "shape"):
-        table.add_column(heading)
+        table.add_column(heading, overflow="fold")
     for heading in ("size", "time to compute", "time saved"):
         table.add_column(heading, justify="right")
     table.add_column("stored")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from spaces.errors import StudyError
-from spaces.study import Study
-from spaces.study_file import parse_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import parse_study
 
 
 def overridden(

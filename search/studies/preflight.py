@@ -9,8 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from spaces.dataset import DatasetSection
-from spaces.study_file import find_study, load_study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study_file import find_study, load_study
 from trainables.datasets.files.location import located
 from trainables.datasets.files.threads import Progress as Told
 from trainables.datasets.preflight.contact_sheet import contact_sheet, random_positions

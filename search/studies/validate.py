@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, StudyError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical
-from spaces.reading import Problem, Reading
-from spaces.study import Study
-from spaces.study_file import StudyFile
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.reading import Problem, Reading
+from spaces.studies.study import Study
+from spaces.studies.study_file import StudyFile
 from trainables.datasets.files.threads import Progress
 
 _TAKEN_BY_ALL_OF_KERAS = 75
@@ -182,7 +182,8 @@ def _takes_some_sizes_only(point: Hyperparameters) -> bool:
     """Whether the image size may be one that the backbone does not take."""
     if point.backbone in ("none", "ResNet18") or point.backbone.startswith("EfficientNetLite"):
         return False
-    return point.backbone == "AlexNet" or point.image_size < _TAKEN_BY_ALL_OF_KERAS
+    is_picky = point.backbone.startswith(("AlexNet", "ViT", "DINOv2"))
+    return is_picky or point.image_size < _TAKEN_BY_ALL_OF_KERAS
 
 
 def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
@@ -231,12 +232,14 @@ def _choices(reading: Reading, name: str) -> list[Any]:
 
 
 def _check_weights(point: Hyperparameters) -> None:
-    from trainables.weights.packaged import PACKAGES, packaged_state
+    from trainables.weights.packaged import PACKAGES, check_download, packaged_state
 
     if point.weights not in ("imagenet", "none"):
         _read_weights(point)
-    if point.backbone in PACKAGES and point.weights == "imagenet":
-        packaged_state(point.backbone)
+    elif point.weights == "imagenet":
+        check_download(point.backbone)
+        if point.backbone in PACKAGES:
+            packaged_state(point.backbone)
 
 
 def _read_weights(point: Hyperparameters) -> None:

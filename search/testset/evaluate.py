@@ -16,15 +16,16 @@ import pyarrow.parquet as pq
 from search.final_model.load import MODEL, check_final
 from search.final_model.model_card import write_card
 from search.records.choice import best_recipe, choose, complete_repeats
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import checked_sets
+from search.records.trial import Trial
 from search.testset.gradcam_pictures import explain
 from search.testset.random_rival import rival as random_rival
-from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError, RunStateError
-from spaces.study import Study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
 from trainables.datasets.rows.loading import SealedTest, reread
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints

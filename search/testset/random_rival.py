@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.records.run_sets import sets_of
+from search.records.trial import Trial
 from spaces.errors import InputError
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.checkpoints import Checkpoints
 
 _SAME = ("space", "base", "objective", "dataset")

@@ -17,7 +17,7 @@ from search.watching.tensorboard import curve_points, plain
 from search.watching.watcher import Watcher
 from spaces.errors import InputError
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 

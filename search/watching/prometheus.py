@@ -8,9 +8,10 @@ from collections import deque
 from ray.util.metrics import Counter, Gauge
 
 from search.records.events import STATES, Event
-from search.records.history import History, value_of
+from search.records.history import History
+from search.records.trial import value_of
 from search.watching.watcher import Watcher
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 NAMES = (

@@ -17,7 +17,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from search.records.events import FAIL, Event
 from search.records.run import Run
 from search.watching.watcher import Watcher
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _MOST = 10_000
 """Largest number of concurrent tasks."""

@@ -13,7 +13,7 @@ from search.records.events import Event
 from search.records.run import Run
 from search.watching.watcher import Watcher
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import VALIDATION, Measurement
 
 CURVES = ("train_loss", "train_accuracy", *VALIDATION, "learning_rate")

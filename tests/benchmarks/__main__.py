@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _arms(name: str, plan: Plan, wanted: list[str]) -> list[Arm]:
-    module = importlib.import_module(f"tests.benchmarks.{MODULES[name]}")
+    module = importlib.import_module(f"tests.benchmarks.questions.{MODULES[name]}")
     found = [arm for arm in module.arms(plan) if arm.is_wanted(wanted)]
     if name == "A" and (wanted or plan.name != "quick"):
         found += [arm for arm in module.switched(plan) if arm.is_wanted(wanted)]

@@ -38,6 +38,7 @@ class Measured:
             miss some.
         load: Load average of the minute before.
         memory: Of each of Ray's workers, (seconds since 1970, MB) at each look.
+        spent: Of each of them, (seconds since 1970, its CPU seconds) at each look.
     """
 
     began: float
@@ -45,6 +46,7 @@ class Measured:
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    spent: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
 
 
 def run_measured(
@@ -153,8 +155,9 @@ class _Watch:
                 continue
             self._known[pid] = (now[1], now[2])
             if now[4]:
-                samples = self._measured.memory.setdefault(pid, [])
-                samples.append((time.time(), now[3]))
+                looked = time.time()
+                self._measured.memory.setdefault(pid, []).append((looked, now[3]))
+                self._measured.spent.setdefault(pid, []).append((looked, now[2]))
 
     def end_what_is_left(self) -> None:
         """Kill descendants that outlived the command."""

@@ -10,26 +10,26 @@ from typing import Any
 
 import pytest
 
-from spaces.study_file import load_study
+from spaces.studies.study_file import load_study
 from tests.benchmarks import ours, results
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.configurations import COUNT, drawn, frozen
-from tests.benchmarks.growth import (
+from tests.benchmarks.opponents.task import Task, last_accuracies, log_epoch, read_lines
+from tests.benchmarks.plan import PLANS, QUICK, Size
+from tests.benchmarks.process import ROOT, CommandFailedError, Measured, run_measured
+from tests.benchmarks.questions.growth import (
     around,
     driver_seconds,
     growing_study,
     memory_growth,
     write_noise,
 )
-from tests.benchmarks.opponents.task import Task, last_accuracies, log_epoch, read_lines
-from tests.benchmarks.plan import PLANS, QUICK, Size
-from tests.benchmarks.process import ROOT, CommandFailedError, Measured, run_measured
+from tests.benchmarks.questions.same_trials import estimated
+from tests.benchmarks.questions.time_to_target import best, searching_study, seconds_to, summed_up
 from tests.benchmarks.reference import target_accuracy
-from tests.benchmarks.same_trials import estimated
 from tests.benchmarks.space import Configuration
 from tests.benchmarks.spread import compared, interval
 from tests.benchmarks.table import markdown
-from tests.benchmarks.time_to_target import best, searching_study, seconds_to, summed_up
 from trainables.datasets.formats.idx import read_array
 
 

@@ -20,8 +20,9 @@ import pytest
 import yaml
 from pyarrow import fs
 
-from search.records.history import History, Trial
+from search.records.history import History
 from search.records.ledger import read_ledger
+from search.records.trial import Trial
 from search.remote.working_copy import run_at
 from tests.cluster.clusters import free_ports
 from tests.faults.driving import STUDY, wait_until

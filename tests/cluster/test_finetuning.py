@@ -23,7 +23,7 @@ from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from spaces.hyperparameters import Hyperparameters
-from spaces.study_file import parse_study
+from spaces.studies.study_file import parse_study
 from tests.cluster.hosts import Host, cluster_of
 from tests.search import final_runs
 from trainables.datasets.preflight.examine import preflight

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from pyarrow import fs
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.cluster.test_storage import server  # noqa: F401
 from tests.trainables.datasets.dataset_formats import FORMATS
 from tests.trainables.datasets.pictures import encoded, picture, write

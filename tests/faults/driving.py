@@ -81,10 +81,10 @@ class Search:
             env=self.environment,
         )
 
-    def finish(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def finish(self, *options: str, seconds: float = 240) -> subprocess.CompletedProcess[str]:
         """Start or resume the search, and wait until it ends."""
         process = self.start(*options)
-        out, err = process.communicate(timeout=240)
+        out, err = process.communicate(timeout=seconds)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
     @property

@@ -64,7 +64,9 @@ def test_killed_once_in_an_epoch_it_goes_on(tmp_path):
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGUSR1, 138)]
+)
 def test_a_signal_ends_it_in_order_even_in_a_long_epoch(tmp_path, number, code):
     slow = {"image_size": 96, "unfrozen_depth": 40, "batch_size": 32}
     space = {"learning_rate": {"low": 1e-4, "high": 1e-3, "log": True}}

@@ -3,48 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.checking import check_whole
-from tests.faults.driving import STUDY, Search, workers_of
+from tests.faults.conftest import GIGABYTE
+from tests.faults.driving import STUDY, Search, wait_until, workers_of
 from tests.faults.test_trials import sabotaged
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(600)]
-
-GIGABYTE = 2**30
-MEMORY = Path("/sys/fs/cgroup/memory")
-ENTER = (
-    f"mount --bind {MEMORY}/$0 {MEMORY} && echo $$ > {MEMORY}/cgroup.procs && "
-    'if [ "$1" = true ]; then exit; fi; exec "$@"'
-)
-"""Lets a command see a cgroup as its whole machine, as in a container."""
-
-
-@pytest.fixture
-def small_machine() -> Iterator[Callable[[int], tuple[str, ...]]]:
-    """Makes the prefix of a command that runs with so many bytes of memory."""
-    made = []
-
-    def make(size: int) -> tuple[str, ...]:
-        group = MEMORY / f"thawtune-{os.getpid()}-{len(made)}"
-        prefix = ("unshare", "-m", "sh", "-c", ENTER, group.name)
-        try:
-            group.mkdir()
-            made.append(group)
-            (group / "memory.limit_in_bytes").write_text(str(size), encoding="ascii")
-            subprocess.run([*prefix, "true"], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"limiting memory needs root and a writable cgroup: {error}")
-        return prefix
-
-    yield make
-    for group in made:
-        group.rmdir()
 
 
 def check_ended_in_order(search: Search, said: str) -> None:
@@ -145,3 +116,28 @@ def test_a_gpu_that_fails_for_good_ends_its_worker(tmp_path):
     assert [f.reason for f in broken.failures] == ["worker_lost"]
     assert {t.state for t in others} <= {"COMPLETE", "PRUNED"}
     assert len(workers) >= 3, "each attempt of the broken trial costs a worker"
+
+
+def test_a_ray_that_dies_ends_the_search_with_a_sentence(tmp_path):
+    """Ray would end its driver some seconds later, with exit code 1 and without a word."""
+    budget = {"trials": 2, "max_epochs": 1000, "grace_period": 1000}
+    search = Search(tmp_path, budget=budget, resources={"checkpoint_seconds": 0, "concurrent": 1})
+    driver = search.start()
+    wait_until(lambda: search.named("trial_checkpointed"))
+    [raylet] = raylets_of(driver.pid)
+    os.kill(raylet, signal.SIGKILL)
+    _, said = driver.communicate(timeout=60)
+    check_ended_in_order(search, said)
+    assert driver.returncode == 4, said
+    assert "raylet (exit code -9) on this machine has died" in said
+    assert "thawtune resume" in said
+    ended = search.finish()
+    assert ended.returncode == 0, ended.stderr
+    check_whole(search, 2)
+
+
+def raylets_of(driver: int) -> list[int]:
+    """Process ids of the raylets that a process has started."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(driver)], capture_output=True)
+    children = [int(pid) for pid in listed.stdout.split()]
+    return [pid for pid in children if Path(f"/proc/{pid}/exe").resolve().name == "raylet"]

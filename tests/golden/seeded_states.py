@@ -57,6 +57,100 @@ def resnet18_state() -> dict[str, np.ndarray]:
     return state
 
 
+VIT_CLASSES = 10
+_VIT = {
+    # width, side of a patch, grid of the position embedding, whether there are LayerScales
+    "ViTS16": (384, 16, 14, False),
+    "ViTB16": (768, 16, 14, False),
+    "DINOv2S14": (384, 14, 37, True),
+    "DINOv2B14": (768, 14, 37, True),
+}
+
+
+def vit_state(name: str) -> dict[str, np.ndarray]:
+    """A state dict with timm's names; DINOv2's are the same, and have a mask token."""
+    rng = np.random.default_rng(21)
+    width, patch, grid, has_scales = _VIT[name]
+    state = {
+        "cls_token": _between(rng, -0.5, 0.5, (1, 1, width)),
+        "pos_embed": _between(rng, -0.5, 0.5, (1, grid**2 + 1, width)),
+    }
+    _dense(rng, state, "patch_embed.proj", (width, 3, patch, patch))
+    for block in range(12):
+        key = f"blocks.{block}"
+        _layer_norm(rng, state, f"{key}.norm1", width)
+        _dense(rng, state, f"{key}.attn.qkv", (3 * width, width))
+        _dense(rng, state, f"{key}.attn.proj", (width, width))
+        _layer_norm(rng, state, f"{key}.norm2", width)
+        _dense(rng, state, f"{key}.mlp.fc1", (4 * width, width))
+        _dense(rng, state, f"{key}.mlp.fc2", (width, 4 * width))
+        if has_scales:
+            for scale in ("ls1", "ls2"):
+                state[f"{key}.{scale}.gamma"] = _between(rng, 0.1, 1.0, (width,))
+    _layer_norm(rng, state, "norm", width)
+    if not has_scales:
+        _dense(rng, state, "head", (VIT_CLASSES, width))
+    return state
+
+
+def vits16_state() -> dict[str, np.ndarray]:
+    """As timm saves a ViT-S/16."""
+    return vit_state("ViTS16")
+
+
+def vitb16_state() -> dict[str, np.ndarray]:
+    """As timm saves a ViT-B/16."""
+    return vit_state("ViTB16")
+
+
+def dinov2s14_state() -> dict[str, np.ndarray]:
+    """As timm saves DINOv2's ViT-S/14."""
+    return vit_state("DINOv2S14")
+
+
+def dinov2b14_state() -> dict[str, np.ndarray]:
+    """As timm saves DINOv2's ViT-B/14."""
+    return vit_state("DINOv2B14")
+
+
+_TORCHVISIONS_NAMES = {
+    "cls_token": "class_token",
+    "pos_embed": "encoder.pos_embedding",
+    "patch_embed.proj": "conv_proj",
+    "norm": "encoder.ln",
+    "head": "heads.head",
+}
+_OF_A_BLOCK = {
+    "norm1": "ln_1",
+    "attn.qkv": "self_attention.in_proj",
+    "attn.proj": "self_attention.out_proj",
+    "norm2": "ln_2",
+    "mlp.fc1": "mlp.0",
+    "mlp.fc2": "mlp.3",
+}
+
+
+def as_torchvision(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """timm's state dict with torchvision's names."""
+    found = {}
+    for name, array in state.items():
+        layer, _, kind = name.rpartition(".")
+        if not layer:
+            found[_TORCHVISIONS_NAMES[name]] = array
+        elif name.startswith("blocks."):
+            _, block, part = layer.split(".", 2)
+            new = f"encoder.layers.encoder_layer_{block}.{_OF_A_BLOCK[part]}"
+            found[f"{new}{'_' if part == 'attn.qkv' else '.'}{kind}"] = array
+        else:
+            found[f"{_TORCHVISIONS_NAMES[layer]}.{kind}"] = array
+    return found
+
+
+def as_dinov2(state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """timm's state dict with what DINOv2's has besides."""
+    return state | {"mask_token": np.zeros((1, state["norm.bias"].size), np.float32)}
+
+
 def images(height: int, width: int) -> np.ndarray:
     """Two float32 images (2, height, width, 3) from -2 to 2: noise, and a gradient downwards."""
     drawn = _between(np.random.default_rng(20), -2.0, 2.0, (2, height, width, 3))
@@ -133,3 +227,17 @@ def _batch_norm(
     state[f"{key}.running_mean"] = _between(rng, -0.5, 0.5, (width,))
     state[f"{key}.running_var"] = _between(rng, 0.5, 2.0, (width,))
     state[f"{key}.num_batches_tracked"] = np.array(1, np.int64)
+
+
+def _dense(
+    rng: np.random.Generator, state: dict[str, np.ndarray], key: str, shape: tuple[int, ...]
+) -> None:
+    state[f"{key}.weight"] = _kernel(rng, shape) / np.float32(np.sqrt(2))
+    state[f"{key}.bias"] = _between(rng, -0.1, 0.1, shape[:1])
+
+
+def _layer_norm(
+    rng: np.random.Generator, state: dict[str, np.ndarray], key: str, width: int
+) -> None:
+    state[f"{key}.weight"] = _between(rng, 0.5, 1.5, (width,))
+    state[f"{key}.bias"] = _between(rng, -0.2, 0.2, (width,))

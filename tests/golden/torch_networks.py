@@ -1,9 +1,14 @@
 """AlexNet and ResNet-18 in PyTorch, after torchvision's topology and names. For the golden script.
 
-Source: torchvision/models/alexnet.py and resnet.py.
+And the interpolation of DINOv2's position embedding, whose library is not on PyPI.
+
+Source: torchvision/models/alexnet.py and resnet.py; dinov2/models/vision_transformer.py
+(`interpolate_pos_encoding`).
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import nn
@@ -85,3 +90,19 @@ class ResNet18(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(torch.flatten(self.avgpool(x), 1))
+
+
+def fitted_as_dinov2(state: dict[str, torch.Tensor], size: int) -> dict[str, torch.Tensor]:
+    """A state dict with the position embedding that DINOv2 computes with at a size of images."""
+    positions = state["pos_embed"]
+    side, grid = math.isqrt(positions.shape[1] - 1), size // 14
+    if side == grid:
+        return state
+    scale = (grid + 0.1) / side
+    patches = nn.functional.interpolate(
+        positions[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2),
+        scale_factor=(scale, scale),
+        mode="bicubic",
+    )
+    patches = patches.permute(0, 2, 3, 1).reshape(1, grid**2, -1)
+    return state | {"pos_embed": torch.cat([positions[:, :1], patches], dim=1)}

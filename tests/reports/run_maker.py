@@ -19,7 +19,7 @@ from search.records.run import Run, write_json, write_whole
 from search.records.tables import write_tables
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical, Float, Parameter
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.training.measurement import Measurement
 
 START = 1_767_600_000.0

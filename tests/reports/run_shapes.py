@@ -14,8 +14,8 @@ from PIL import Image
 from reports.data.run_data import read_run
 from search.records import events
 from search.records.run import Run, write_json, write_whole
-from spaces.study import Study
-from spaces.study_file import find_study, load_study
+from spaces.studies.study import Study
+from spaces.studies.study_file import find_study, load_study
 from tests.reports.run_maker import NASTY, RunMaker, data_sets, finish
 
 FIXED: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from reports.analysis.answer import results
-from reports.analysis.verdict import verdict
+from reports.analysis.comparisons.verdict import verdict
 from reports.compare import compare_runs, unique_names
 from reports.data.run_data import read_run
 from search.cli import app

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reports.analysis.answer import results
-from reports.analysis.verdict import verdict
+from reports.analysis.comparisons.verdict import verdict
 from reports.summary import answer
 
 

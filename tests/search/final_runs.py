@@ -14,9 +14,9 @@ from search.final_model.load import LABELS, MODEL
 from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.measurement import Measurement

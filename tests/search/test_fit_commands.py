@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from search.cli import app
 from spaces.errors import DataError, InputError
 from spaces.hyperparameters import FIELDS
-from spaces.json_schema import HEADER, study_schema
-from spaces.study import Study
-from spaces.study_file import FOLDER, load_study, study_names
-from spaces.yaml_file import YamlFile
+from spaces.studies.json_schema import HEADER, study_schema
+from spaces.studies.study import Study
+from spaces.studies.study_file import FOLDER, load_study, study_names
+from spaces.studies.yaml_file import YamlFile
 
 
 def run(*arguments: object) -> str:

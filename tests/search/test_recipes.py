@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from spaces.study_file import find_study, load_study
+from spaces.studies.study_file import find_study, load_study
 from tests.trainables.datasets.dataset_formats import (
     _cifar_binary,
     _folders,

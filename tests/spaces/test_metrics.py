@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix, f1_score, roc_auc_score
 
 from spaces.metrics import auc, balanced_accuracy, confusion, macro_f1
-from spaces.study import METRICS
+from spaces.studies.study import METRICS
 
 
 def drawn(classes, images=200, seed=0):

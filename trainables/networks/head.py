@@ -23,8 +23,10 @@ def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> k
     """Append a head to a graph.
 
     Args:
-        features: (batch, height, width, channels); or (batch, channels) from a backbone that
-            ends in dense layers, which need no convolutions and no pooling.
+        features: (batch, height, width, channels); (batch, tokens, channels) from a Vision
+            Transformer that is cut off, whose tokens are pooled; or (batch, channels) from a
+            backbone that ends in dense layers or a class token, which needs no pooling. Only the
+            first get convolutions.
         point: Describes the head.
         classes: Number of outputs.
 
@@ -35,7 +37,9 @@ def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> k
         InputError: If its poolings leave nothing of the feature maps.
     """
     if len(features.shape) == 4:
-        features = _pooled(_convolved(features, point), point)
+        features = _convolved(features, point)
+    if len(features.shape) > 2:
+        features = _pooled(features, point)
     if point.head_batch_norm == "pooling":
         features = _batch_norm(features, "batch_norm")
     if point.dropout_place == "first" or not point.dense_units:
@@ -77,9 +81,10 @@ def _check_poolable(features: keras.KerasTensor, point: Hyperparameters, number:
 
 
 def _pooled(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
+    are_maps = len(features.shape) == 4
     kind = {
-        "average": layers.GlobalAveragePooling2D,
-        "max": layers.GlobalMaxPooling2D,
+        "average": layers.GlobalAveragePooling2D if are_maps else layers.GlobalAveragePooling1D,
+        "max": layers.GlobalMaxPooling2D if are_maps else layers.GlobalMaxPooling1D,
         "flatten": layers.Flatten,
     }[point.pooling]
     return kind(name=f"{PREFIX}pooling_{point.pooling}")(features)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras.src.applications.convnext import LayerScale as LayerScale
 from keras.src.utils import naming
 
 SEEN_IN = "3.15.1"

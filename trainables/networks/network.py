@@ -114,7 +114,7 @@ def build_inputs(point: Hyperparameters) -> tuple[keras.KerasTensor, keras.Keras
     gc.collect()  # networks are cycles: few objects that hold much memory
     size = point.image_size
     pixels = keras.Input((size, size, 3), name="pixels")
-    inputs = preprocess(pixels, point.preprocessing, point.backbone)
+    inputs = preprocess(pixels, point.preprocessing, point.backbone, point.weights)
     return pixels, backbone_features(inputs, point)
 
 
@@ -186,6 +186,11 @@ def kept_weights(network: Network) -> list[keras.Variable]:
 def has_kernel(layer: keras.Layer) -> bool:
     """Whether a layer is a weight layer: a convolution or a dense layer."""
     return any(weight.path.endswith("kernel") for weight in layer.weights)
+
+
+def is_an_attention(operation: keras.Operation) -> bool:
+    """Whether an operation lets each token look at all others."""
+    return type(operation).__name__ in ("DotProductAttention", "MultiHeadAttention")
 
 
 def _plain(operation: keras.Operation) -> keras.Operation:

@@ -17,7 +17,8 @@ from spaces.hyperparameters import Hyperparameters
 from trainables.networks.keras_private import index_of, weights_of
 
 _NOT_DECAYED = ("bias", "beta", "gamma")
-"""Weight decay leaves biases and the weights of normalisation and of layer scales alone."""
+"""Weight decay leaves these alone, and all weights with one axis, as timm does: Keras gives a layer
+scale's no name."""
 
 
 class Adjustable(keras.Optimizer):
@@ -59,7 +60,9 @@ class Adjustable(keras.Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._decays = [not any(name in v.name for name in _NOT_DECAYED) for v in variables]
+        self._decays = [
+            len(v.shape) > 1 and not any(name in v.name for name in _NOT_DECAYED) for v in variables
+        ]
         if self._momentum_of_average is not None:
             self._averages = self.add_optimizer_variables(variables, "average")
 

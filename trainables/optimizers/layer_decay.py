@@ -6,7 +6,7 @@ import keras
 
 from trainables.networks.cut import crossings
 from trainables.networks.head import PREFIX
-from trainables.networks.network import has_kernel
+from trainables.networks.network import has_kernel, is_an_attention
 
 
 def blocks_below_the_head(model: keras.Model) -> dict[str, int]:
@@ -14,23 +14,33 @@ def blocks_below_the_head(model: keras.Model) -> dict[str, int]:
 
     A block begins with the first convolution or dense layer after a place where a single tensor
     crosses the graph: a residual block is one, and so is each layer of a plain chain. What follows
-    a depthwise convolution belongs to its block, as does a batch norm to the layer before it.
+    a depthwise convolution or an attention belongs to its block, as does a batch norm to the layer
+    before it; a layer norm at a block's beginning belongs to the block.
 
     Args:
         model: Pixels to logits.
     """
     ends = {id(operation) for operation in crossings(model)}
-    block, is_closed, is_depthwise = 0, True, False
+    block, is_closed, is_depthwise, is_attention = 0, True, False, False
     numbers: dict[str, int] = {}
+    first_norms: list[str] = []
     for operation in model.operations:
+        is_attention |= is_an_attention(operation)
+        is_end = id(operation) in ends
+        if is_attention and is_end:
+            is_attention = is_end = False
         if not isinstance(operation, keras.Layer) or operation.name.startswith(PREFIX):
             continue
         if has_kernel(operation):
             is_depthwise = isinstance(operation, keras.layers.DepthwiseConv2D)
             if is_closed:
                 block, is_closed = block + 1, False
+                numbers |= dict.fromkeys(first_norms, block)
+                first_norms = []
         numbers |= {weight.path: block for weight in operation.weights}
-        is_closed |= id(operation) in ends and not is_depthwise
+        if is_closed and isinstance(operation, keras.layers.LayerNormalization):
+            first_norms += [weight.path for weight in operation.weights]
+        is_closed |= is_end and not is_depthwise
     of_the_head = {
         weight.path: 0
         for layer in model.layers

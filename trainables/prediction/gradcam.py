@@ -6,10 +6,14 @@ Gradient-based Localization, https://arxiv.org/abs/1610.02391.
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
 from PIL import Image
+
+from trainables.networks.network import is_an_attention
 
 _POOLING = (
     keras.layers.AveragePooling2D,
@@ -21,19 +25,30 @@ _CONVOLUTION = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.
 
 
 def feature_maps(model: keras.Model) -> keras.Operation | None:
-    """The operation whose output Grad-CAM weighs, A in the paper; None without a convolution.
+    """The operation whose output Grad-CAM weighs, A in the paper; None if there are no maps.
 
     The last one that still has places: (batch, height, width, channels), with more than one place.
-    Poolings do not count, since what goes into them is the same at a finer grain.
+    Poolings do not count, since what goes into them is the same at a finer grain. In a Vision
+    Transformer it is the layer norm before the last attention, (batch, tokens, channels): behind
+    that one, only the class token counts.
 
     Args:
         model: One flat graph.
     """
     operations = model.operations
+    attentions = [i for i, o in enumerate(operations) if is_an_attention(o)]
+    if attentions:
+        norms = [o for o in operations[: attentions[-1]] if _is_norm_of_tokens(o)]
+        return norms[-1] if norms else None
     convolutions = [i for i, o in enumerate(operations) if isinstance(o, _CONVOLUTION)]
     first = convolutions[0] if convolutions else len(operations)
     maps = [o for o in operations[first:] if _has_places(o) and not isinstance(o, _POOLING)]
     return maps[-1] if maps else None
+
+
+def _is_norm_of_tokens(operation: keras.Operation) -> bool:
+    is_norm = isinstance(operation, keras.layers.LayerNormalization)
+    return is_norm and len(operation.output.shape) == 3 and operation.output.shape[1] > 1
 
 
 def _has_places(operation: keras.Operation) -> bool:
@@ -50,13 +65,15 @@ class GradCam:
         model: One flat graph, pixels (batch, size, size, 3), 0..255, to probabilities or logits.
 
     Raises:
-        ValueError: If it has no convolution.
+        ValueError: If it has neither a convolution nor an attention.
     """
 
     def __init__(self, model: keras.Model) -> None:
         maps = feature_maps(model)
         if maps is None:
-            raise ValueError("Grad-CAM is for networks with convolutions; this one has none.")
+            raise ValueError(
+                "Grad-CAM is for networks with convolutions or attention; this one has none."
+            )
         last = model.layers[-1]
         scores = last.input if isinstance(last, keras.layers.Activation) else model.output
         self.layer = maps.name
@@ -82,12 +99,22 @@ class GradCam:
         with tf.GradientTape() as tape:
             maps, scores = self._model(tf.cast(pixels, tf.float32), training=False)
             chosen = tf.gather(scores, classes, batch_dims=1)
-        weights = tf.reduce_mean(tape.gradient(chosen, maps), axis=(1, 2), keepdims=True)
+        gradients = tape.gradient(chosen, maps)
+        if len(maps.shape) == 3:
+            maps, gradients = _on_a_grid(maps), _on_a_grid(gradients)
+        weights = tf.reduce_mean(gradients, axis=(1, 2), keepdims=True)
         heat = tf.nn.relu(tf.reduce_sum(weights * maps, axis=-1, keepdims=True))
         # Laid on the image like tiles: the centres of receptive fields lie elsewhere where padding
         # is uneven, but trained on it, EfficientNet-Lite0's heat meets objects better this way.
         large = tf.image.resize(heat, self._size, "bilinear")[..., 0]
         return tf.math.divide_no_nan(large, tf.reduce_max(large, axis=(1, 2), keepdims=True))
+
+
+def _on_a_grid(tokens: tf.Tensor) -> tf.Tensor:
+    """Tokens of patches as maps, (batch, side, side, channels); the first ones may be others."""
+    _, count, channels = tokens.shape
+    side = math.isqrt(count)
+    return tf.reshape(tokens[:, count - side**2 :], (-1, side, side, channels))
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray, alpha: float = 0.7) -> Image.Image:

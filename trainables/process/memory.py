@@ -90,7 +90,7 @@ def is_swollen() -> bool:
 
 def _occupied() -> int:
     """Bytes of memory of this process that it shares with no other."""
-    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text().split())
+    _, resident, shared, *_ = map(int, Path("/proc/self/statm").read_text("utf-8").split())
     return (resident - shared) * os.sysconf("SC_PAGE_SIZE")
 
 
@@ -117,6 +117,6 @@ def _limits_of_cgroups(mine: Path, root: Path) -> list[int]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text()
+        return path.read_text("utf-8")
     except OSError:
         return ""

@@ -1,1 +1,1 @@
-"""Training one configuration: the loop, optimizers, schedules, checkpoints, network reuse."""
+"""Training one configuration: schedules, losses, checkpoints, network reuse; its epochs."""

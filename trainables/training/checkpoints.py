@@ -65,6 +65,15 @@ class Checkpoints:
         found = (_NAME.fullmatch(info.base_name) for info in infos)
         return sorted(int(name[1]) for name in found if name)
 
+    @property
+    def folders(self) -> set[str]:
+        """Names of the folders within this one."""
+        from pyarrow import fs
+
+        selector = fs.FileSelector(self._path, allow_not_found=True)
+        infos: list[Any] = self._ask(lambda: self._fs.get_file_info(selector))
+        return {info.base_name for info in infos if info.type == fs.FileType.Directory}
+
     def load(self, epoch: int) -> dict[str, np.ndarray]:
         """Read the state after an epoch.
 

@@ -1,6 +1,6 @@
 """Training by many processes: the strategy, cores, and statistics of batch norms.
 
-The loop (`trainables.training.loop`) is that of the trials, since `Model.fit` fails under
+The loop (`trainables.training.epoch.loop`) is that of the trials, since `Model.fit` fails under
 `MultiWorkerMirroredStrategy` in Keras 3.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -56,7 +55,7 @@ class Measurement:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as they are written to files."""
-        return dataclasses.asdict(self) | {"seconds": dict(self.seconds)}
+        return vars(self) | {"seconds": dict(self.seconds)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Measurement:

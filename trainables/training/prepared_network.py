@@ -23,7 +23,7 @@ from trainables.optimizers.layer_decay import blocks_below_the_head
 from trainables.optimizers.optimizers import optimizer_of
 from trainables.training.backbone_instance import Trunk, forget
 from trainables.training.distributed import share_statistics
-from trainables.training.loop import Loop
+from trainables.training.epoch.loop import Loop
 
 VALUES = frozenset(
     {

@@ -11,16 +11,16 @@ import numpy as np
 
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, NoRoomError
 from trainables.process.device_errors import in_phase
 from trainables.process.messages import note
+from trainables.training.epoch.order import order_of_epoch
 from trainables.training.measurement import VALIDATION, Measurement
 from trainables.training.network_pool import build_pretrained as build_pretrained
 from trainables.training.network_pool import prepare
-from trainables.training.order import order_of_epoch
 from trainables.training.schedule import Schedule
 
 State = dict[str, np.ndarray]

@@ -63,6 +63,27 @@ PACKAGES = {
 """The backbones whose ImageNet weights are in packages."""
 
 
+ELSEWHERE = {
+    "ViTS16": "https://huggingface.co/timm/vit_small_patch16_224.augreg_in21k_ft_in1k",
+    "DINOv2S14": "https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth",
+    "DINOv2B14": "https://dl.fbaipublicfiles.com/dinov2/dinov2_vitb14/dinov2_vitb14_pretrain.pth",
+}
+"""Where weights are that only a person can download: their files' digests are not known here."""
+
+
+def check_download(backbone: str) -> None:
+    """Refuse `weights: imagenet` of a backbone whose weights thawtune cannot download.
+
+    Raises:
+        WeightsError: Says where they are.
+    """
+    if backbone in ELSEWHERE:
+        raise WeightsError(
+            f"the weights of {backbone} are not downloaded for you: download {ELSEWHERE[backbone]} "
+            "and give the path of the file as weights, or take weights: none"
+        )
+
+
 def sha256(path: str | Path) -> str:
     """The SHA-256 digest of a file, in hexadecimal digits.
 

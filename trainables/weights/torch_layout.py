@@ -14,13 +14,23 @@ import numpy as np
 
 from spaces.errors import WeightsError
 
-Kind = Literal["convolution", "depthwise", "dense", "flattened_dense", "batch_norm"]
+Kind = Literal[
+    "convolution",
+    "depthwise",
+    "dense",
+    "flattened_dense",
+    "batch_norm",
+    "layer_norm",
+    "scale",
+    "patches",
+]
 
 _AXES: dict[Kind, tuple[int, ...]] = {
     "convolution": (2, 3, 1, 0),
     "depthwise": (2, 3, 0, 1),
     "dense": (1, 0),
     "flattened_dense": (2, 3, 1, 0),
+    "patches": (2, 3, 1, 0),
 }
 
 
@@ -31,10 +41,14 @@ class TorchLayer:
     Attributes:
         name: Name of the Keras layer.
         key: Prefix of PyTorch's names, as in `<key>.weight`.
-        kind: Kind of layer. A `flattened_dense` layer comes right after images are flattened.
+        kind: Kind of layer. A `flattened_dense` layer comes right after images are flattened; a
+            `scale` has `<key>.gamma` alone; `patches` is a convolution of PyTorch's that is a dense
+            layer of flattened patches here.
         shape: Shape of PyTorch's weight; for `flattened_dense` (out, c, h, w), which PyTorch stores
             as (out, c * h * w).
-        bias: Whether it has a bias, of `shape[0]` numbers; batch norms always have one.
+        bias: Whether it has a bias, of `shape[0]` numbers; norms always have one, and `patches` has
+            a table of them.
+        tokens: Rows of that table.
     """
 
     name: str
@@ -42,25 +56,32 @@ class TorchLayer:
     kind: Kind
     shape: tuple[int, ...]
     bias: bool = False
+    tokens: int = 0
 
     def stored(self) -> dict[str, tuple[int, ...]]:
         """The shapes of PyTorch's arrays by name, in the order of the Keras layer's `.weights`."""
         if self.kind == "batch_norm":
             parts = ("weight", "bias", "running_mean", "running_var")
             return {f"{self.key}.{part}": self.shape for part in parts}
+        if self.kind == "layer_norm":
+            return {f"{self.key}.{part}": self.shape for part in ("weight", "bias")}
+        if self.kind == "scale":
+            return {f"{self.key}.gamma": self.shape}
         flat = (self.shape[0], int(np.prod(self.shape[1:])))
         weight = flat if self.kind == "flattened_dense" else self.shape
         shapes: dict[str, tuple[int, ...]] = {f"{self.key}.weight": weight}
-        if self.bias:
+        if self.kind == "patches":
+            shapes[f"{self.key}.bias"] = (self.tokens, self.shape[0])
+        elif self.bias:
             shapes[f"{self.key}.bias"] = self.shape[:1]
         return shapes
 
     def arrays(self, state: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """This layer's float32 arrays in the order of the Keras layer's `.weights`."""
         first, *others = (np.asarray(state[name], np.float32) for name in self.stored())
-        if self.kind != "batch_norm":
+        if self.kind in _AXES:
             first = first.reshape(self.shape).transpose(_AXES[self.kind])
-        if self.kind == "flattened_dense":
+        if self.kind in ("flattened_dense", "patches"):
             # PyTorch flattens (c, h, w) and Keras (h, w, c): the rows are reordered accordingly.
             first = first.reshape(-1, self.shape[0])
         return [np.ascontiguousarray(first), *others]

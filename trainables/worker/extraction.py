@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.entry import fill
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.images import Images

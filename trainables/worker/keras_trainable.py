@@ -13,7 +13,7 @@ from ray import tune
 
 from spaces.errors import remedy
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.folder import FOLDER_VARIABLE
 from trainables.datasets.rows.loading import seal
 from trainables.datasets.sets.recorded import RecordedSets
@@ -26,8 +26,12 @@ from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.checkpoints import Checkpoints
 from trainables.worker.failures import failure_of, free_memory
 
-REPORT_SECONDS = 1.0
-"""Shorter epochs are reported together."""
+REPORTS_A_SECOND = 50
+"""What all workers report together at most: the driver takes some milliseconds for each."""
+
+LONGEST_REPORT = 5.0
+"""Seconds after which a worker reports whatever the others do: a search has to end when asked to.
+"""
 
 KEPT_CHECKPOINTS = 3
 """Checkpoints of a running trial: if the newest is damaged, the one before it is read. The third is
@@ -51,6 +55,7 @@ class Job:
         cache: Folder of the cache.
         threads: TensorFlow's threads in a worker.
         milestones: Epochs at which trials are judged, and have a checkpoint.
+        concurrent: Number of workers.
     """
 
     study: dict[str, Any]
@@ -59,17 +64,24 @@ class Job:
     cache: str
     threads: int
     milestones: tuple[int, ...]
+    concurrent: int = 1
+
+    @property
+    def report_seconds(self) -> float:
+        """Epochs that are shorter are reported together."""
+        return min(max(1.0, self.concurrent / REPORTS_A_SECOND), LONGEST_REPORT)
 
 
 class KerasTrainable(tune.Trainable):
     """Runs trials one after the other in one process, so that TensorFlow is imported once.
 
-    A step is one epoch, or as many as fit into a second; it ends at a rung. Its result holds the
-    metric and `epoch` of the last epoch, `measurements` of all, and the newest `checkpoint` (epoch,
-    bytes) if one was written. The first result of a trial also holds `started`, and the last one
-    `end`: state, reason and error. A trial's error is such a result too, so that the process
-    survives for the next trial. If a checkpoint cannot be written, `storage` says why: that is not
-    the trial's fault. If memory ran out, `too_large` says what is to be made smaller.
+    A step is one epoch, or as many as fit into `Job.report_seconds`; it ends at a rung. Its result
+    holds the metric and `epoch` of the last epoch, `measurements` of all, and the newest
+    `checkpoint` (epoch, bytes) if one was written. The first result of a trial also holds
+    `started`, and the last one `end`: state, reason and error. A trial's error is such a result
+    too, so that the process survives for the next trial. If a checkpoint cannot be written,
+    `storage` says why: that is not the trial's fault. If memory ran out, `too_large` says what is
+    to be made smaller.
     """
 
     _training: Any = None
@@ -143,7 +155,7 @@ class KerasTrainable(tune.Trainable):
         while training.end is None:
             self._report["measurements"].append(training.run_epoch().to_dict())
             at_rung = training.epoch in self._job.milestones
-            if at_rung or time.perf_counter() - began > REPORT_SECONDS:
+            if at_rung or time.perf_counter() - began > self._job.report_seconds:
                 break
         if training.end is not None:
             self._report |= {"done": True, "end": ("COMPLETE", training.end, None)}

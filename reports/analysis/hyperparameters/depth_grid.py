@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reports.data.run_data import RunData
 from search.records.events import FAIL
-from search.records.history import value_of
+from search.records.trial import value_of
 
 RATES = ("thaw_learning_rate", "learning_rate")
 DEPTH = "unfrozen_depth"

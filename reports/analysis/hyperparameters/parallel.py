@@ -9,7 +9,7 @@ from reports.analysis.hyperparameters.axes import Axis, axis
 from reports.data.run_data import RunData
 from reports.text import formats
 from search.records.events import FAIL
-from search.records.history import value_of
+from search.records.trial import value_of
 
 
 @dataclass(frozen=True)

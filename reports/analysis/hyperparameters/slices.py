@@ -8,9 +8,9 @@ from reports.analysis.hyperparameters.axes import choices
 from reports.data.run_data import RunData
 from reports.text import formats
 from search.records.events import FAIL
-from search.records.history import value_of
+from search.records.trial import value_of
 from spaces.parameters import Categorical
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from spaces.yaml_file import dump_yaml
+from spaces.studies.yaml_file import dump_yaml
 
 _WIDTH = 98
 

@@ -20,19 +20,34 @@ PARALLEL = 0.75
 """Speed-up of one process for each core that it has. Measured on two cores."""
 START = 12.0
 """Seconds until Ray and TensorFlow have started in all workers. Measured."""
-STOPPING = 12.0
-"""Seconds from the end of the search's time until its workers have stopped: running epochs may end.
-Measured: 5 with short epochs, 30 with epochs of a minute."""
+STOPPING = 4.0
+"""Seconds from the end of the search's last epochs until its workers have stopped. Measured."""
+KILLING = 10.0
+"""Seconds more if an epoch does not end in time, and its worker is killed. Measured."""
+LAST_EPOCHS = 6.0
+"""Seconds that the search's last epochs take beyond its time, before any is measured."""
 FINETUNING = 15.0
 """Seconds of a fine-tuning beside its epochs. Measured."""
-EVALUATION = 6.0
+EVALUATION = 4.0
 """Seconds of an evaluation beside its passes over the images. Measured."""
-EACH_MODEL = 1.5
+EACH_MODEL = 1.0
 """Seconds to build one of the tested models. Measured."""
 LOOKING = 0.01
 """Seconds to read, decode and compare an image before the search. Measured on photos."""
-REPORT = 9.0
+REPORT = 7.0
 """Seconds to write the report. Measured."""
+FIRST_RESULT = 8.0
+"""Seconds from asking Ray's workers for this machine's rate until all have answered: processes
+start, import TensorFlow, and build a network. Measured on a quiet machine; where it takes longer,
+so do fine-tuning, evaluation and report."""
+SLOWNESS = (0.7, 3.0)
+"""Within which that ratio is taken at its word."""
+
+
+def slowness_of(seconds: float) -> float:
+    """How much longer processes take to start here, given the seconds until the first results."""
+    low, high = SLOWNESS
+    return min(high, max(low, seconds / FIRST_RESULT))
 
 
 def speed_of(cores: int) -> float:
@@ -79,12 +94,18 @@ class Cost:
             models: Number of models that are tested.
         """
         grown = self.data.seen / self.data.train
-        finetuning = FINETUNING + grown * training / speed_of(machine.workers)
-        return STOPPING + finetuning + EVALUATION + models * self.each_model(machine) + REPORT
+        return (
+            STOPPING
+            + LAST_EPOCHS
+            + machine.slowness * (FINETUNING + EVALUATION + REPORT)
+            + grown * training / speed_of(machine.workers)
+            + models * self.each_model(machine)
+        )
 
     def each_model(self, machine: Machine) -> float:
         """Seconds of the clock to build a model and test it."""
-        return EACH_MODEL + self.data.test * self.forward / speed_of(machine.workers)
+        forward = self.data.test * self.forward / speed_of(machine.workers)
+        return machine.slowness * EACH_MODEL + forward
 
 
 def of(data: DataFacts, machine: Machine, work: float, size: int) -> Cost:

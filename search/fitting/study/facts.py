@@ -102,11 +102,13 @@ class Machine:
         workers: Trials that run at the same time.
         gpus: Number of GPUs.
         pixel_seconds: Seconds of one worker for one pixel through EfficientNet-Lite0.
+        slowness: How much longer processes take to start than where `costs` was measured.
     """
 
     workers: int
     gpus: int
     pixel_seconds: float
+    slowness: float = 1.0
 
     def forward_seconds(self, work: float, size: int) -> float:
         """Seconds of one worker for one image.

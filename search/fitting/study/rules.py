@@ -112,16 +112,9 @@ BATCH = (
 )
 """Choices of the batch size, by number of training images."""
 
-CLASS_WEIGHTS = (
-    Rule(0, ("none",), "the classes are about equally frequent", "-"),
-    Rule(
-        1.5,
-        ("none", "balanced"),
-        "some classes are rare; whether weights help is tried",
-        "King and Zeng 2001",
-    ),
-)
-"""Choices of class weights, by imbalance."""
+UNEVEN = 1.5
+"""Images of the largest class for each of the smallest from which on classes count as uneven. Our
+choice."""
 
 FINALISTS = (
     Rule(0, (0, 1), "no time to train any configuration again", "our choice"),

@@ -7,12 +7,13 @@ from typing import Any
 
 from search.fitting.study import costs, rules
 from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.ingredients import INGREDIENTS, Ingredient
 from search.fitting.study.recipes import DEFAULTS, Default
 from search.fitting.study.step import Step
 from spaces.backbones import BACKBONES
 
-LEAST_TRIAL = 1.5
-"""Seconds of the shortest trial, which bounds the number of trials."""
+LEAST_TRIAL = 0.3
+"""Seconds of the shortest trial, a head on stored features, which bounds the number of trials."""
 
 
 class StudyWriter:
@@ -41,6 +42,7 @@ class StudyWriter:
         self._probes, self._seconds = probes, seconds
         self.why: dict[tuple[str, ...], str] = {}
         self._flip = rules.FLIPS["grey" if data.is_grey and data.is_one_size else "photo"]
+        self._is_uneven = data.imbalance >= rules.UNEVEN
         self._batch = rules.chosen(rules.BATCH, data.train)
         sizes = [size for size in self._batch.value if size <= data.train]
         self._batches = tuple(sizes) or (max(1, data.train // 2),)
@@ -63,7 +65,8 @@ class StudyWriter:
 
     def _objective(self) -> dict[str, str]:
         rule = rules.chosen(rules.OBJECTIVE, self._data.validation)
-        self._say(f"{rule.value}: {rule.why} ({rule.source}).", "objective")
+        even = " To count every class the same, take val_balanced_accuracy." * self._is_uneven
+        self._say(f"{rule.value}: {rule.why} ({rule.source}).{even}", "objective")
         return {"metric": rule.value, "mode": "min" if rule.value == "val_loss" else "max"}
 
     def _base(self) -> dict[str, Any]:
@@ -82,64 +85,93 @@ class StudyWriter:
         return self._batches[len(self._batches) // 2]
 
     def _space(self, has: set[tuple[str, Any]]) -> dict[str, Any]:
-        depths = {p.backbone: self._depths(p) for p in self._probes}
-        whole = sorted({BACKBONES[name] for name, d in depths.items() if BACKBONES[name] in d})
-        optimizers = ["adam"] + ["sgd"] * (("optimizer", "sgd") in has)
-        decays = ["cosine"] + ["step"] * (("decay", "step") in has)
-        space: dict[str, Any] = {}
-        if len(depths) > 1:
-            space["backbone"] = {"choices": list(depths)}
-        space["unfrozen_depth"] = [
-            {"when": {"backbone": name}, "choices": found} for name, found in depths.items()
-        ]
-        if any(len(found) > 1 for found in depths.values()):
-            at_once = {0} if ("head_epochs", 0) in has else set()
-            heads = sorted(at_once | {1, max(1, round(self._step.epochs / 2))})
-            space["head_epochs"] = {"choices": heads}
-            low, high = rules.THAW_RATES
-            space["thaw_learning_rate"] = {"low": low, "high": high, "log": True}
-            self._say(
-                "Epochs of the head alone. Everything at once is tried only if a recipe does so.",
-                "space",
-                "head_epochs",
-            )
-        space["dense_units"] = {"choices": [[], [128], [256]]}
-        space["dropout"] = {"low": 0.0, "high": 0.5}
-        space["label_smoothing"] = {"low": 0.0, "high": 0.15}
-        space["class_weights"] = self._class_weights()
-        space["optimizer"] = {"choices": optimizers}
-        space["learning_rate"] = [
-            {"when": {"optimizer": "adam"}, "low": 1e-4, "high": 2e-2, "log": True}
-        ] + [{"when": {"optimizer": "sgd"}, "low": 1e-3, "high": 1e-1, "log": True}] * (
-            len(optimizers) - 1
-        )
-        space["weight_decay"] = {"low": 0.0, "high": 0.05}
-        space["decay"] = {"choices": decays}
-        space["batch_size"] = {"choices": list(self._batches)}
-        if whole:
-            kind, why = self._flip
-            flips = ["none", "horizontal"] + ["both"] * (kind == "both")
-            space["flip"] = {"when": {"unfrozen_depth": whole}, "choices": flips}
-            space["rotation"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 15.0}
-            space["zoom"] = {"when": {"unfrozen_depth": whole}, "low": 0.0, "high": 0.2}
-            self._say(
-                f"{why}. Only where the whole backbone is thawed: elsewhere augmentation would "
-                "have frozen layers computed anew in every epoch.",
-                "space",
-                "flip",
-            )
+        """The space, in which the recipes' values have to lie."""
         self._explain_space()
-        return {name: spec for name, spec in space.items() if spec is not None}
+        return self._thawing(has) | self._updates(has) | self._flips() | self._ingredients()
+
+    def _thawing(self, has: set[tuple[str, Any]]) -> dict[str, Any]:
+        depths = {p.backbone: self._depths(p) for p in self._probes}
+        found: dict[str, Any] = {}
+        if len(depths) > 1:
+            found["backbone"] = {"choices": list(depths)}
+        found["unfrozen_depth"] = [
+            {"when": {"backbone": name}, "choices": offered} for name, offered in depths.items()
+        ]
+        if all(len(offered) == 1 for offered in depths.values()):
+            return found
+        at_once = {0} if ("head_epochs", 0) in has else set()
+        heads = sorted(at_once | {1, max(1, round(self._step.epochs / 2))})
+        low, high = rules.THAW_RATES
+        self._say(
+            "Epochs of the head alone. Everything at once is tried only if a recipe does so.",
+            "space",
+            "head_epochs",
+        )
+        return found | {
+            "head_epochs": {"choices": heads},
+            "thaw_learning_rate": {"low": low, "high": high, "log": True},
+        }
+
+    def _updates(self, has: set[tuple[str, Any]]) -> dict[str, Any]:
+        rates = {"adam": (1e-4, 2e-2), "sgd": (1e-3, 1e-1)}
+        optimizers = [name for name in rates if name == "adam" or ("optimizer", name) in has]
+        decays = ["cosine"] + ["step"] * (("decay", "step") in has)
+        return {
+            "optimizer": {"choices": optimizers},
+            "learning_rate": [
+                {"when": {"optimizer": name}, "low": low, "high": high, "log": True}
+                for name, (low, high) in rates.items()
+                if name in optimizers
+            ],
+            "decay": {"choices": decays},
+            "batch_size": {"choices": list(self._batches)},
+        }
+
+    def _flips(self) -> dict[str, Any]:
+        whole = self._where_thawed["whole"]
+        if not whole:
+            return {}
+        kind, why = self._flip
+        self._say(
+            f"{why}. Only where the whole backbone is thawed: elsewhere augmentation would have "
+            "frozen layers computed anew in every epoch.",
+            "space",
+            "flip",
+        )
+        flips = ["none", "horizontal"] + ["both"] * (kind == "both")
+        return {"flip": {"when": {"unfrozen_depth": whole}, "choices": flips}}
 
     def _depths(self, probe: Probe) -> list[int]:
         return [d for d, above in sorted(probe.above.items()) if above <= self._step.share + 1e-9]
 
-    def _class_weights(self) -> dict[str, Any] | None:
-        rule = rules.chosen(rules.CLASS_WEIGHTS, self._data.imbalance)
-        if len(rule.value) == 1:
-            return None
-        self._say(f"{rule.why} ({rule.source}).", "space", "class_weights")
-        return {"choices": list(rule.value)}
+    @property
+    def _where_thawed(self) -> dict[str, list[int]]:
+        """The depths at which an ingredient exists, by its `where`."""
+        offered = {depth for probe in self._probes for depth in self._depths(probe)}
+        whole = offered & {BACKBONES[probe.backbone] for probe in self._probes}
+        return {
+            "thawed": sorted(offered - {0}),
+            "whole": sorted(whole),
+            "part": sorted(offered - whole),
+        }
+
+    def _ingredients(self) -> dict[str, Any]:
+        """The rows of the table that these images have."""
+        found: dict[str, Any] = {}
+        for row in self._rows:
+            depths = self._where_thawed.get(row.where)
+            when = {} if depths is None else {"when": {"unfrozen_depth": depths}}
+            found[row.name] = when | dict(row.values)
+            self._say(f"{row.why} ({row.source}).", "space", row.name)
+        return found
+
+    @property
+    def _rows(self) -> list[Ingredient]:
+        """The ingredients that exist for these images, and at some depth."""
+        has = {"all": True, "photos": not self._data.is_grey, "uneven": self._is_uneven}
+        return [
+            row for row in INGREDIENTS if has[row.images] and self._where_thawed.get(row.where, [0])
+        ]
 
     def _explain_space(self) -> None:
         ranked = ", ".join(
@@ -185,8 +217,14 @@ class StudyWriter:
             thawed["unfrozen_depth"] = deepest
             if deepest == BACKBONES[probe.backbone]:
                 thawed["flip"] = self._flip[0]
+        depth = thawed.get("unfrozen_depth", 0)
+        off = {
+            row.name: row.off
+            for row in self._rows
+            if row.off is not None and depth in self._where_thawed.get(row.where, [depth])
+        }
         values = default.for_epochs(self._step.epochs)
-        return {**thawed, **values, "batch_size": self._middle_batch}
+        return {**thawed, **values, **off, "batch_size": self._middle_batch}
 
     def _budget(self) -> dict[str, Any]:
         epochs = self._step.epochs

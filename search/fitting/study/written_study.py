@@ -10,10 +10,10 @@ from search.fitting.study.commented_yaml import commented
 from search.fitting.study.facts import DataFacts, Machine, Probe
 from search.fitting.study.step import Step
 from search.fitting.study.writer import StudyWriter
-from spaces.dataset import DatasetSection
 from spaces.errors import StudyError
-from spaces.study import Study
-from spaces.study_file import parse_study
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Study
+from spaces.studies.study_file import parse_study
 
 
 @dataclass(frozen=True)

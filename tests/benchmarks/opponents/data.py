@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from tests.benchmarks.opponents.task import IMAGE_SIZE, Task
 from trainables.datasets.rows.loading import load_trial_data, open_sealed_test
 

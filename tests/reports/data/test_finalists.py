@@ -16,7 +16,7 @@ from reports.sections.finalists import blocks
 from search.records.choice import choose
 from search.records.run import Run
 from spaces.errors import RunStateError
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 
 def made(search: float, mean: float, states=("COMPLETE", "COMPLETE", "FAIL")) -> Finalists:

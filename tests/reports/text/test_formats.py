@@ -7,7 +7,7 @@ import math
 import pytest
 
 from reports.text import formats
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 NOTHING = (None, math.nan, math.inf, -math.inf)
 

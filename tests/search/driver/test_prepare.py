@@ -16,7 +16,7 @@ from search.driver.prepare import prepared
 from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
 from spaces.errors import ChangedDataError, InputError, RunStateError, StudyError
-from spaces.study_file import load_study
+from spaces.studies.study_file import load_study
 
 
 def given_by(source):

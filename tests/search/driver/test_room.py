@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from search.driver.room import Room
-from spaces.study import Resources
+from spaces.studies.study import Resources
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from search.driver.tune_adapter import Waiting
-from spaces.study import Resources
+from spaces.studies.study import Resources
 
 
 def test_it_is_said_when_the_last_machine_goes_and_when_one_comes(monkeypatch):

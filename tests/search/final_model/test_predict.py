@@ -20,9 +20,9 @@ from search.final_model.model_card import write_card
 from search.final_model.predict import Prediction, Predictor, Unreadable, find_images
 from search.final_model.predict_output import Wanted, predict
 from search.records.run import Run
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError, InputError, RunStateError
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from tests.search.final_runs import CLASSES, SCRATCH, final_run
 from trainables.prediction.inference import load_model, probabilities
 

@@ -9,12 +9,14 @@ import pytest
 from search.fitting.look import subset_for
 from search.fitting.study import costs, rules
 from search.fitting.study.facts import DataFacts, Machine, Probe
+from search.fitting.study.ingredients import INGREDIENTS
 from search.fitting.study.recipes import DEFAULTS
 from search.fitting.study.step import step_for
 from search.fitting.study.written_study import write_study
 from spaces.backbones import BACKBONES
-from spaces.dataset import DatasetSection
-from spaces.study_file import load_study
+from spaces.hyperparameters import FIELDS
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study_file import load_study
 
 PHOTOS = DataFacts(train=600, validation=200, test=200, classes=8, imbalance=1.2, side=400)
 LAPTOP = Machine(workers=2, gpus=0, pixel_seconds=5e-7)
@@ -134,7 +136,50 @@ def test_rare_classes_are_weighted_if_that_helps():
         {p.name for p in written(data, 600)[1].study.search_space.parameters}
         for data in (PHOTOS, dataclasses.replace(PHOTOS, imbalance=4.0))
     ]
-    assert ["class_weights" in names for names in keys] == [False, True]
+    for name in ("class_weights", "logit_adjustment"):
+        assert [name in names for names in keys] == [False, True]
+
+
+def _spec(study, name):
+    found = [p for p in study.search_space.parameters if p.name == name]
+    return found[0] if found else None
+
+
+def test_photos_are_augmented_more_and_only_where_nothing_is_stored():
+    step, photos = written(PHOTOS, 8 * 3600)
+    assert step.share == 1
+    whole, part = (49, 64), (0, 5, 6, 12, 16, 24, 32)
+    for name in ("crop_scale", "trivial_augment", "mixup", "rotation"):
+        assert _spec(photos.study, name).when["unfrozen_depth"] == whole
+    assert _spec(photos.study, "feature_mixup").when["unfrozen_depth"] == part
+    assert _spec(photos.study, "layer_decay").when["unfrozen_depth"] == (*part[1:], *whole)
+    _, cells = written(KINDS["solar cells"], 8 * 3600)
+    assert _spec(cells.study, "trivial_augment") is None
+    assert _spec(cells.study, "rotation").when["unfrozen_depth"] == whole
+
+
+def test_without_time_for_the_whole_backbone_images_are_not_augmented():
+    step, study = written(KINDS["thumbnails"], 300)
+    assert step.share < 1
+    there = {p.name for p in study.study.search_space.parameters}
+    assert not there & {"flip", "rotation", "zoom", "mixup"}
+    assert "warmup" in there
+
+
+def test_recipes_train_as_published_whatever_is_searched():
+    _, study = written(PHOTOS, 8 * 3600)
+    for recipe in study.study.recipe_points.values():
+        assert (recipe.warmup, recipe.ema_momentum, recipe.mixup) == (0.0, 0.0, 0.0)
+        assert recipe.layer_decay == (1.0 if recipe.unfrozen_depth else None)
+
+
+def test_each_ingredient_can_be_left_out_and_has_its_source():
+    for row in INGREDIENTS:
+        low = row.values.get("choices", [row.values.get("low")])
+        off = FIELDS[row.name].default if row.off is None else row.off
+        assert (list(off) if isinstance(off, tuple) else off) in low, row.name
+        assert row.why, row.name
+        assert row.source, row.name
 
 
 def test_few_validation_images_are_judged_by_their_loss():
@@ -174,7 +219,6 @@ def test_the_tables_rows_are_in_order():
         rules.OBJECTIVE,
         rules.STEPS,
         rules.BATCH,
-        rules.CLASS_WEIGHTS,
         rules.FINALISTS,
     ):
         bounds = [row.at_least for row in table]

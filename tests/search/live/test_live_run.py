@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +11,13 @@ import pytest
 from rich.console import Console
 
 from search.driver.search import create_run
+from search.live import live_run
 from search.live.early_end import Ending
-from search.live.live_run import opened
+from search.live.live_run import OpenRun, opened
 from search.records import events
 from search.records.choice import choose
+from search.records.history import History
+from search.records.ledger import read_ledger
 from search.records.run import Run
 from spaces.hyperparameters import Hyperparameters
 from trainables.datasets.preflight.examine import preflight
@@ -65,3 +70,84 @@ def test_a_finalist_that_is_displaced_keeps_its_own_and_those_of_its_repeats(beg
     train(6, 0.5, of=4)
     assert choose(current.study, current.history).trial.number == 0
     assert kept(current) == {0, 2, 3, 4, 5, 6}, "any of them may be chosen, and is tested then"
+
+
+def test_on_opening_only_trials_that_have_checkpoints_are_looked_at(begin, monkeypatch):
+    current, train = begin
+    for number, accuracy in enumerate([0.9, 0.5, 0.6, 0.7]):
+        train(number, accuracy)
+    current.checkpoints_of(2).save(1, {"epoch": np.array(1)})  # as if killed before removing it
+    assert kept(current) == {0, 2}
+    asked = []
+    monkeypatch.setattr(
+        OpenRun, "_keep_checkpoints", lambda self, number, count: asked.append((number, count))
+    )
+    with opened(current.run, current.study, Ending(None), Console(quiet=True)):
+        assert sorted(asked) == [(0, 1), (2, 0)], "at a URL, each trial is a round trip"
+
+
+@pytest.fixture
+def synced(begin, monkeypatch) -> list[int]:
+    """Size of the ledger at each fsync from here on."""
+    current, _ = begin
+    sizes = []
+
+    def fsync(descriptor: int, real=os.fsync) -> None:
+        real(descriptor)
+        sizes.append(current.run.ledger.stat().st_size)
+
+    monkeypatch.setattr("os.fsync", fsync)
+    return sizes
+
+
+def test_epochs_reach_the_disk_in_groups_and_ends_at_once(
+    begin, synced, make_measurement, monkeypatch
+):
+    monkeypatch.setattr(live_run, "GROUP_SECONDS", 3600.0)
+    current, _ = begin
+    current.take(events.trial_proposed(0, None, Hyperparameters(), 0))
+    assert synced == [current.run.ledger.stat().st_size]
+    for epoch in range(1, 201):
+        current.take(
+            events.trial_measured(0, make_measurement(epoch)),
+            events.trial_checkpointed(0, epoch, 10),
+        )
+    assert len(synced) == 1, "200 reports waited for the disk one by one"
+    assert len(History.of(read_ledger(current.run.ledger)).trials[0].measurements) == 200
+    current.take(events.trial_ended(0, events.COMPLETE, "made"))
+    assert synced[-1] == current.run.ledger.stat().st_size
+
+
+def test_no_event_waits_for_ever(begin, synced, make_measurement, monkeypatch):
+    monkeypatch.setattr(live_run, "GROUP_SECONDS", 3600.0)
+    current, _ = begin
+    current.take(events.trial_proposed(0, None, Hyperparameters(), 0))
+    current.take(events.trial_measured(0, make_measurement(1)))
+    assert len(synced) == 1
+    current.sync()
+    assert len(synced) == 1, "it is not due yet"
+    monkeypatch.setattr(live_run, "GROUP_SECONDS", 0.0)
+    current.sync()
+    assert synced[1:] == [current.run.ledger.stat().st_size]
+    current.sync()
+    assert len(synced) == 2, "nothing is left to be written"
+
+
+def test_a_group_that_cannot_be_written_is_not_in_the_ledger(begin, monkeypatch, make_measurement):
+    current, _ = begin
+    current.take(events.trial_proposed(0, None, Hyperparameters(), 0))
+    before = current.run.ledger.read_bytes()
+    current.take(events.trial_measured(0, make_measurement(1)))
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr("os.fsync", fails)
+    current.take(events.trial_ended(0, events.COMPLETE, "made"))
+    assert current.ending.reason == "storage"
+    assert "Check the disk" in current.ending.sentence
+    assert current.run.ledger.read_bytes() == before
+    assert current.history.trials[0].state == events.RUNNING
+    monkeypatch.undo()
+    current.stop("storage")
+    assert current.run.ledger.read_bytes() == before, "an upload may have read beyond that"

@@ -9,7 +9,7 @@ import pytest
 from search.records.events import VERSION
 from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 FOLDER = Path(__file__).parents[2] / "golden" / "ledgers"
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from search.records import events
 from search.records.history import History
+from search.records.trial import value_of
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 
 MAX = Objective(metric="val_accuracy", mode="max")
 MIN = Objective(metric="val_loss", mode="min")
@@ -23,7 +26,7 @@ def started(number=0, resumed=0):
     return events.trial_started(number, "10.0.0.1", 1000, 10, resumed)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def measured(make_measurement):
     def event(number, epoch, accuracy=0.5, **changes):
         return events.trial_measured(number, make_measurement(epoch, accuracy, **changes))
@@ -201,3 +204,58 @@ def test_a_ledger_read_back_makes_the_same_history(measured, tmp_path):
         for event in written:
             ledger.append(event)
     assert History.of(read_ledger(tmp_path / "ledger.jsonl")) == History.of(written)
+
+
+happened = st.lists(
+    st.tuples(
+        st.integers(0, 5),
+        st.sampled_from(["started", "measured", "COMPLETE", "PRUNED", "FAIL", "paused"]),
+        st.integers(0, 4),
+    ),
+    max_size=40,
+)
+
+
+@given(happened=happened)
+def test_what_is_kept_up_to_date_is_what_a_scan_finds(happened, measured):
+    numbers = range(6)
+    history = History.of(
+        events.trial_proposed(n, "r" if n < 2 else None, Hyperparameters(), 0, 2 if n > 4 else None)
+        for n in numbers
+    )
+    for objective in (MAX, MIN):  # asked for before anything has happened, and after each event
+        assert history.incumbent(objective) is None
+    history.take({"event": "of_a_later_version", "time": 0.0, "trial": 99})
+    for number, what, value in happened:
+        trial = history.trials[number]
+        if trial.is_over:
+            continue
+        if what == "started":
+            history.take(started(number, min(value, trial.epochs)))
+        elif what == "measured":
+            history.take(measured(number, trial.epochs + 1, value / 4 if value else math.nan))
+        elif what == "paused":
+            history.take(events.trial_paused(number, trial.epochs))
+        else:
+            history.take(events.trial_ended(number, what, "why"))
+        check_against_a_scan(history)
+
+
+def check_against_a_scan(history: History) -> None:
+    trials = list(history.trials.values())
+    assert history.searched == [t for t in trials if t.finalist_of is None]
+    assert history.recipes == [t for t in history.searched if t.recipe]
+    assert history.active == [t for t in trials if not (t.is_over or t.is_paused)]
+    assert set(history.paused) == {t.number for t in trials if t.is_paused and not t.is_over}
+    for objective, sign in ((MAX, -1), (MIN, 1)):
+        ranks = {}
+        for trial in trials:
+            values = [value_of(m, objective) for m in trial.measurements]
+            finite = [sign * value for value in values if math.isfinite(value)]
+            assert trial.best_value(objective) == (sign * min(finite) if finite else None)
+            if finite and trial.state != "FAIL" and trial.finalist_of is None:
+                ranks[trial.number] = min(finite), trial.number
+        expected = sorted(ranks, key=lambda n: ranks[n])
+        assert [t.number for t in history.ranked(objective)] == expected
+        over = [n for n in expected if history.trials[n].is_over]
+        assert [t.number for t in history.ranked(objective, is_over=True)] == over

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -158,3 +159,12 @@ def test_events_have_a_name_a_time_and_their_trial(make_measurement):
 def test_a_trial_ends_in_a_state_that_ends_it(state):
     with pytest.raises(ValueError, match="state is"):
         events.trial_ended(0, state, "why")
+
+
+def test_the_name_of_a_new_ledger_is_on_disk_too(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr("os.fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_ino))
+    for expected in ([tmp_path.stat().st_ino], []):
+        Ledger(tmp_path / "ledger.jsonl").close()
+        assert synced == expected
+        synced.clear()

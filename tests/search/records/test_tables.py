@@ -13,7 +13,7 @@ from search.records.history import History
 from search.records.run import Run
 from search.records.tables import EPOCHS, TRIALS, write_tables
 from spaces.hyperparameters import FIELDS, Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.training.measurement import KINDS
 
 MAX = Objective(metric="val_accuracy", mode="max")

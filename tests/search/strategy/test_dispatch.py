@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from search.records import events
@@ -233,6 +235,34 @@ def test_time_is_kept_for_the_finalists(make_study, make_measurement):
     assert left > 0
     assert search.dispatch.is_over
     assert search.dispatch.is_closed
+
+
+def test_what_the_finalists_leave_of_the_time_is_searched(make_study, make_measurement):
+    """Repeats take a tenth of what the trials that they repeat did, so most of the time that was
+    kept for them is left: there is time for further trials, and for the repeats of a better one."""
+    study = make_study(
+        budget={"trials": 100, "max_epochs": 9}, recipes={}, finalists={"count": 1, "seeds": 1}
+    )
+    search = Search(study, make_measurement)
+    left, accuracy = 60.0, 0.5
+    search.dispatch = Dispatch(
+        study, search.history, search.rungs, search.searcher, search.take, lambda: left
+    )
+    before, after = [], []
+    while (assignment := search.dispatch.next()) is not None:
+        number = assignment.number
+        is_repeat = search.history.trials[number].finalist_of is not None
+        quick = 0.1 if is_repeat or search.history.repeated else 1.0
+        search.make = partial(make_measurement, seconds={"train": 0.75 * quick})
+        search.train(number, 9, accuracy := accuracy + 0.001)
+        search.end(number)
+        left -= 9 * 0.75 * quick
+        (after if search.history.repeated else before).append(is_repeat)
+    assert not any(before)
+    assert after.count(False) >= 3, "searched again after the first repeat"
+    assert (after[0], after[-1]) == (True, True), "and the better trial has its repeat, too"
+    assert 0 <= left < 10
+    assert search.dispatch.is_over
 
 
 def test_without_a_time_limit_nothing_is_kept(begin):

@@ -10,8 +10,8 @@ from optuna.trial import TrialState
 from search.records import events
 from search.records.ledger import Ledger, read_ledger
 from search.strategy.searcher import OptunaSearcher
-from spaces.study import METRICS
-from spaces.study_file import parse_study
+from spaces.studies.study import METRICS
+from spaces.studies.study_file import parse_study
 from tests.search.strategy.searching import Driver
 
 MODES = [{"metric": metric, "mode": mode} for metric, mode in METRICS.items()]

@@ -113,3 +113,26 @@ def test_rungs_follow_from_the_measurements_in_whatever_order(
     for result in results + results[:3]:  # some are told twice, as after a lost worker
         second.take(measured(*result))
     assert first.values == second.values
+
+
+@given(results=results, waiting=st.sets(st.integers(0, 6)), loss=st.booleans())
+def test_judgements_are_those_of_the_definition(results, waiting, loss, make_study, measured):
+    objective = {"metric": "val_loss" if loss else "val_accuracy"}
+    study = make_study(budget={"trials": 20, "max_epochs": 9}, objective=objective)
+    rungs = Rungs(study)
+    for trial, epoch, value in results:
+        accuracy = 1.2 - value if loss else value
+        rungs.take(measured(trial, epoch, accuracy))
+    sign = 1 if loss else -1
+    promoted = []
+    for milestone in (3, 1):
+        ranks = {t: sign * v for t, v in rungs.values[milestone].items()}
+        for trial, rank in ranks.items():
+            better = sum(other < rank for other in ranks.values())
+            among = better < max(1, len(ranks) // 3)
+            assert rungs.is_among_the_best(trial, milestone, sign * rank) == among
+        best = sorted(ranks, key=lambda t: (ranks[t], t))[: len(ranks) // 3]
+        higher = rungs.values[3] if milestone == 1 else {}
+        promoted += [t for t in best if t in waiting and t not in higher]
+    assert rungs.promotable(waiting) == next(iter(promoted), None)
+    assert rungs.promotable(waiting, running=waiting) is None

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from search.studies.describe import describe_study, render
-from spaces.study_file import find_study, load_study, study_names
+from spaces.studies.study_file import find_study, load_study, study_names
 
 # Total and trained parameters, of phase one where there are two; None where no report gives it.
 REPORTED = {

@@ -13,7 +13,7 @@ from trainables.augmentation.batch import augmentation, partners
 from trainables.augmentation.features import jittered
 from trainables.augmentation.mixing import beta, cutmix, mixup, pasted
 from trainables.features.in_memory import Examples
-from trainables.training.loop import Loop
+from trainables.training.epoch.loop import Loop
 
 SIZE, COUNT = 16, 40
 CHANCE = np.random.default_rng(0)

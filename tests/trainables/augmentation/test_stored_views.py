@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
 from trainables.training.training import Training

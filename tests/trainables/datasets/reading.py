@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.formats.readers import read_index
+from trainables.datasets.formats.recognise import recognise
+from trainables.datasets.preflight.examine import examine
 
 
 def read(root, format_="folders", **more):
@@ -12,3 +14,7 @@ def read(root, format_="folders", **more):
 
 def ignored(index):
     return {finding.name: finding.reason for finding in index.ignored}
+
+
+def examined(root, **keys):
+    return examine(recognise(root).model_copy(update=keys), "photos")

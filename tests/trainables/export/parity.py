@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from tests.golden import seeded_states
 from trainables.datasets.rows.images import Images
 from trainables.export import keras_file, litert, onnx_file, saved_model
@@ -31,7 +31,14 @@ from trainables.training.training import Training
 from trainables.weights.packaged import PACKAGES
 
 TOLERANCE = 1e-4
-SMALLEST = {"AlexNet": 224, "InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
+SMALLEST = {
+    "AlexNet": 224,
+    "InceptionResNetV2": 75,
+    "InceptionV3": 75,
+    "Xception": 71,
+    "DINOv2S14": 28,
+    "DINOv2B14": 28,
+}
 """Sides of the smallest image that a backbone takes, where it is not 32 pixels."""
 
 CLASSES, COUNT = 5, 16

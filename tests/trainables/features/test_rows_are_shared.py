@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import class_folders
 from trainables.cache.leases import end_leases
 from trainables.cache.rows.row_store import take_counts

@@ -14,7 +14,7 @@ from trainables.networks.cut import cut, cuts
 from trainables.networks.head import PREFIX
 from trainables.networks.network import Network, build_network
 
-BACKBONES = ("EfficientNetLite0", "ResNet18", "MobileNetV2")
+BACKBONES = ("EfficientNetLite0", "ResNet18", "MobileNetV2", "ViTS16")
 THAWED = ((0, None), (1, "frozen"), (3, "trained"), (6, "frozen"), (11, "trained"))
 """Unfrozen depth and mode of batch norm."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.networks.forward import forward
 from trainables.prediction.inference import best_model
 from trainables.training import network_pool

@@ -25,6 +25,7 @@ SIZES = {
     "MobileNetV2": 32,
     "MobileNetV3Small": 32,
     "VGG16": 32,
+    "ViTS16": 32,
 }
 """Our own backbones, and some of Keras's that are quick to build."""
 

@@ -31,7 +31,8 @@ MODULES = {
     "Xception": "xception",
 }
 LITE = ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2")
-OURS = (*LITE, "AlexNet", "ResNet18")
+VITS = ("ViTS16", "ViTB16", "DINOv2S14", "DINOv2B14")
+OURS = (*LITE, "AlexNet", "ResNet18", *VITS)
 KERAS = [name for name in BACKBONES if name not in OURS]
 
 
@@ -79,7 +80,7 @@ def test_a_kind_does_what_it_says_whatever_the_backbone(kind, backbone):
     np.testing.assert_allclose(applied(kind, backbone), EXPECTED[kind], atol=2e-4, rtol=1e-5)
 
 
-@pytest.mark.parametrize("backbone", ["AlexNet", "ResNet18"])
+@pytest.mark.parametrize("backbone", ["AlexNet", "ResNet18", "ViTB16", *VITS[2:]])
 def test_torchvisions_networks_have_torchvisions(backbone):
     np.testing.assert_allclose(applied("backbone", backbone), EXPECTED["torch"], atol=2e-4)
 

@@ -24,6 +24,12 @@ def blocks(backbone):
             17,
             {"conv5_block3_1_conv": 1, "conv5_block3_3_conv": 1, "conv2_block1_1_conv": 16},
         ),
+        (
+            "ViTS16",  # the patch embedding and 12 blocks; a layer norm before the MLP is inside
+            13,
+            {"block11_norm1": 1, "block11_qkv": 1, "block11_norm2": 1, "block11_mlp2": 1}
+            | {"norm": 1, "block10_mlp2": 2, "block0_norm1": 12, "patch_embedding": 13},
+        ),
         ("MobileNet", 14, {"conv_pw_13": 1, "conv_dw_13": 1, "conv_pw_12": 2, "conv1": 14}),
     ],
 )

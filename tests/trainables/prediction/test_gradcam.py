@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from tests.trainables.planted import KINDS, planted
 from trainables.networks.network import build_network
 from trainables.prediction.gradcam import GradCam, feature_maps, overlay
@@ -37,6 +37,8 @@ CASES = {
     "VGG16": RANDOM
     | {"truncation_layer": "block3_pool", "image_size": 64, "unfrozen_depth": 7, "epochs": 6}
     | {"learning_rate": 3e-4},
+    "ViTS16": RANDOM
+    | {"image_size": 64, "unfrozen_depth": 49, "epochs": 40, "learning_rate": 3e-4},
     "AlexNet": RANDOM
     | {"image_size": 224, "unfrozen_depth": 7, "epochs": 12, "learning_rate": 1e-4},
 }
@@ -89,6 +91,8 @@ def test_heat_is_on_the_planted_object(name):
         ("AlexNet", 224, "conv5_relu"),
         ("EfficientNetB0", 64, "top_activation"),
         ("EfficientNetLite0", 32, "block11_expand_relu"),
+        ("ViTS16", 64, "block11_norm1"),
+        ("DINOv2S14", 28, "block11_norm1"),
     ],
 )
 def test_the_last_maps_with_more_than_one_place_are_taken(backbone, size, layer):

@@ -10,7 +10,7 @@ import pytest
 
 from spaces.errors import RunStateError
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.networks.forward import forward
 from trainables.prediction.inference import best_model, load_model, probabilities
 from trainables.training.training import Training

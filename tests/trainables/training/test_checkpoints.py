@@ -40,6 +40,14 @@ def test_saving_an_epoch_again_replaces_it(checkpoints):
     assert list(checkpoints.load(1)) == ["epoch"]
 
 
+def test_the_trials_that_have_some_are_listed_at_once(tmp_path):
+    assert Checkpoints(str(tmp_path / "none")).folders == set()
+    for name in ("trial_00001", "trial_00007"):
+        Checkpoints(str(tmp_path / name)).save(1, {"a": np.zeros(1)})
+    (tmp_path / "file").touch()
+    assert Checkpoints(str(tmp_path)).folders == {"trial_00001", "trial_00007"}
+
+
 def test_objects_are_not_saved(checkpoints):
     with pytest.raises(ValueError, match="pickle"):
         checkpoints.save(1, {"epoch": np.array([object()], object)})

@@ -43,7 +43,7 @@ for _ in range(2):
 
 SCRIPT = """
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.datasets.rows.images import Images
 from trainables.training.training import Training
 
@@ -109,7 +109,7 @@ from trainables.training.distributed import strategy_of
 
 strategy = strategy_of(int(sys.argv[1]))
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.datasets.rows.images import Images
 from trainables.training.training import Training
 

@@ -7,7 +7,7 @@ import pytest
 
 from spaces.backbones import BACKBONES
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.networks.cut import PIXELS
 from trainables.training import network_pool
 from trainables.training.training import Training
@@ -19,6 +19,8 @@ SOME = {
     "ResNet50": (32, "conv2_block3_out"),
     "EfficientNetLite0": (32, "block4_add"),
     "AlexNet": (224, "conv5_pool"),
+    "ViTS16": (32, "block1_add2"),
+    "DINOv2S14": (28, "block1_add2"),
 }
 """Backbones of every kind of block: size of the images, and where it is cut off to be quick."""
 
@@ -35,12 +37,10 @@ def trained(backbone, layer, depth, images, kept, **more):
         image_size=size,
         truncation_layer=layer,
         unfrozen_depth=depth,
-        # Not Adam, which makes a whole step of a gradient that is nothing but rounding.
-        optimizer="sgd",
-        learning_rate=1e-3,
         batch_size=8,
         epochs=1,
-        **values,
+        # Not Adam, which makes a whole step of a gradient that is nothing but rounding.
+        **{"optimizer": "sgd", "learning_rate": 1e-3} | values,
     )
     training = Training(point, 3, *images, 5, Objective(), kept=kept)
     training.run_epoch()
@@ -96,6 +96,9 @@ MODERN = {
         "layer_decay": 0.5,
         "weight_decay": 0.1,
     },
+    "adamw": {"optimizer": "adamw", "weight_decay": 0.1},
+    "lion": {"optimizer": "lion", "weight_decay": 0.1},
+    "schedule_free": {"optimizer": "schedule_free", "weight_decay": 0.1},
     "uneven classes": {"loss": "focal", "sampling": "balanced"},
     "adjusted logits": {"logit_adjustment": 1.0},
 }
@@ -112,7 +115,6 @@ def test_nor_does_it_with_what_is_optional(more, make_images):
 @pytest.mark.parametrize("depth", DEPTHS)
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_in_no_backbone_does_it(backbone, depth, make_images):
-    assert_exact(
-        backbone, None, depth, images_of(make_images, 224 if backbone == "AlexNet" else 96)
-    )
+    size = {"AlexNet": 224, "DINOv2S14": 98, "DINOv2B14": 98}.get(backbone, 96)
+    assert_exact(backbone, None, depth, images_of(make_images, size))
     network_pool.clear()

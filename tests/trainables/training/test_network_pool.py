@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from spaces.hyperparameters import FIELDS, Hyperparameters
-from spaces.study import Objective
+from spaces.studies.study import Objective
 from trainables.training import network_pool
 from trainables.training.network_pool import prepare
 from trainables.training.prepared_network import SWITCHES, VALUES, shape_of

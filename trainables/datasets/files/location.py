@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.archives import is_archive
 from trainables.datasets.files.remote import as_url, local_copy
 from trainables.datasets.files.scanning import entries, is_leftover

@@ -31,6 +31,7 @@ from trainables.datasets.files.content_types import (
     is_camera_raw,
     is_named_like_an_image,
 )
+from trainables.process.texts import name_of
 
 
 def digest_of(path: Path) -> str:
@@ -88,7 +89,7 @@ def key_of(path: Path, root: Path) -> str:
 
 def readable_name(name: str) -> str:
     """A name of a file as text that can be written: accents composed, wrong bytes escaped."""
-    return unicodedata.normalize("NFC", os.fsencode(name).decode("utf-8", "backslashreplace"))
+    return unicodedata.normalize("NFC", name_of(name))
 
 
 def is_leftover(name: str) -> bool:

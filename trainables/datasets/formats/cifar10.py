@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.scanning import entries, subfolders
 from trainables.datasets.formats.array_pickle import load
 from trainables.datasets.manifest.index import Index

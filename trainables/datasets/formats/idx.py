@@ -18,8 +18,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.scanning import entries, subfolders
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import FASHION_MNIST, readable

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.content_types import is_named_like_an_image
 from trainables.datasets.files.scanning import Finding, key_of, natural, scan, subfolders
 from trainables.datasets.manifest.image_files import ImageFile, file_index

@@ -19,8 +19,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.folder import address
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError

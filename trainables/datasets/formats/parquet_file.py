@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.formats.tables.columns import (
     IMAGE_NAMES,
     LABEL_NAMES,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.archives import is_archive, refuse_other_archives, unpacked
 from trainables.datasets.files.left_out import left_out_images
 from trainables.datasets.files.location import LAYOUTS, locate

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.archives import is_archive, refuse_other_archives, unpacked
 from trainables.datasets.files.location import LAYOUTS, locate, located
 from trainables.datasets.files.scanning import key_of, scan, subfolders

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.scanning import Finding, natural, subfolders
 from trainables.datasets.formats.class_folders import ClassFolders, class_folders
 from trainables.datasets.manifest.image_files import file_index

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.scanning import Finding, Scan, entries, is_leftover, key_of
 from trainables.datasets.files.scanning import scan as scan_folder
 from trainables.datasets.formats.tables.columns import in_order

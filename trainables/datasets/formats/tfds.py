@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import SUBSETS, readable

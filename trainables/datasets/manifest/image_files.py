@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.kept_digests import kept_digests

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.scanning import Finding
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.preflight.inspection import Inspection

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.location import located
 from trainables.datasets.files.scanning import Finding
 from trainables.datasets.files.threads import Progress

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.left_out import left_out_images
 from trainables.datasets.files.scanning import Finding
 from trainables.datasets.manifest.index import Index

@@ -17,7 +17,7 @@ class Preflight:
 
     Attributes:
         name: Name of the dataset or the study.
-        format: See `spaces.dataset.FORMATS`.
+        format: See `spaces.studies.dataset.FORMATS`.
         path: Where it is; None if it has no files.
         fingerprint: Changes when the images or the labels do.
         class_names: One for each label.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.threads import Progress
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spaces.dataset import TEST_SHARE, DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import TEST_SHARE, DatasetSection
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.sets.grouped import take_groups, together
 from trainables.datasets.sets.stratified import TooFewError, take_stratified

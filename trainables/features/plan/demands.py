@@ -13,7 +13,7 @@ from typing import Any
 
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Float, Parameter
-from spaces.study import Study
+from spaces.studies.study import Study
 
 _DRAWN = 256
 

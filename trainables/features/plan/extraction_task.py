@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from trainables.cache.rows.row_store import RowStore
 from trainables.datasets.sets.recorded import RecordedSets
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Study
+from spaces.studies.study import Study
 from trainables.cache.digest import digest
 from trainables.cache.eviction import limit
 from trainables.cache.folder import cache_folder, remove

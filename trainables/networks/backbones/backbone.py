@@ -21,6 +21,7 @@ _OWN = {
     ),
     "AlexNet": "alexnet",
     "ResNet18": "resnet18",
+    **dict.fromkeys(("ViTS16", "ViTB16", "DINOv2S14", "DINOv2B14"), "vision_transformer"),
 }
 """Backbones that Keras does not have, and the module here that builds each."""
 
@@ -33,13 +34,22 @@ class OwnBackbone(Protocol):
     classifier: Callable[[Mapping[str, np.ndarray]], list[np.ndarray]]
 
 
-def own_backbone(backbone: str) -> OwnBackbone | None:
-    """What builds a backbone here, or None where Keras has it."""
+def own_backbone(backbone: str, image_size: int | None = None) -> OwnBackbone | None:
+    """What builds a backbone here, or None where Keras has it.
+
+    Args:
+        backbone: Its name.
+        image_size: Side of the images, where its weights depend on it; None: that of its weights.
+    """
     if backbone not in _OWN:
         return None
     module = importlib.import_module(f"trainables.networks.backbones.{_OWN[backbone]}")
     variants: Mapping[str, OwnBackbone] = getattr(module, "VARIANTS", {})
-    return variants.get(backbone, cast("OwnBackbone", module))
+    own = variants.get(backbone, cast("OwnBackbone", module))
+    if image_size is not None and hasattr(own, "at"):
+        sized: OwnBackbone = own.at(image_size)
+        return sized
+    return own
 
 
 def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
@@ -69,7 +79,7 @@ def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> kera
 
 
 def _whole(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
-    own = own_backbone(point.backbone)
+    own = own_backbone(point.backbone, point.image_size)
     if own is None:
         return keras_applications.features_of(inputs, point.backbone, point.weights)
     features: keras.KerasTensor = own.graph(inputs)

@@ -14,9 +14,14 @@ from trainables.cache.folder import cache_folder
 from trainables.networks.weights import copy_weights
 from trainables.weights import packaged
 from trainables.weights.torch_file import read_state_dict
+from trainables.weights.vit_layouts import layout_of
 
 TORCHVISION_ADDRESS = "https://download.pytorch.org/models"
-TORCHVISION = {"AlexNet": "alexnet-owt-7be5be79.pth", "ResNet18": "resnet18-f37072fd.pth"}
+TORCHVISION = {
+    "AlexNet": "alexnet-owt-7be5be79.pth",
+    "ResNet18": "resnet18-f37072fd.pth",
+    "ViTB16": "vit_b_16-c867db91.pth",
+}
 """Torchvision's files of ImageNet weights; a name ends in the first digits of its SHA-256."""
 
 Convert = Callable[[Mapping[str, np.ndarray]], Mapping[str, list[np.ndarray]]]
@@ -40,6 +45,19 @@ def load_weights(model: keras.Model, convert: Convert, backbone: str, weights: s
         packaged.apply(model, convert(_state(backbone, weights)))
 
 
+def is_of_torchvision(backbone: str, weights: str) -> bool:
+    """Whether a Vision Transformer's weights are torchvision's, whatever they are a file of."""
+    if weights == "imagenet":
+        return backbone in TORCHVISION
+    if (
+        weights == "none"
+        or not Path(weights).is_file()
+        or Path(weights).suffix in (".h5", ".keras")
+    ):
+        return False
+    return layout_of(_state(backbone, weights)) == "torchvision"
+
+
 @lru_cache(maxsize=2)
 def _state(backbone: str, weights: str) -> Mapping[str, np.ndarray]:
     """PyTorch's state dict, read once a process."""
@@ -47,6 +65,7 @@ def _state(backbone: str, weights: str) -> Mapping[str, np.ndarray]:
         return read_state_dict(weights)
     if backbone in packaged.PACKAGES:
         return packaged.packaged_state(backbone)
+    packaged.check_download(backbone)
     return read_state_dict(_torchvision_file(TORCHVISION[backbone]))
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spaces.dataset import FORMATS, DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import FORMATS, DatasetSection
 from tests.trainables.datasets.dataset_formats import FORMATS as WRITERS
 from tests.trainables.datasets.pictures import class_folders, write
 from trainables.datasets.files import location

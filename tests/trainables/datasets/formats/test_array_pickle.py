@@ -8,8 +8,8 @@ import struct
 import numpy as np
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.dataset_formats import cifar_batches, python2_pickle
 from tests.trainables.datasets.pictures import write
 from trainables.datasets.formats.array_pickle import load

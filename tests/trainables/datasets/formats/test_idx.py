@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.dataset_formats import FORMATS, idx
 from tests.trainables.datasets.pictures import write
 from trainables.datasets.formats.idx import read_array, read_index

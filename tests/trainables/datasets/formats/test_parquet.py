@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import encoded, picture, write
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.rows.loading import read_splits

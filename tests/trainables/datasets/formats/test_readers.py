@@ -7,8 +7,8 @@ import gzip
 import numpy as np
 import pytest
 
-from spaces.dataset import FORMATS as NAMES
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import FORMATS as NAMES
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.dataset_formats import FORMATS
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import load_trial_data, open_sealed_test, read_splits

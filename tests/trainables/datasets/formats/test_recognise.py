@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.dataset_formats import FORMATS
 from tests.trainables.datasets.pictures import class_folders, encoded, picture, write
 from trainables.datasets.formats.readers import read_index

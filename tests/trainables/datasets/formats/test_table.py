@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import encoded, picture, write
 from tests.trainables.datasets.reading import ignored, read
 from trainables.datasets.formats.recognise import recognise

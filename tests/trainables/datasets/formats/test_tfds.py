@@ -7,8 +7,8 @@ import types
 
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import encoded, picture
 from trainables.datasets.rows.loading import read_splits
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import class_folders, encoded, picture, write
 from trainables.datasets.preflight.examine import examine, preflight
 from trainables.datasets.rows.loading import load_trial_data, read_splits
@@ -152,7 +152,7 @@ def test_an_unreadable_file_is_named(tmp_path, monkeypatch):
 
 MEASURE = """
 import resource, sys
-from spaces.dataset import DatasetSection
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.preflight.examine import examine
 
 def peak():

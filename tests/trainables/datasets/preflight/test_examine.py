@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageEnhance
 from rich.console import Console
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.dataset_formats import FORMATS, idx
 from tests.trainables.datasets.pictures import class_folders, encoded, picture, write
 from trainables.datasets.files import kept_digests

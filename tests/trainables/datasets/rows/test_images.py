@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError, DataError
+from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.pictures import class_folders, write
 from trainables.cache.folder import made_once
 from trainables.cache.tensor_file import allocate_rows, read_rows, write_rows
@@ -130,7 +130,7 @@ def test_nothing_is_left_of_what_could_not_be_decoded(index, own_cache, tmp_path
     write(tmp_path / "photos" / "class_1" / "7.jpg", b"")
     with pytest.raises(DataError, match=r"class_1/7\.jpg is empty"):
         load_images(index, POSITIONS, 16)
-    assert not [p for p in own_cache.rglob("*") if p.is_file() and p.suffix != ".lock"]
+    assert not list((own_cache / "images").rglob("*.arrow"))
 
 
 def test_no_images_are_an_empty_array(index):

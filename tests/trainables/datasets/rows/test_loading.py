@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows import loading
 from trainables.worker.keras_trainable import Job, KerasTrainable

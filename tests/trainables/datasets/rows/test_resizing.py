@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spaces.dataset import DatasetSection
 from spaces.hyperparameters import Hyperparameters
-from spaces.study import Objective
+from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Objective
 from tests.trainables.datasets.pictures import encoded, picture, write
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.rows.images import load_images

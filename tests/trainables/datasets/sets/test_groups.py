@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from spaces.dataset import DatasetSection, Group
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection, Group
 from tests.trainables.datasets.pictures import encoded, picture, write
 from tests.trainables.datasets.reading import read
 from trainables.datasets.manifest.index import Index

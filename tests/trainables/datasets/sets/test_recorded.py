@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spaces.dataset import DatasetSection
 from spaces.errors import ChangedDataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import (
     load_refit_data,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spaces.dataset import DatasetSection
 from spaces.errors import DataError
+from spaces.studies.dataset import DatasetSection
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.sets.splits import SETS, split

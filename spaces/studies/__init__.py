@@ -1,0 +1,1 @@
+"""Studies: the records of a study file, and how one is read, checked and written."""
