@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes test-backbones faults cluster-test simulations check docs lock bench bench-quick clean
+.PHONY: setup demo test test-recipes test-backbones faults cluster-test gpu-test simulations check docs lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -33,6 +33,9 @@ faults: $(READY) ## Kill, starve and damage real searches
 
 cluster-test: $(READY) ## Run clusters on this machine (jobs, lost hosts, tokens); as root
 	$(BIN)/python -m pytest -m cluster
+
+gpu-test: $(READY) ## On a machine with a GPU: placement, memory, 16 bits; prints what was seen
+	$(BIN)/python -m pytest -m gpu -s tests/gpu
 
 simulations: $(READY) ## Error rates of the report's verdicts, into docs/statistics.md: some minutes
 	$(BIN)/python -m tests.reports.simulations.page

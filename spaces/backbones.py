@@ -60,5 +60,11 @@ Transformer has four in each block. ConvNeXt's stem
 and its three downsamplings are Sequentials, each of which counts as one weight layer.
 """
 
+
+def is_keras_file(backbone: str) -> bool:
+    """Whether a backbone is the path of a person's own model, saved by Keras."""
+    return backbone.endswith(".keras")
+
+
 RESCALE_INSIDE = ("ConvNeXt", "EfficientNetB", "EfficientNetV2", "MobileNetV3")
 """Name prefixes of the backbones whose graph itself scales pixels 0..255."""

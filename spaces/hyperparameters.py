@@ -111,16 +111,21 @@ class Hyperparameters:
     takes its default if it does.
 
     Attributes:
-        backbone: A name in `spaces.backbones.BACKBONES`, or "none" if the head is the network.
+        backbone: A name in `spaces.backbones.BACKBONES`, "none" if the head is the network, or the
+            path of a `.keras` file with a flat functional model of Keras's own layers, relative to
+            the study file.
         weights: "imagenet", "none" (random), or the path of a file. A `.weights.h5` file is
             loaded as Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that
-            ImageNet's weights need, which a model saved as `.keras` has.
+            ImageNet's weights need, which a model saved as `.keras` has. A backbone that is a file
+            has its own weights, unless this is "none".
         image_size: Side of the square input, in pixels.
         resize: How a picture becomes a square: "squash" (each side by its own factor), "crop" (the
             largest square in the middle), or "pad" (the whole picture, with black beside it).
         preprocessing: "backbone" (what its weights were trained with), "unit" (0..1),
             "signed" (-1..1), "channel_means" (ImageNet's RGB means subtracted), "torch" (ImageNet's
-            mean and deviation), or "none" (0..255). Backbones that scale pixels themselves
+            mean and deviation), or "none" (0..255). Of a backbone that is a file, "backbone" means
+            that it takes pixels of 0..255; of a ViT, what timm's or torchvision's weights expect,
+            whichever are given. Backbones that scale pixels themselves
             (`spaces.backbones.RESCALE_INSIDE`) take "backbone" or "none".
         truncation_layer: Last layer of the backbone to keep; None keeps the whole backbone.
         unfrozen_depth: Number of weight layers of the backbone to train, counted from its end.

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from spaces.backbones import BACKBONES, RESCALE_INSIDE
+from spaces.backbones import BACKBONES, RESCALE_INSIDE, is_keras_file
 
 _AT_LEAST_ONE = ("image_size", "batch_size", "epochs", "decay_epochs")
 _NOT_NEGATIVE = (
@@ -119,6 +119,12 @@ def _about_the_backbone(values: Mapping[str, Any]) -> Iterator[str]:
     if backbone == "none":
         if depth > 0 or boundary is not None:
             yield f"{named} is {values[named]}, but without a backbone there is nothing to thaw"
+    elif is_keras_file(backbone):
+        if values["weights"] not in ("imagenet", "none"):
+            yield (
+                f"weights is {values['weights']}, but backbone is a file that has its own: leave "
+                "weights out, or set weights: none for random ones"
+            )
     elif backbone not in BACKBONES:
         near = difflib.get_close_matches(backbone, BACKBONES, n=1)
         hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(BACKBONES)}"

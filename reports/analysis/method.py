@@ -81,6 +81,9 @@ def hardware(data: RunData) -> str:
     if resources.concurrent:
         text += f", at most {resources.concurrent} at a time"
     text += "."
+    kinds = {t.precision for t in data.history.trials.values() if t.node}
+    if kinds:
+        text += f" They computed in {' and '.join(sorted(kinds))}."
     if data.finetuning is not None:
         workers = formats.plural(data.finetuning.workers, "worker")
         text += f" The winner was fine-tuned on {workers} of Ray Train."

@@ -11,8 +11,9 @@ from search.cluster.ray_private import largest_cluster
 from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import InputError
-from spaces.studies.study import Study
+from spaces.studies.study import Resources, Study
 from trainables.process.gpu import gpu_memory
+from trainables.process.memory import data_memory
 
 MOST_A_GPU = 4
 """Largest number of trials per GPU; more would only wait for each other's kernels."""
@@ -22,11 +23,15 @@ _BYTES_A_PIXEL = 3000
 """Activations and their gradients in float32: VGG16 needs 2,400 bytes per pixel of an image."""
 
 
-def placed(current: OpenRun) -> Study:
+def placed(current: OpenRun, images: int) -> Study:
     """The study with `resources.gpu` and `resources.concurrent` filled in. Ray must be running.
 
     If the study does not set `resources.gpu`, its trials get a share of a GPU if there are any;
     the share is noted in the ledger.
+
+    Args:
+        current: The run.
+        images: Number that its trials train and validate on.
 
     Raises:
         InputError: If a trial does not fit on any node.
@@ -36,7 +41,7 @@ def placed(current: OpenRun) -> Study:
     total = {kind: max(there.get(kind, 0), may_come.get(kind, 0)) for kind in ("CPU", "GPU")}
     gpu = study.resources.gpu
     if gpu is None:
-        gpu = gpu_share(study, total, _smallest_gpu() if total["GPU"] else None)
+        gpu = gpu_share(study, total, _smallest_gpu() if total["GPU"] else None, images)
         current.take(events.noted(_in_words(gpu, total)))
     if not may_come:
         _check_fits(study.resources.cpu, gpu)
@@ -65,7 +70,9 @@ def fitting(cpu: float, gpu: float, total: Mapping[str, float], shares_its_machi
     return max(1, int(min(fits) + 1e-3))
 
 
-def gpu_share(study: Study, total: Mapping[str, float], memory: int | None) -> float:
+def gpu_share(
+    study: Study, total: Mapping[str, float], memory: int | None, images: int = 0
+) -> float:
     """The share of a GPU that each trial gets: 1/k, where k trials fit in its memory.
 
     Args:
@@ -73,19 +80,33 @@ def gpu_share(study: Study, total: Mapping[str, float], memory: int | None) -> f
         total: CPUs and GPUs of all nodes.
         memory: Bytes of memory of the smallest GPU. If it is unknown (None), each trial gets a
             whole GPU.
+        images: Number that each trial trains and validates on.
     """
     if not total["GPU"]:
         return 0.0
-    by_memory = memory // bytes_of_a_trial(study) if memory else 1
     by_cpus = int(total["CPU"] / total["GPU"] / study.resources.cpu)
-    trials = max(1, min(MOST_A_GPU, by_memory, by_cpus))
+    trials = max(1, min(MOST_A_GPU, by_cpus)) if memory else 1
+    while (
+        memory
+        and trials > 1
+        and bytes_of_a_trial(study, images, memory // trials) > memory // trials
+    ):
+        trials -= 1
     return int(10_000 / trials) / 10_000  # Ray counts in ten-thousandths
 
 
-def bytes_of_a_trial(study: Study) -> int:
-    """Estimated GPU memory of a trial in bytes, from the study's largest batch and image."""
+def bytes_of_a_trial(study: Study, images: int = 0, share: int = 0) -> int:
+    """Estimated GPU memory of a trial in bytes, from the study's largest batch and image.
+
+    Args:
+        study: Its study.
+        images: Number that it trains and validates on. It holds their pixels, or as many of them at
+            a time as a trial may that streams them.
+        share: Bytes of the GPU that it gets.
+    """
     batch, size = largest(study, "batch_size"), largest(study, "image_size")
-    return _FIXED_BYTES + _BYTES_A_PIXEL * batch * size**2
+    held = min(images * 3 * size**2, data_memory(share))
+    return _FIXED_BYTES + _BYTES_A_PIXEL * batch * size**2 + held
 
 
 def largest(study: Study, name: str) -> int:
@@ -114,6 +135,21 @@ def fits_somewhere(cpu: float, gpu: float) -> bool:
 def most_cpu() -> float:
     """CPUs of the node that has the most."""
     return max((node.get("CPU", 0) for node in _machines()), default=1)
+
+
+def host_threads(resources: Resources) -> int:
+    """Threads of TensorFlow in a trial: its CPUs, or on GPUs a share of the machine's, if larger.
+
+    A trial on a GPU has the next images gathered and augmented by its host meanwhile, and Ray's
+    `num_cpus` limits nothing.
+    """
+    own = max(1, int(resources.cpu))
+    machines = [node for node in _machines() if node.get("GPU", 0)] if resources.gpu else []
+    trials = [max(1, int(node["GPU"] / (resources.gpu or 1) + 1e-3)) for node in machines]
+    shares = [
+        int(node.get("CPU", 1)) // count for node, count in zip(machines, trials, strict=True)
+    ]
+    return max(own, min(shares, default=own))
 
 
 def _machines() -> list[dict[str, float]]:

@@ -42,8 +42,9 @@ class Recorder(NotPickled, Callback):
         self._has_reported, self._lost = False, 0
 
     def on_step_begin(self, iteration: int, trials: list[Trial], **_: Any) -> None:
-        """Let no event wait for the disk longer than it has to."""
+        """Let no event wait for the disk longer than it has to, and listen to all signals."""
         self._current.sync()
+        self._current.ending.listen_again()
 
     def on_trial_result(
         self,

@@ -16,6 +16,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from search.cluster.placement import host_threads
 from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
@@ -77,9 +78,18 @@ def _tasks(
     cuts: dict[Hyperparameters, list[str]] = defaultdict(list)
     for row in plan.kept:
         cuts[row.point].append(row.boundary)
-    threads, gpu = max(1, int(study.resources.cpu)), study.resources.gpu or 0
+    resources = study.resources
     return [
-        ExtractionTask(study.dataset, sets, point, tuple(names), str(cache_folder), threads, gpu)
+        ExtractionTask(
+            study.dataset,
+            sets,
+            point,
+            tuple(names),
+            str(cache_folder),
+            host_threads(resources),
+            resources.gpu or 0,
+            resources.precision,
+        )
         for point, names in cuts.items()
     ]
 

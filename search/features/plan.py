@@ -68,6 +68,7 @@ def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
 
 def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> dict[str, Any]:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     if folder is not None:
@@ -75,6 +76,7 @@ def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> 
     study = Study.model_validate(values)
     limit_threads(max(1, int(study.resources.cpu)))  # another task may get this process next
     limit_memory(study.resources.gpu or 0)
+    set_precision(study.resources.precision)
     return _plan(study, images).to_dict()
 
 

@@ -60,16 +60,16 @@ def _plan_file(study: Study, sets: RecordedSets | None) -> Path:
 
 
 def _entries_file(study: Study, task: ExtractionTask) -> Path:
-    return _file("entries", _data(study, task.sets), task.point, *task.cuts, _weights(task))
+    device = task.precision, task.gpu > 0
+    data = _data(study, task.sets)
+    return _file("entries", data, task.point, *task.cuts, *_weights(task), *device)
 
 
-def _weights(task: ExtractionTask) -> object:
-    """Changes when a file of weights does."""
-    path = Path(task.point.weights)
-    if not path.is_file():
-        return None
-    status = path.stat()
-    return status.st_size, status.st_mtime_ns
+def _weights(task: ExtractionTask) -> list[tuple[int, int]]:
+    """Changes when a file of weights does, or one with a backbone."""
+    paths = [Path(task.point.weights), Path(task.point.backbone)]
+    status = [path.stat() for path in paths if path.is_file()]
+    return [(one.st_size, one.st_mtime_ns) for one in status]
 
 
 def _data(study: Study, sets: RecordedSets | None) -> str:

@@ -66,14 +66,17 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
     os.environ[FOLDER_VARIABLE] = task.cache
     from trainables.datasets.rows.loading import load_refit_data, seal
     from trainables.datasets.rows.resizing import Square
+    from trainables.process.precision import set_precision
     from trainables.training.distributed import share_cores, strategy_of
 
     seal()
+    study = Study.model_validate(task.study)
     context = ray.train.get_context()
     share_cores(context.get_local_world_size())
     strategy = strategy_of(context.get_world_size())
+    set_precision(study.resources.precision, context.get_world_size())
     square = Square.for_training(Hyperparameters.from_dict(task.hyperparameters))
-    names, images = load_refit_data(Study.model_validate(task.study).dataset, square, task.sets)
+    names, images = load_refit_data(study.dataset, square, task.sets)
     try:
         with strategy.scope():
             training = _begun(task, len(names), images)

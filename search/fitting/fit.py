@@ -67,7 +67,8 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
 
         evaluate(run, say=say)
         page, lines = write_report(run), answer_of(run)
-    say(f"done after {clock.taken:.0f} s")
+    asked = "" if clock.seconds is None else f" of {clock.seconds:.0f}"
+    say(f"done after {clock.taken:.0f}{asked} s")
     return target, page, lines
 
 

@@ -24,6 +24,7 @@ from search.fitting.study.step import Step, step_for
 from search.fitting.study.written_study import WrittenStudy, write_study
 from spaces.errors import InputError
 from trainables.datasets.preflight.record import Preflight
+from trainables.datasets.rows.resizing import CROPPED_FROM
 
 Say = Callable[[str], None]
 
@@ -74,6 +75,8 @@ class Prepared:
         study, times = self.written.study, self.seconds
         size = study.search_space.base["image_size"]
         pixels = 3 * self.data.seen * size**2
+        if any(parameter.name == "crop_scale" for parameter in study.search_space.parameters):
+            pixels += round(3 * self.data.train * (CROPPED_FROM * size) ** 2)
         kept = max(1, study.finalists.count) + (1 + study.finalists.seeds) * len(study.recipes)
         weights = 25e6 * kept
         return [

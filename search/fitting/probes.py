@@ -22,7 +22,7 @@ from trainables.datasets.sets.recorded import RecordedSets
 
 _MEASURED_SIZE = 96
 _MEASURED_IMAGES = 32
-_PASSES = 3
+_PASSES = 6
 _PENALTY = 1e-2
 """Of the ridge classifier on standardised features, for each image."""
 
@@ -73,14 +73,16 @@ def probed(
 
 def _set_up(gpu: float) -> None:
     from trainables.process.gpu import limit_memory
+    from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
     limit_threads(1)
     limit_memory(gpu)
+    set_precision("auto")
 
 
 def _pixel_seconds(gpu: float) -> float:
-    """Seconds for one pixel of EfficientNet-Lite0, the shortest of some passes."""
+    """Seconds for one pixel of EfficientNet-Lite0, on average: other work on the machine counts."""
     _set_up(gpu)
     from trainables.networks.forward import forward
     from trainables.networks.network import build_network
@@ -89,12 +91,11 @@ def _pixel_seconds(gpu: float) -> float:
     model = build_network(point, classes=2).model
     pixels = np.zeros((_MEASURED_IMAGES, _MEASURED_SIZE, _MEASURED_SIZE, 3), np.uint8)
     forward(model, pixels)
-    taken = []
+    began = time.perf_counter()
     for _ in range(_PASSES):
-        began = time.perf_counter()
         forward(model, pixels)
-        taken.append(time.perf_counter() - began)
-    return min(taken) / (_MEASURED_IMAGES * _MEASURED_SIZE**2)
+    taken = time.perf_counter() - began
+    return taken / (_PASSES * _MEASURED_IMAGES * _MEASURED_SIZE**2)
 
 
 def _probe(task: ProbeTask) -> Probe:
@@ -141,7 +142,7 @@ def ridge_accuracy(
 
 def _shares_above(network: Any) -> dict[int, float]:
     """Share of the network's work above the boundary of each depth that a study offers."""
-    from trainables.features.plan.measured_plan import work_up_to
+    from trainables.features.plan.work import work_up_to
 
     work = work_up_to(network.model)
     total = max(work.values())

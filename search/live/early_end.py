@@ -13,6 +13,8 @@ from types import FrameType
 PATIENCE = 12.0
 """Seconds that running epochs get to finish, so that they are not lost."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+
 _EVERY = 1.0
 """Seconds for which an estimate of the reserve holds: it follows from all trials."""
 
@@ -34,7 +36,7 @@ class Ending:
         self.reason: str | None = None
         self.sentence = ""
         self.reserve: Callable[[], float] = lambda: 0.0
-        self._since = 0.0
+        self._since, self._is_listening = 0.0, False
         self._reserved, self._estimated = 0.0, -math.inf
         self._deadline = None if seconds is None else time.monotonic() + seconds
 
@@ -85,21 +87,27 @@ class Ending:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Let the first SIGTERM or Ctrl-C end the search, and the second one the process."""
-        previous = {n: signal.signal(n, self._on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+        """Let the first signal (Ctrl-C, SIGTERM, SIGUSR1) end the search, the second the process.
+
+        Slurm can send SIGUSR1 ahead of a job's time limit.
+        """
+        previous = {n: signal.signal(n, self._on_signal) for n in _SIGNALS}
+        self._is_listening = True
         try:
             yield
         finally:
+            self._is_listening = False
             for number, handler in previous.items():
                 signal.signal(number, handler)
+
+    def listen_again(self) -> None:
+        """Take SIGUSR1 back from Tune, which would end the search without a reason."""
+        if self._is_listening and signal.getsignal(signal.SIGUSR1) != self._on_signal:
+            signal.signal(signal.SIGUSR1, self._on_signal)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.signal is not None:
             os._exit(128 + number)
-        self.interrupted_by(number)
-
-    def interrupted_by(self, number: int) -> None:
-        """End because of a signal."""
         self._begin(signal.Signals(number).name)
 
     def _begin(self, reason: str) -> None:

@@ -125,6 +125,7 @@ def trial_started(
     damaged: Sequence[str] = (),
     hits: int = 0,
     misses: int = 0,
+    precision: str = "float32",
 ) -> Event:
     """A worker has built the trial's network.
 
@@ -139,6 +140,7 @@ def trial_started(
         damaged: Checkpoints that could not be read, newest first.
         hits: Entries of the feature store that its worker requested and found.
         misses: Entries that it requested and that did not exist.
+        precision: What its networks compute in.
     """
     return _event(
         "trial_started",
@@ -152,6 +154,7 @@ def trial_started(
         damaged=list(damaged),
         hits=hits,
         misses=misses,
+        precision=precision,
     )
 
 

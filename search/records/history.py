@@ -182,6 +182,7 @@ class History:
         trial.total_params = event["total_params"]
         trial.trainable_params = event["trainable_params"]
         trial.accumulate = event["accumulate"]
+        trial.precision = event["precision"]
         trial.resumed += bool(event["resumed"]) and not trial.is_paused
         trial.is_paused = False
         self._paused.pop(trial.number, None)

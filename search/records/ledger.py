@@ -147,7 +147,14 @@ _ADDED: dict[str, Event] = {
     "study_changed": {"options": {}},
     "trial_proposed": {"finalist_of": None},
     "attempt_failed": {"too_large": None},
-    "trial_started": {"attempt": 1, "accumulate": 1, "damaged": [], "hits": 0, "misses": 0},
+    "trial_started": {
+        "attempt": 1,
+        "accumulate": 1,
+        "damaged": [],
+        "hits": 0,
+        "misses": 0,
+        "precision": "float32",
+    },
 }
 """Defaults of the fields that older ledgers do not have."""
 

@@ -65,6 +65,7 @@ class Trial:
         finalist_of: The trial that this one repeats with another seed.
         resumed: How often it resumed from a checkpoint, not counting pauses at a rung.
         checkpoints: Size in bytes of the state after an epoch, by epoch.
+        precision: What its network computed in, the last time that it started.
         is_paused: Whether it waits at a rung.
     """
 
@@ -87,6 +88,7 @@ class Trial:
     failures: list[Failure] = field(default_factory=list)
     checkpoints: dict[int, int] = field(default_factory=dict)
     accumulate: int = 1
+    precision: str = "float32"
     is_paused: bool = False
     _best: dict[str, _Best] = field(default_factory=dict, repr=False, compare=False)
 

@@ -73,6 +73,7 @@ def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
         "recipe": recipe,
         "recipes": list(study.recipe_points),
         **describe(point, _classes(study)),
+        "precision": study.resources.precision,
         "hyperparameters": point.to_dict(),
         **({} if recipe else {"plan": _plan(study)}),
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from spaces.backbones import is_keras_file
 from spaces.errors import DataError, InputError, StudyError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical
@@ -180,6 +181,8 @@ def _may_not_be_built(point: Hyperparameters) -> bool:
 
 def _takes_some_sizes_only(point: Hyperparameters) -> bool:
     """Whether the image size may be one that the backbone does not take."""
+    if is_keras_file(point.backbone):
+        return True
     if point.backbone in ("none", "ResNet18") or point.backbone.startswith("EfficientNetLite"):
         return False
     is_picky = point.backbone.startswith(("AlexNet", "ViT", "DINOv2"))
@@ -191,7 +194,10 @@ def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters
     for backbone in _choices(reading, "backbone"):
         for weights in _choices(reading, "weights"):
             try:
-                point = reading.space.point({"backbone": backbone, "weights": weights})
+                chosen = {"backbone": backbone, "weights": weights}
+                if is_keras_file(backbone):  # how deep it is shows only when it is built
+                    chosen["unfrozen_depth"] = max(_choices(reading, "unfrozen_depth"))
+                point = reading.space.point(chosen)
             except ValueError:
                 continue  # named already among the space's problems
             yield ("base", "weights"), point
@@ -237,6 +243,8 @@ def _check_weights(point: Hyperparameters) -> None:
     if point.weights not in ("imagenet", "none"):
         _read_weights(point)
     elif point.weights == "imagenet":
+        if is_keras_file(point.backbone):
+            return
         check_download(point.backbone)
         if point.backbone in PACKAGES:
             packaged_state(point.backbone)

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from search.records.run import Run
-from trainables.cache.rows.gathered import Rows
+from trainables.cache.lazy_rows import Rows
 
 if TYPE_CHECKING:
     import keras

@@ -25,6 +25,8 @@ LARGEST_GRID = 10_000
 Mode = Literal["max", "min"]
 MetricName = Literal["val_accuracy", "val_balanced_accuracy", "val_macro_f1", "val_auc", "val_loss"]
 
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
 METRICS: dict[MetricName, Mode] = {
     "val_accuracy": "max",
     "val_balanced_accuracy": "max",
@@ -113,6 +115,8 @@ class Resources(Section):
         concurrent: Largest number of concurrent trials; None runs as many as fit.
         max_failures: How often a trial is retried after losing its worker.
         checkpoint_seconds: Most training time lost with a worker, provided that saving is cheap.
+        precision: Arithmetic of the networks: float32, or 16 bits with the weights, logits and
+            losses in float32. auto: float32 on CPUs, 16 bits on GPUs that are fast with them.
     """
 
     cpu: float = Field(1, gt=0)
@@ -120,6 +124,7 @@ class Resources(Section):
     concurrent: int | None = Field(None, ge=1)
     max_failures: int = Field(2, ge=0)
     checkpoint_seconds: float = Field(5, ge=0)
+    precision: Precision = "auto"
 
     @model_validator(mode="after")
     def _one_gpu_a_trial(self) -> Resources:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from spaces.backbones import is_keras_file
 from spaces.errors import InputError, StudyError
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.reading import Problem, Reading, read_space
@@ -81,7 +82,7 @@ class StudyFile:
             raise StudyError(f"{path} is not YAML:", [str(error)]) from error
         if not isinstance(self._yaml.value, dict):
             raise StudyError(f"{path} is not a study:", ["expected keys such as dataset and space"])
-        raw = {"name": path.stem} | self._yaml.value
+        raw = _with_whole_paths({"name": path.stem} | self._yaml.value, path.parent)
         self.reading = _read_space(raw)
         self.dataset = _dataset(raw)
         self.study, self.problems = parse_study(raw)
@@ -91,6 +92,30 @@ class StudyFile:
         line = self._yaml.line_of(problem.place)
         place = ".".join(map(str, problem.place))
         return f"line {line}, {place}: {problem.text}" if line else f"{place}: {problem.text}"
+
+
+def _with_whole_paths(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The study with backbones that are files by their whole paths, read relative to its folder."""
+
+    def whole(values: Any) -> Any:
+        if isinstance(values, dict):
+            return {key: whole(value) for key, value in values.items()}
+        if isinstance(values, list):
+            return [whole(value) for value in values]
+        is_file = isinstance(values, str) and is_keras_file(values)
+        return str((folder / Path(values).expanduser()).resolve()) if is_file else values
+
+    def section(values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return values | {key: whole(values[key]) for key in ("backbone",) if key in values}
+
+    written = dict(raw)
+    for name in ("base", "space"):
+        written[name] = section(raw[name]) if name in raw else None
+    if isinstance(raw.get("recipes"), dict):
+        written["recipes"] = {name: section(recipe) for name, recipe in raw["recipes"].items()}
+    return {name: value for name, value in written.items() if name in raw}
 
 
 def parse_study(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:

@@ -24,6 +24,7 @@ MODULES = {
     "D": "growth",
     "E": "limit",
     "F": "promotion",
+    "S": "scale",
 }
 
 

@@ -18,7 +18,7 @@ class Arm:
 
     Attributes:
         key: Of its entry in the results.
-        tool: What it runs, for `--arms`: P0, P1, P2, K, O, R or U (ours), and so on.
+        tool: What it runs, for `--arms`: P0, P1, P2, K, O, R, D or U (ours), and so on.
         against: The arm of ours that it is compared with.
         measure: Runs it in a fresh folder; gives its entries, by key.
     """

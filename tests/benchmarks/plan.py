@@ -36,6 +36,7 @@ class Plan:
         growing: Numbers of trials in D.
         workers: Numbers of logical workers in D.
         images: Numbers of images in D.
+        photos: Numbers of photos in S.
         limit: Benchmark E.
         replayed: Configurations and epochs of the curves in F.
         orders: In which they are replayed.
@@ -57,6 +58,7 @@ class Plan:
     growing: tuple[int, ...]
     workers: tuple[int, ...]
     images: tuple[int, ...]
+    photos: tuple[int, ...]
     limit: tuple[Size, ...]
     replayed: Size
     orders: int
@@ -79,6 +81,7 @@ FULL = Plan(
     growing=(10, 100, 1000),
     workers=(1, 2, 4, 8),
     images=(1_000, 10_000, 50_000),
+    photos=(1_000, 10_000, 100_000),
     limit=(Size(24, 5), Size(100, 20), Size(100, 80)),
     replayed=Size(300, 27),
     orders=50,
@@ -101,6 +104,7 @@ QUICK = Plan(
     growing=(10, 100),
     workers=(),
     images=(),
+    photos=(),
     limit=(Size(24, 5),),
     replayed=Size(100, 27),
     orders=20,
@@ -123,6 +127,7 @@ TINY = Plan(
     growing=(4,),
     workers=(2,),
     images=(200,),
+    photos=(200,),
     limit=(Size(2, 1),),
     replayed=Size(9, 3),
     orders=2,

@@ -37,8 +37,11 @@ class Measured:
             what was seen of all of them each half second, whichever is more. Either can only
             miss some.
         load: Load average of the minute before.
-        memory: Of each of Ray's workers, (seconds since 1970, MB) at each look.
+        memory: Of each of Ray's workers, (seconds since 1970, MB) at each look. Files that are
+            mapped into memory do not count.
         spent: Of each of them, (seconds since 1970, its CPU seconds) at each look.
+        own_memory: MB of the command's own process at the most, counted likewise.
+        written: MB that all processes have written to disks, as far as it was seen.
     """
 
     began: float
@@ -47,6 +50,13 @@ class Measured:
     cpu_seconds: float = 0.0
     memory: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
     spent: dict[int, list[tuple[float, float]]] = field(default_factory=dict)
+    own_memory: float = 0.0
+    written: float = 0.0
+
+    @property
+    def worker_peak(self) -> float:
+        """MB of the largest of Ray's workers at any look; 0 without any."""
+        return max((mb for samples in self.memory.values() for _, mb in samples), default=0.0)
 
 
 def run_measured(
@@ -135,6 +145,8 @@ class _Watch:
     def __init__(self, pid: int, measured: Measured) -> None:
         self._known: dict[int, tuple[int, float]] = {pid: (0, 0.0)}
         self._past = 0.0
+        self._root = pid
+        self._written: dict[tuple[int, int], float] = {}
         self._measured = measured
 
     @property
@@ -154,10 +166,14 @@ class _Watch:
                 del self._known[pid]
                 continue
             self._known[pid] = (now[1], now[2])
+            self._written[pid, now[1]] = now[5]
             if now[4]:
                 looked = time.time()
                 self._measured.memory.setdefault(pid, []).append((looked, now[3]))
                 self._measured.spent.setdefault(pid, []).append((looked, now[2]))
+            elif pid == self._root:
+                self._measured.own_memory = max(self._measured.own_memory, now[3])
+        self._measured.written = sum(self._written.values())
 
     def end_what_is_left(self) -> None:
         """Kill descendants that outlived the command."""
@@ -169,8 +185,8 @@ class _Watch:
                 continue
 
 
-_Process = tuple[int, int, float, float, bool]
-"""Parent, start in ticks, CPU seconds, MB, and whether it is a worker of Ray's."""
+_Process = tuple[int, int, float, float, bool, float]
+"""Parent, start in ticks, CPU seconds, MB, whether it is a worker of Ray's, and MB written."""
 
 
 def _children(table: Mapping[int, _Process], known: Mapping[int, object]) -> set[int]:
@@ -187,16 +203,27 @@ def _processes() -> list[tuple[int, _Process]]:
         try:
             fields = (entry / "stat").read_text().rpartition(")")[2].split()
             is_worker = (entry / "cmdline").read_bytes().startswith(b"ray::")
+            pages = [int(number) for number in (entry / "statm").read_text().split()]
+            written = _written(entry)
         except OSError:
             continue
         if fields[0] == "Z":
             continue
         seconds = (int(fields[11]) + int(fields[12])) / _TICKS
-        memory = int(fields[21]) * _PAGE / 2**20
-        found.append(
-            (int(entry.name), (int(fields[1]), int(fields[19]), seconds, memory, is_worker))
-        )
+        memory = (pages[1] - pages[2]) * _PAGE / 2**20
+        about = (int(fields[1]), int(fields[19]), seconds, memory, is_worker, written)
+        found.append((int(entry.name), about))
     return found
+
+
+def _written(process: Path) -> float:
+    """MB that a process has written to disks; 0 where that is not ours to see."""
+    try:
+        lines = (process / "io").read_text().splitlines()
+    except PermissionError:
+        return 0.0
+    numbers = dict(line.split(": ") for line in lines)
+    return (int(numbers["write_bytes"]) - int(numbers["cancelled_write_bytes"])) / 2**20
 
 
 def _last_words(text: str, folder: Path, code: int) -> str:

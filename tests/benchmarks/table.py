@@ -14,6 +14,7 @@ TITLES = {
     "D": "D, growth",
     "E": "E, distance from the limit",
     "F": "F, epochs until the best is found, on replayed curves",
+    "S": "S, photos in folders",
 }
 _HEADINGS = ("arm", "seconds", "over ours", "CPU seconds", "load", "and")
 _SAID = {
@@ -31,6 +32,12 @@ _SAID = {
     "driver_ms_10th": "10th {:.3g} ms",
     "driver_ms_last": "last {:.3g} ms",
     "worker_growth_mb": "worker grew by {:.3g} MB",
+    "epoch_seconds": "epochs of {} s",
+    "images_a_second": "{} images a second",
+    "worker_peak_mb": "worker's peak {:.0f} MB",
+    "driver_peak_mb": "main process's {:.0f} MB",
+    "written_mb": "{:.0f} MB written",
+    "cached_mb": "{:.0f} MB in the cache",
     "times_limit": "{:.3g} times the limit",
     "search_times_limit": "{:.3g} times from the driver's first event on",
     "failed": "FAILED: {}",

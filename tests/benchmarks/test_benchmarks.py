@@ -8,12 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from spaces.studies.study_file import load_study
 from tests.benchmarks import ours, results
 from tests.benchmarks.__main__ import main
 from tests.benchmarks.configurations import COUNT, drawn, frozen
+from tests.benchmarks.opponents.photos.drawn import CLASSES, SIDE, write_photos
 from tests.benchmarks.opponents.task import Task, last_accuracies, log_epoch, read_lines
 from tests.benchmarks.plan import PLANS, QUICK, Size
 from tests.benchmarks.process import ROOT, CommandFailedError, Measured, run_measured
@@ -25,12 +28,15 @@ from tests.benchmarks.questions.growth import (
     write_noise,
 )
 from tests.benchmarks.questions.same_trials import estimated
+from tests.benchmarks.questions.scale import KINDS, scaling_study
 from tests.benchmarks.questions.time_to_target import best, searching_study, seconds_to, summed_up
 from tests.benchmarks.reference import target_accuracy
 from tests.benchmarks.space import Configuration
 from tests.benchmarks.spread import compared, interval
 from tests.benchmarks.table import markdown
 from trainables.datasets.formats.idx import read_array
+from trainables.datasets.preflight.near_duplicates import near_pairs
+from trainables.datasets.preflight.perceptual import perceptual_hash
 
 
 def _measured(seconds: float) -> Measured:
@@ -192,6 +198,41 @@ def test_noise_is_written_as_idx(tmp_path: Path) -> None:
     labels = read_array(tmp_path / "noise" / "t10k-labels-idx1-ubyte", 1)
     assert images.shape == (180, 28, 28)
     assert sorted(set(labels.tolist())) == list(range(10))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_studies_of_photos_are_sound(tmp_path: Path, kind: str) -> None:
+    write_photos(tmp_path / "photos", 2 * CLASSES, side=32)
+    study = load_study(ours.write_study(tmp_path, scaling_study(tmp_path / "photos", KINDS[kind])))
+    points = list(study.recipe_points.values())
+    assert study.budget.trials == len(points) == 2
+    assert {(p.epochs, p.image_size) for p in points} == {(KINDS[kind].epochs, SIDE)}
+
+
+def test_photos_have_a_class_and_look_like_no_other(tmp_path: Path) -> None:
+    count = 60
+    write_photos(tmp_path, count, classes=3, side=64)
+    first = {path: path.read_bytes() for path in sorted(tmp_path.rglob("*.jpg"))}
+    assert len(first) == count
+    assert len(list((tmp_path / "class_00001").iterdir())) == 20
+    (gone, content), *_ = first.items()
+    gone.unlink()
+    write_photos(tmp_path, count, classes=3, side=64)
+    assert gone.read_bytes() == content, "only what is missing is drawn, and as before"
+    hashes = [perceptual_hash(np.asarray(Image.open(path))) for path in first]
+    assert len(near_pairs(*np.array(hashes, np.uint64).T)) == 0
+
+
+def test_memory_and_what_is_written_are_measured(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, os, sys, time; held = bytearray(os.urandom(1)) * 50_000_000\n"
+        "file = open(sys.argv[1], 'wb'); file.write(os.urandom(20_000_000)); file.flush()\n"
+        "os.fsync(file.fileno()); time.sleep(1.5)"
+    )
+    measured = run_measured([sys.executable, "-c", code, str(tmp_path / "file")], tmp_path)
+    assert 48 < measured.own_memory < 120
+    assert 19 < measured.written < 30 or measured.written == 0  # some file systems do not tell
+    assert measured.worker_peak == 0
 
 
 def test_a_process_is_measured_with_those_that_it_starts(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,11 +64,16 @@ class Cluster:
         """Run `ray job …` and return its output."""
         verb, *rest = arguments
         command = [RAY, "job", verb, "--address", self.dashboard, *rest]
-        done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, check=False, timeout=120
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        deadline = time.monotonic() + 120
+        while True:
+            done = subprocess.run(
+                command, env=self.environment, capture_output=True, text=True, timeout=120
+            )
+            # The agent that starts jobs may come up long after the dashboard on a busy machine.
+            if "No available agent" not in done.stderr or time.monotonic() > deadline:
+                assert done.returncode == 0, done.stdout + done.stderr
+                return done.stdout
+            time.sleep(2)
 
     def told(self, path: str) -> Any:
         """The answer of the dashboard's API."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
-from trainables.cache.rows.gathered import Rows
+from trainables.cache.lazy_rows import Rows
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
 from trainables.features.plan.plan import PREFIX_NAMES
@@ -24,6 +24,7 @@ from trainables.networks.forward import forward
 from trainables.process.gpu import usable_memory
 from trainables.process.lru import LruCache
 from trainables.process.memory import data_memory
+from trainables.process.messages import note
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Examples:
 
     Attributes:
         inputs: (examples, ...): a tensor if they are held in memory, otherwise rows that are
-            mapped from the disk.
+            mapped from the disk, or images that are decoded when they are read.
         labels: int32 (examples,).
         about: What else is known of each example, as in `Images`.
     """
@@ -130,7 +131,11 @@ def stored(
     """
     compute = computed_by(below, images.pixels)
     about = description(name, images, point)
-    return feature_store(below, name, images).get(images.digests, compute, about)
+    rows = feature_store(below, name, images).get(images.digests, compute, about)
+    if rows is None:
+        count = len(images.labels)
+        note(f"The cache has no room for the features at {name} of {count:,} images: not stored.")
+    return rows
 
 
 def description(name: str, images: Images, point: Hyperparameters | None) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 import keras
 import tensorflow as tf
 
-from trainables.networks.weights import weights_digest
+from trainables.networks.weights import source_of, weights_digest
+from trainables.process.precision import has_tf32
 
 _WITHOUT_EFFECT = ("name", "trainable", "rate", "seed")
 """Settings that have no effect in inference mode; names may come from a counter."""
@@ -29,6 +30,8 @@ def feature_key(below: keras.Model, name: str, treatment: str) -> str:
     if below not in _known:
         _known[below] = _network(below)
     about = [treatment, name, _known[below], below.compute_dtype, keras.__version__, tf.__version__]
+    if has_tf32():
+        about.append("tf32")
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 
@@ -40,4 +43,7 @@ def _network(below: keras.Model) -> str:
 def _settings(operation: keras.Operation) -> list[object]:
     """What an operation computes, apart from its weights."""
     config = operation.get_config() if isinstance(operation, keras.Layer) else {}
+    source = source_of(operation)
+    if source is not None:  # operations between a file's layers have settings that none shows
+        config = config | {"source": source}
     return [type(operation).__name__, {k: v for k, v in config.items() if k not in _WITHOUT_EFFECT}]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from trainables.cache.rows.gathered import Rows, chosen
+from trainables.cache.lazy_rows import Rows
+from trainables.cache.rows.gathered import chosen
 from trainables.cache.rows.row_store import ComputeRows, RowStore
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainables.cache.rows.gathered import Rows
+from trainables.cache.lazy_rows import Rows
 from trainables.process.memory import evaluation_parts
 
 EVALUATION_BATCH = 256
@@ -64,7 +64,7 @@ def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Ten
 
         @tf.function(input_signature=[signature])
         def step(chunk: tf.Tensor) -> tf.Tensor:
-            return model(tf.cast(chunk, tf.float32), training=False)
+            return tf.cast(model(tf.cast(chunk, tf.float32), training=False), tf.float32)
 
         graphs[signature] = step
     found: Callable[[tf.Tensor], tf.Tensor] = graphs[signature]

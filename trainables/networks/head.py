@@ -51,7 +51,8 @@ def head(features: keras.KerasTensor, point: Hyperparameters, classes: int) -> k
         is_last = number == len(point.dense_units) - 1
         if point.dropout_place == "each" or (point.dropout_place == "last" and is_last):
             features = _dropped(features, point, str(number))
-    return layers.Dense(classes, name=LOGITS)(features)
+    # Losses are computed from the logits: in float32, whatever the rest is computed in.
+    return layers.Dense(classes, dtype="float32", name=LOGITS)(features)
 
 
 def _convolved(features: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:

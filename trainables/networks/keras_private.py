@@ -7,7 +7,7 @@ test calls it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -34,6 +34,22 @@ def nodes(operation: keras.Operation) -> Iterator[Node]:
     for listed in (operation._inbound_nodes, operation._outbound_nodes):
         for node in listed:
             yield listed, node
+
+
+def run_through(
+    model: keras.Model,
+    inputs: keras.KerasTensor,
+    operation: Callable[[keras.Operation], keras.Operation],
+) -> keras.KerasTensor:
+    """Append a functional model's graph to another one, each operation replaced by another.
+
+    Args:
+        model: With one input and one output.
+        inputs: In the place of its input.
+        operation: From an operation of the model to the one to call.
+    """
+    graph = getattr(model, "_functional", model)  # a Sequential has its graph inside
+    return keras.tree.flatten(graph._run_through_graph([inputs], operation))[0]
 
 
 def number_names_from_zero() -> None:
@@ -84,6 +100,7 @@ def missing() -> list[str]:
         (output, "KerasTensor", "_keras_history"),
         (getattr(output, "_keras_history", None), "KerasHistory", "operation"),
         (naming, "keras.src.utils.naming", "reset_uids"),
+        (keras.Model(inputs, output), "Model", "_run_through_graph"),
         (adam, "Adam", "_get_variable_index"),
         (adam, "Adam", "_trainable_variables"),
         (adam, "Adam", "_momentums"),

@@ -6,6 +6,7 @@ import gc
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Any
 
 import keras
 
@@ -18,8 +19,10 @@ from trainables.networks.initial_weights import is_generator
 from trainables.networks.keras_private import number_names_from_zero
 from trainables.networks.preprocessing import preprocess
 from trainables.networks.weights import copy_weights
+from trainables.process.precision import in_precision
 
 PREPROCESSING = "preprocess"
+_16_BITS = ("mixed_bfloat16", "mixed_float16", "bfloat16", "float16")
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,15 @@ class Network:
                 layer.adjust(self.point.dropout)
 
     def with_probabilities(self) -> keras.Model:
-        """A copy, pixels to probabilities (batch, classes), of layers that Keras itself has."""
-        plain = keras.models.clone_model(self.model, clone_function=_plain)
-        copy_weights(self.model, plain)
-        activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
-        return keras.Model(plain.input, activation(plain.output))
+        """A copy, pixels to probabilities (batch, classes), of layers that Keras itself has.
+
+        It computes in float32, in whatever precision this network does.
+        """
+        with in_precision("float32"):
+            plain = keras.models.clone_model(self.model, clone_function=_plain)
+            copy_weights(self.model, plain)
+            activation = keras.layers.Activation(self.point.output_activation, name="probabilities")
+            return keras.Model(plain.input, activation(plain.output))
 
 
 def build_inputs(point: Hyperparameters) -> tuple[keras.KerasTensor, keras.KerasTensor]:
@@ -139,9 +146,10 @@ def build_network(
     network = Network(point, keras.Model(pixels, head(features, point, classes)))
     depth = len(network.weight_layers)
     if point.unfrozen_depth > depth:
+        whole = "" if point.truncation_layer is None else f" cut after {point.truncation_layer}"
         raise InputError(
-            f"unfrozen_depth is {point.unfrozen_depth}, but {point.backbone} cut after "
-            f"{point.truncation_layer} has {depth} weight layers."
+            f"unfrozen_depth is {point.unfrozen_depth}, but {point.backbone}{whole} has {depth} "
+            "weight layers."
         )
     network.thaw()
     if not network.model.trainable_weights:
@@ -188,15 +196,19 @@ def has_kernel(layer: keras.Layer) -> bool:
     return any(weight.path.endswith("kernel") for weight in layer.weights)
 
 
-def is_an_attention(operation: keras.Operation) -> bool:
-    """Whether an operation lets each token look at all others."""
-    return type(operation).__name__ in ("DotProductAttention", "MultiHeadAttention")
-
-
 def _plain(operation: keras.Operation) -> keras.Operation:
-    """A copy of a layer; an operation without state is used again."""
+    """A copy of a layer, in float32; an operation without state is used again."""
     if isinstance(operation, AdjustableDropout):
         return operation.plain
     if not isinstance(operation, keras.Layer):
         return operation
-    return type(operation).from_config(operation.get_config())
+    return type(operation).from_config(_in_float32(operation.get_config()))
+
+
+def _in_float32(config: Any) -> Any:
+    """A layer's configuration, with those of the layers inside it, without 16 bits."""
+    if isinstance(config, dict):
+        return {key: _in_float32(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_in_float32(value) for value in config]
+    return "float32" if config in _16_BITS else config

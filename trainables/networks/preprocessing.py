@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from spaces.backbones import RESCALE_INSIDE
+from spaces.backbones import RESCALE_INSIDE, is_keras_file
 from spaces.hyperparameters import Preprocessing
 from trainables.networks.backbones.own_weights import is_of_torchvision
 
@@ -37,7 +37,8 @@ def preprocess(
     if name == "caffe":
         pixels = keras.ops.flip(pixels, axis=-1)
     scale, offset = _SCALE_AND_OFFSET[name]
-    return keras.layers.Rescaling(scale, offset, name="preprocess")(pixels)
+    # Of augmented pixels, 16 bits would drop the fractions.
+    return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocess")(pixels)
 
 
 def own_preprocessing(backbone: str, weights: str = "imagenet") -> str:
@@ -45,7 +46,7 @@ def own_preprocessing(backbone: str, weights: str = "imagenet") -> str:
 
     Of a ViT, timm's weights were trained with -1..1, and torchvision's with ImageNet's mean.
     """
-    if backbone == "none" or backbone.startswith(RESCALE_INSIDE):
+    if backbone == "none" or backbone.startswith(RESCALE_INSIDE) or is_keras_file(backbone):
         return "none"
     if backbone.startswith("ViT") and is_of_torchvision(backbone, weights):
         return "torch"

@@ -44,6 +44,20 @@ def finalise(layers: Iterable[keras.Layer]) -> None:
         finalise(getattr(layer, "layers", ()))
 
 
+_SOURCE = "source_digest"
+
+
+def mark_source(layers: Iterable[keras.Layer], digest: str) -> None:
+    """Remember the digest of the file that layers are from."""
+    for layer in layers:
+        setattr(layer, _SOURCE, digest)
+
+
+def source_of(layer: keras.Layer) -> str | None:
+    """The digest of the file that a layer is from, if it was marked with one."""
+    return getattr(layer, _SOURCE, None)
+
+
 def weights_digest(model: keras.Model) -> str:
     """A digest of all weights, in their order: 64 hexadecimal digits."""
     hashed = hashlib.sha256()

@@ -6,7 +6,8 @@ import keras
 
 from trainables.networks.cut import crossings
 from trainables.networks.head import PREFIX
-from trainables.networks.network import has_kernel, is_an_attention
+from trainables.networks.multiply_adds import is_an_attention
+from trainables.networks.network import has_kernel
 
 
 def blocks_below_the_head(model: keras.Model) -> dict[str, int]:

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-from trainables.networks.network import is_an_attention
+from trainables.networks.multiply_adds import is_an_attention
 
 _POOLING = (
     keras.layers.AveragePooling2D,

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from spaces.errors import RunStateError
 from spaces.hyperparameters import Hyperparameters
-from trainables.cache.rows.gathered import Rows
+from trainables.cache.lazy_rows import Rows
 from trainables.networks.forward import forward
 from trainables.networks.network import kept_weights
 from trainables.training.network_pool import build_pretrained

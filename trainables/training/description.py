@@ -10,7 +10,8 @@ import keras
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.cut import cut
-from trainables.networks.network import build_network, is_an_attention
+from trainables.networks.multiply_adds import multiply_adds
+from trainables.networks.network import build_network
 
 
 def describe(point: Hyperparameters, classes: int) -> dict[str, Any]:
@@ -56,22 +57,4 @@ def _phase(network: Any, point: Hyperparameters) -> dict[str, Any]:
 
 def _multiply_adds(model: keras.Model) -> int:
     """Of one image's forward pass, in convolutions, dense layers and attention."""
-    attentions = sum(map(_attention_multiply_adds, model.operations))
-    return attentions + sum(_layer_multiply_adds(layer) for layer in model.layers)
-
-
-def _layer_multiply_adds(layer: keras.Layer) -> int:
-    kernels = [w for w in layer.weights if w.path.endswith("kernel")]
-    weights = sum(math.prod(kernel.shape) for kernel in kernels)
-    if not weights:
-        return 0
-    places = layer.output.shape[1:-1]
-    return weights * math.prod(places)
-
-
-def _attention_multiply_adds(operation: keras.Operation) -> int:
-    """Of the products of queries and keys, and of shares and values; (tokens, heads, width)."""
-    if not is_an_attention(operation):
-        return 0
-    _, tokens, *width = operation.output.shape
-    return 2 * tokens**2 * math.prod(width)
+    return sum(map(multiply_adds, model.operations))

@@ -15,6 +15,7 @@ import tensorflow as tf
 from spaces.hyperparameters import Hyperparameters
 from trainables.networks.network import Network
 from trainables.process.lru import LruCache
+from trainables.process.precision import precision_now
 from trainables.training.backbone_instance import SHAPE, Trunk
 from trainables.training.prepared_network import Prepared, shape_of
 
@@ -64,7 +65,7 @@ def prepare(point: Hyperparameters, classes: int, seed: int) -> tuple[Prepared, 
     """
     if tf.distribute.has_strategy():
         return _Place(point).take(point, classes, seed)
-    key: tuple[Any, ...] = tuple(getattr(point, name) for name in SHAPE)
+    key: tuple[Any, ...] = precision_now(), *(getattr(point, name) for name in SHAPE)
     place = _places.get(key)
     if place is None or place.is_taken:
         place = _Place(point)

@@ -15,6 +15,7 @@ from spaces.hyperparameters import FEATURE_AUGMENTATION, Hyperparameters
 from trainables.augmentation.batch import STRENGTHS, augmentation
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples
+from trainables.features.plan.work import worth_storing
 from trainables.networks.cut import PIXELS, Cut, cut, freeze_dropout
 from trainables.networks.initial_weights import initialise, reseed
 from trainables.networks.keras_private import Node
@@ -151,7 +152,7 @@ class Prepared:
             is_head_phase: Whether the head alone is trained.
             priors: float64 (classes,), the share of each class in the training set.
             accumulate: Parts in which a batch is computed.
-            kept: Names of boundaries whose features are stored; None does not restrict them.
+            kept: Names of boundaries whose features are stored; None: all that are worth it.
         """
         self._thaw(is_head_phase)
         key = is_head_phase, accumulate, None if kept is None else frozenset(kept)
@@ -191,7 +192,10 @@ class Prepared:
         model = self.network.model
         # Replicas may have different numbers of parts, so none can wait for the others.
         share_statistics(model, tf.distribute.has_strategy() and accumulate == 1)
-        split = Cut(PIXELS, None, model) if point.views == 0 else cut(model, kept)
+        if point.views == 0:
+            split = Cut(PIXELS, None, model)
+        else:
+            split = cut(model, worth_storing(model) if kept is None else kept)
         decays_by_layer = point.layer_decay not in (None, 1)
         optimizer = optimizer_of(point, blocks_below_the_head(model) if decays_by_layer else None)
         above, below = split.above, None

@@ -46,7 +46,8 @@ class Training:
         objective: Says which epoch is the best.
         accumulate: Parts in which a batch is computed, for less memory. Trained batch norms see
             one part at a time.
-        kept: Names of boundaries whose features may be stored; None allows all.
+        kept: Names of boundaries whose features may be stored; None: all that are worth it, see
+            `worth_storing`.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
@@ -185,7 +186,8 @@ class Training:
         if self.epoch == (self.point.head_epochs or 0):
             return  # the next epoch begins a phase, with a new optimizer
         for i, variable in enumerate(self._loop.optimizer.variables):
-            variable.assign(state[f"optimizer/{i}"])
+            if f"optimizer/{i}" in state:  # the scale of losses is in float16's alone
+                variable.assign(state[f"optimizer/{i}"])
 
     def restore_best(self) -> None:
         """Set the network's weights to those of its best epoch."""

@@ -25,6 +25,7 @@ from trainables.features.key import feature_key
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedRows
 from trainables.networks.forward import outputs_of
 from trainables.process.gpu import limit_memory
+from trainables.process.precision import set_precision
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.training import build_pretrained
 
@@ -76,6 +77,7 @@ def _set_up(task: ExtractionTask) -> None:
     os.environ[FOLDER_VARIABLE] = task.cache
     limit_threads(task.threads)
     limit_memory(task.gpu)
+    set_precision(task.precision)
 
 
 @lru_cache(maxsize=1)
@@ -93,7 +95,8 @@ def _step(point: Hyperparameters, names: tuple[str, ...]) -> Any:
 
     @tf.function(input_signature=[signature])
     def step(chunk: tf.Tensor) -> list[tf.Tensor]:
-        return tf.nest.flatten(lower(tf.cast(chunk, tf.float32), training=False))
+        outputs = tf.nest.flatten(lower(tf.cast(chunk, tf.float32), training=False))
+        return [tf.cast(output, tf.float32) for output in outputs]
 
     return step
 

@@ -22,6 +22,7 @@ from trainables.process.device_errors import is_device_lost
 from trainables.process.gpu import limit_memory
 from trainables.process.memory import is_swollen, split_evaluation
 from trainables.process.messages import take_notes
+from trainables.process.precision import set_precision
 from trainables.process.tensorflow_setup import limit_threads
 from trainables.training.checkpoints import Checkpoints
 from trainables.worker.failures import failure_of, free_memory
@@ -96,6 +97,7 @@ class KerasTrainable(tune.Trainable):
         self._plan = None if job.plan is None else Plan.from_dict(job.plan)
         self._study = Study.model_validate(job.study)
         limit_memory(self._study.resources.gpu or 0)
+        self._precision = set_precision(self._study.resources.precision)
         seal()
         self._data: dict[Any, Any] = {}
         self._begin(config, began)
@@ -247,6 +249,7 @@ class KerasTrainable(tune.Trainable):
             "resumed": self._training.epoch,
             "attempt": self._config["attempt"],
             "accumulate": self._config["accumulate"],
+            "precision": self._precision,
             "damaged": damaged,
             **take_counts(),
         }

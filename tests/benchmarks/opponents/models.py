@@ -16,13 +16,11 @@ from trainables.networks.network import Network
 FEATURES = 1280
 
 
-def backbone(depth: int = 0) -> Network:
+def backbone(depth: int = 0, size: int = IMAGE_SIZE) -> Network:
     """EfficientNet-Lite0 with ImageNet's weights, from pixels to a linear head."""
     from trainables.training.training import build_pretrained
 
-    point = Hyperparameters(
-        backbone="EfficientNetLite0", image_size=IMAGE_SIZE, unfrozen_depth=depth
-    )
+    point = Hyperparameters(backbone="EfficientNetLite0", image_size=size, unfrozen_depth=depth)
     return build_pretrained(point, CLASSES)
 
 
@@ -32,13 +30,15 @@ def pooled_backbone() -> keras.Model:
     return keras.Model(model.input, model.layers[-1].input)
 
 
-def head(configuration: Configuration, features: keras.KerasTensor) -> keras.KerasTensor:
+def head(
+    configuration: Configuration, features: keras.KerasTensor, classes: int = CLASSES
+) -> keras.KerasTensor:
     """Pooled features to logits: dropout stands before the last layer."""
     if configuration.units:
         features = keras.layers.Dense(configuration.units, activation="relu")(features)
     if configuration.dropout:
         features = keras.layers.Dropout(configuration.dropout)(features)
-    return keras.layers.Dense(CLASSES)(features)
+    return keras.layers.Dense(classes)(features)
 
 
 def head_model(configuration: Configuration, **compiling: Any) -> keras.Model:
@@ -48,14 +48,17 @@ def head_model(configuration: Configuration, **compiling: Any) -> keras.Model:
     return _compiled(model, configuration, **compiling)
 
 
-def whole_model(configuration: Configuration, depth: int) -> keras.Model:
+def whole_model(
+    configuration: Configuration, depth: int, size: int = IMAGE_SIZE, classes: int = CLASSES
+) -> keras.Model:
     """Backbone and head in one model, compiled; the backbone frozen below `depth` weight layers.
 
     Batch norm is frozen everywhere, which in Keras is inference mode too.
     """
-    base = backbone(depth).model
+    base = backbone(depth, size).model
     pooled = base.layers[-1].input
-    return _compiled(keras.Model(base.input, head(configuration, pooled)), configuration)
+    model = keras.Model(base.input, head(configuration, pooled, classes))
+    return _compiled(model, configuration)
 
 
 def _compiled(model: keras.Model, configuration: Configuration, **compiling: Any) -> keras.Model:

@@ -71,6 +71,6 @@ def test_what_is_not_exact_is_said(read) -> None:
 def test_the_hardware_is_what_the_ledger_knows(read) -> None:
     assert hardware(read("empty")) == "Each trial had 1 CPU."
     text = hardware(read("complete"))
-    assert "on 1 machine; each had 1 CPU." in text
+    assert "on 1 machine; each had 1 CPU. They computed in float32." in text
     assert "2 workers of Ray Train" in text
     assert "10.0.0.1" not in text

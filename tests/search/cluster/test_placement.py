@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from search.cluster.placement import MOST_A_GPU, bytes_of_a_trial, fitting, gpu_share
+from search.cluster.placement import (
+    MOST_A_GPU,
+    bytes_of_a_trial,
+    fitting,
+    gpu_share,
+    host_threads,
+)
+from spaces.studies.study import Resources
 from trainables.process.gpu import CONTEXT_BYTES, bytes_allowed, gpu_memory
 
 GIB = 2**30
@@ -25,6 +32,24 @@ GIB = 2**30
 )
 def test_as_many_as_fit(cpu, gpu, cpus, gpus, shares, expected):
     assert fitting(cpu, gpu, {"CPU": cpus, "GPU": gpus}, shares) == expected
+
+
+@pytest.mark.parametrize(
+    ("cpu", "gpu", "machines", "expected"),
+    [
+        (2, 0, None, 2),  # on CPUs its own, and nobody is asked
+        (1, 1, [{"CPU": 16, "GPU": 2}], 8),
+        (1, 0.25, [{"CPU": 16, "GPU": 1}], 4),
+        (1, 0.3333, [{"CPU": 16, "GPU": 1}, {"CPU": 64}], 5),
+        (1, 0.5, [{"CPU": 32, "GPU": 1}, {"CPU": 8, "GPU": 1}], 4),  # the smallest share
+        (6, 1, [{"CPU": 8, "GPU": 2}], 6),
+    ],
+)
+def test_a_trial_on_a_gpu_gets_threads_for_its_hosts_work(
+    cpu, gpu, machines, expected, monkeypatch
+):
+    monkeypatch.setattr("search.cluster.placement._machines", lambda: machines)
+    assert host_threads(Resources(cpu=cpu, gpu=gpu)) == expected
 
 
 def study_of(make_study, image_size: int, batch_size: int):
@@ -55,6 +80,25 @@ def test_a_gpu_is_shared_by_as_many_as_fit_in_its_memory(make_study, memory, gpu
     study = study_of(make_study, 224, 32)
     assert 6 * GIB < bytes_of_a_trial(study) < 7 * GIB
     assert gpu_share(study, {"GPU": gpus, "CPU": cpus}, memory) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("images", "limit", "expected"),
+    [
+        (1_000, None, 0.3333),  # 0.15 GB of pixels stay in memory beside 6.6 of 7.3 GiB
+        (10_000, None, 0.5),  # 1.5 GB do not; beside two they do
+        (1_000_000, None, 0.5),  # 150 GB are streamed: a quarter of a share is kept for them
+        (1_000_000, "500MB", 0.3333),  # or what the environment says
+    ],
+)
+def test_a_trial_is_counted_with_the_images_that_it_holds(
+    make_study, monkeypatch, images, limit, expected
+):
+    if limit:
+        monkeypatch.setenv("THAWTUNE_DATA_MEMORY", limit)
+    study = study_of(make_study, 224, 32)
+    share = gpu_share(study, {"GPU": 1, "CPU": 8}, 22 * GIB, images)
+    assert share == pytest.approx(expected)
 
 
 def test_shares_of_memory_leave_room_for_the_context():

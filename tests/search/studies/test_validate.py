@@ -187,3 +187,20 @@ def test_poolings_that_leave_nothing_of_the_smallest_images_are_refused(write_st
     [(line, place, says)] = problems(write_study(text.format(smallest=64)))
     assert (line, place) == (5, "space.convolutions")
     assert "1 x 1 places are left after 1 of them, with images of 64 pixels" in says
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_backbone_that_is_a_file_is_built_as_deep_as_it_is_searched(write_study):
+    import keras
+
+    path = write_study(
+        "dataset: {format: digits}\n"
+        "base: {backbone: my.keras, image_size: 8}\n"
+        "space: {unfrozen_depth: {low: 0, high: 2}}\n"
+    )
+    assert "No such file" in problems(path)[0][2]
+    layers = [keras.layers.Conv2D(4, 3, name="one"), keras.layers.Conv2D(4, 3, name="two")]
+    keras.Sequential([keras.Input((8, 8, 3)), layers[0]]).save(path.with_name("my.keras"))
+    assert "unfrozen_depth is 2, but" in problems(path)[0][2]
+    keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(path.with_name("my.keras"))
+    assert load_checked(path).search_space.base["backbone"] == str(path.with_name("my.keras"))

@@ -392,3 +392,25 @@ def test_a_value_with_a_merge_is_wrong_on_its_own_line(write_study):
         + "recipes:\n  a: &a\n    learning_rate: 1e-3\n  b:\n    <<: *a\n    learning_rate: 7\n"
     )
     assert [(p[0], p[1]) for p in problems(write_study(text))] == [(9, "recipes.b.learning_rate")]
+
+
+def test_a_backbone_that_is_a_file_lies_relative_to_the_study(write_study):
+    path = write_study(
+        "dataset: {format: digits}\n"
+        "base: {backbone: nets/my.keras}\n"
+        "space:\n"
+        "  backbone: {choices: [ResNet18, ../other.keras, /there/third.keras]}\n"
+        "recipes:\n"
+        "  own: {backbone: ../other.keras}\n"
+    )
+    study = load_study(path)
+    folder = path.parent
+    [parameter] = study.search_space.parameters
+    other = str(folder.parent / "other.keras")
+    assert parameter.choices == ("ResNet18", other, "/there/third.keras")
+    assert study.search_space.base["backbone"] == str(folder / "nets" / "my.keras")
+    assert study.recipe_points["own"].backbone == other
+    again = path.with_name("again.yaml")
+    again.write_text(study.to_yaml())
+    assert load_study(again).search_space.parameters == study.search_space.parameters
+    assert load_study(again).recipe_points == study.recipe_points

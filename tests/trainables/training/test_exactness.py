@@ -9,6 +9,7 @@ from spaces.backbones import BACKBONES
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Objective
 from trainables.networks.cut import PIXELS
+from trainables.process.precision import in_precision
 from trainables.training import network_pool
 from trainables.training.training import Training
 
@@ -108,6 +109,14 @@ MODERN = {
 def test_nor_does_it_with_what_is_optional(more, make_images):
     size, layer = SOME["EfficientNetLite0"]
     assert_exact("EfficientNetLite0", layer, 2, images_of(make_images, size), **more)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("backbone", ["EfficientNetLite0", "ViTS16"])
+def test_nor_does_it_in_16_bits(backbone, precision, make_images):
+    size, layer = SOME[backbone]
+    with in_precision(precision):
+        assert_exact(backbone, layer, 2, images_of(make_images, size))
 
 
 @pytest.mark.recipes

@@ -108,7 +108,6 @@ class EntryStore:
         for _ in range(_ATTEMPTS):
             help_with(path, layout.shape[0], compute)
             if not self._has_made(key, layout, compute, about, may_fetch=not is_damaged):
-                note(f"The cache has no room for {title}: not stored.")
                 return None
             try:
                 return open_entry(path)

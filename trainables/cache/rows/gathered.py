@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from trainables.cache.lazy_rows import Rows
+
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
@@ -20,7 +22,7 @@ class Gathered:
         row: Where in it: int64 (rows,).
     """
 
-    parts: tuple[np.ndarray, ...]
+    parts: tuple[Rows, ...]
     part: np.ndarray
     row: np.ndarray
 
@@ -62,11 +64,7 @@ class Gathered:
         return self[:] if dtype is None else self[:].astype(dtype, copy=False)
 
 
-Rows = np.ndarray | Gathered
-"""Rows in memory, mapped from the disk, or gathered from several places."""
-
-
-def gathered(parts: Sequence[np.ndarray], part: np.ndarray, row: np.ndarray) -> Rows:
+def gathered(parts: Sequence[Rows], part: np.ndarray, row: np.ndarray) -> Rows:
     """Rows of several arrays as one; a view of the array where they follow each other in it.
 
     Args:
@@ -76,7 +74,7 @@ def gathered(parts: Sequence[np.ndarray], part: np.ndarray, row: np.ndarray) -> 
     """
     if len(row) and (part == part[0]).all():
         only, first = parts[part[0]], int(row[0])
-        if np.array_equal(row, np.arange(first, first + len(row))):
+        if isinstance(only, np.ndarray) and np.array_equal(row, np.arange(first, first + len(row))):
             return only[first : first + len(row)]
     return Gathered(tuple(parts), part, row)
 

@@ -11,10 +11,8 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -24,13 +22,14 @@ from trainables.cache.entry import (
     DamagedEntryError,
     discard_damaged,
     open_entry,
-    read_contents,
 )
 from trainables.cache.eviction import Kind
 from trainables.cache.folder import temporary_name, writing
+from trainables.cache.lazy_rows import Rows
 from trainables.cache.remote_copies import contents_there, names_there
 from trainables.cache.rows.entry_store import EntryStore, Layout
-from trainables.cache.rows.gathered import Rows, gathered
+from trainables.cache.rows.gathered import gathered
+from trainables.cache.rows.segments import Found, find, segments_of
 from trainables.process.messages import note
 
 _ATTEMPTS = 5
@@ -39,14 +38,6 @@ _requests: Counter[tuple[Kind, str]] = Counter()
 
 ComputeRows = Callable[[np.ndarray], Iterable[np.ndarray]]
 """Computes the rows at these positions of what was asked for, block by block."""
-
-
-class _Found(NamedTuple):
-    """Where rows lie: number of a segment among `segments`, -1 if in none, and the row in it."""
-
-    segments: list[Path]
-    part: np.ndarray
-    row: np.ndarray
 
 
 class RowStore:
@@ -163,44 +154,10 @@ class RowStore:
         layout = self.layout_of(wanted)
         return self._entries.get(self.key_of(wanted), layout, some, about) is not None
 
-    def _find(self, contents: np.ndarray) -> _Found:
-        part, row = np.full(len(contents), -1, np.int32), np.zeros(len(contents), np.int64)
-        segments: list[Path] = []
-        for segment in self._segments():
-            left = np.flatnonzero(part < 0)
-            if not len(left):
-                break
-            known = self._contents(segment)
-            if known is None or not len(known.in_order):
-                continue
-            at = np.searchsorted(known.in_order, contents[left])
-            at = np.minimum(at, len(known.in_order) - 1)
-            here = known.in_order[at] == contents[left]
-            if here.any():
-                part[left[here]] = len(segments)
-                row[left[here]] = known.order[at[here]]
-                segments.append(segment)
-        return _Found(segments, part, row)
+    def _find(self, contents: np.ndarray) -> Found:
+        return find(segments_of(self._entries.path(self._family)), contents, self._discard)
 
-    def _segments(self) -> list[Path]:
-        """The largest first, so that few are used."""
-        sizes = {}
-        for path in self._entries.path(self._family).parent.glob(f"{self._family}-*"):
-            with suppress(OSError):
-                sizes[path] = (path / CONTENTS).stat().st_size
-        return sorted(sizes, key=lambda path: (-sizes[path], path.name))
-
-    def _contents(self, segment: Path) -> _Contents | None:
-        try:
-            status = (segment / CONTENTS).stat()
-            return _contents_of(segment, (status.st_ino, status.st_mtime_ns))
-        except FileNotFoundError:
-            return None
-        except DamagedEntryError:
-            self._discard(segment)
-            return None
-
-    def _opened(self, found: _Found) -> list[np.ndarray] | None:
+    def _opened(self, found: Found) -> list[np.ndarray] | None:
         """The segments, leased; None if one was evicted or damaged."""
         parts = []
         for segment in found.segments:
@@ -235,19 +192,6 @@ class RowStore:
                     temporary_name(path)  # removes it, if its process was killed
                 has_waited = True
         return has_waited
-
-
-class _Contents(NamedTuple):
-    in_order: np.ndarray
-    order: np.ndarray
-
-
-@lru_cache(maxsize=64)
-def _contents_of(segment: Path, _identity: tuple[int, int]) -> _Contents:
-    """Digests of a segment, sorted, and the row of each; read again where the file is another."""
-    contents = read_contents(segment)
-    order = np.argsort(contents, kind="stable")
-    return _Contents(contents[order], order)
 
 
 def _first_of_each(contents: np.ndarray, positions: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from spaces.errors import DataError
@@ -38,7 +39,7 @@ class ClassFolders:
     files: tuple[ImageFile, ...]
     ignored: tuple[Finding, ...]
 
-    @property
+    @cached_property
     def empty(self) -> tuple[str, ...]:
         """Folders without images."""
         full = {file.folder for file in self.files}
@@ -59,9 +60,10 @@ def class_folders(
     names: list[str] = []
     files: list[ImageFile] = []
     ignored = _beside(folder, root, section.follow_links)
+    dropped = frozenset(section.drop_classes)
     for inside in subfolders(folder, section.follow_links):
         name = readable_name(inside.name)
-        if name in section.drop_classes:
+        if name in dropped:
             ignored.append(Finding(f"{key_of(inside, root)}/", "is dropped by the study"))
             continue
         found = scan(inside, root, section.follow_links)
@@ -103,7 +105,8 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     found = class_folders(root, root, section)
     if problem := _sets_not_classes(root, found):
         raise DataError(problem)
-    classes = [name for name in found.names if name not in found.empty]
+    empty = frozenset(found.empty)
+    classes = [name for name in found.names if name not in empty]
     return file_index(
         root, found.files, classes, section, ignored=found.ignored, empty_classes=found.empty
     )

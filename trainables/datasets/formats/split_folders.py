@@ -33,7 +33,8 @@ def read_index(section: DatasetSection, path: Path) -> Index:
         if subset in folders
     }
     train = sets["train"]
-    classes = [name for name in train.names if name not in train.empty]
+    without_images = frozenset(train.empty)
+    classes = [name for name in train.names if name not in without_images]
     for subset, found in sets.items():
         _check_classes(subset, found, classes)
     files = [file for found in sets.values() for file in found.files]

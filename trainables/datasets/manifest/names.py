@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from spaces.errors import DataError
@@ -45,13 +46,14 @@ def readable(own: Sequence[str], wanted: Mapping[str, str]) -> tuple[str, ...]:
     Raises:
         DataError: If the study names a class that does not exist, or two names are the same.
     """
-    if unknown := [name for name in wanted if name not in own]:
+    known = frozenset(own)
+    if unknown := [name for name in wanted if name not in known]:
         raise DataError(
             f"class_names in the study names {_listed(unknown)}, but the dataset has "
             f"{_listed(own)}."
         )
     names = tuple(wanted.get(name, SYNSETS.get(name, name)) for name in own)
-    if twice := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise DataError(
             f"Two classes are called {_listed(twice)}: give them different names under "
             "class_names in the study."

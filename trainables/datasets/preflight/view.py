@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 from rich.bar import Bar
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -15,6 +16,8 @@ from trainables.datasets.preflight.record import Preflight
 
 _BAR = 24
 _FILES_SHOWN = 20
+_CLASSES_SHOWN = 100
+"""Of more classes, half of these are the largest and half the smallest."""
 
 
 def render(found: Preflight) -> RenderableType:
@@ -49,13 +52,25 @@ def _counts(found: Preflight) -> Table:
         table.add_column(name, justify="right")
     table.add_column("", width=_BAR)
     rows = list(zip(*found.counts.values(), strict=True))
-    most = max(sum(row) for row in rows)
-    for class_name, row in zip(found.class_names, rows, strict=True):
-        bar = Bar(most, 0, sum(row), width=_BAR)
-        table.add_row(Text(class_name), *(f"{count:,}" for count in row), bar)
+    sums = np.array([sum(row) for row in rows])
+    for label in _shown(sums):
+        bar = Bar(sums.max(), 0, sums[label], width=_BAR)
+        counts = (f"{count:,}" for count in rows[label])
+        table.add_row(Text(found.class_names[label]), *counts, bar)
+    left_out = len(rows) - _CLASSES_SHOWN
+    if left_out > 0:
+        table.add_row(f"and {left_out:,} classes between these in size", style="dim")
     totals = [f"{sum(counts):,}" for counts in found.counts.values()]
     table.add_row("all", *totals, "", style="bold")
     return table
+
+
+def _shown(sums: np.ndarray) -> list[int]:
+    """Labels of the classes in the table, ascending."""
+    by_size = np.argsort(-sums, kind="stable")
+    half = _CLASSES_SHOWN // 2
+    chosen = by_size if len(sums) <= _CLASSES_SHOWN else np.r_[by_size[:half], by_size[-half:]]
+    return np.sort(chosen).tolist()
 
 
 def _sizes(found: Preflight) -> Table:

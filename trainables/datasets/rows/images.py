@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -10,13 +11,19 @@ import numpy as np
 import PIL
 
 from spaces.errors import ChangedDataError
+from trainables.cache.eviction import LIMIT_VARIABLE, limit
 from trainables.cache.folder import address
-from trainables.cache.rows.gathered import Rows
+from trainables.cache.lazy_rows import Rows
 from trainables.cache.rows.row_store import RowStore
 from trainables.datasets.files.threads import in_threads
 from trainables.datasets.manifest.index import Index, content_of
+from trainables.datasets.rows.decoded import Decoded
 from trainables.datasets.rows.resizing import Square, aspects, resize
 from trainables.datasets.sets.restored import CHANGED, refusal
+from trainables.process.messages import note
+
+SMALL = 64 * 2**20
+"""Bytes up to which decoded images stay in memory where the cache has no room for them."""
 
 _BLOCK = 16 * 2**20
 _VERSION = 1
@@ -28,7 +35,8 @@ class Images:
     """Images of one set.
 
     Attributes:
-        pixels: uint8 (images, size, size, 3), RGB; perhaps mapped from the disk.
+        pixels: uint8 (images, size, size, 3), RGB; perhaps mapped from the disk, or decoded
+            when they are read.
         labels: int32 (images,).
         fingerprint: Changes when any image, their order, the size or the decoder does.
         about: What else is known of each image, by name: "aspects" (width divided by height of the
@@ -63,7 +71,8 @@ def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Im
     """Decode images and resize them to a square, bicubic, whatever their shape.
 
     Each image is decoded once, into the cache, which every process of the machine maps into memory;
-    images that are copies of each other are one. Only a block of them is in memory meanwhile.
+    images that are copies of each other are one. Only a block of them is in memory meanwhile. If
+    the cache has no room for them and they are many, they are decoded whenever they are read.
 
     Args:
         index: The dataset.
@@ -81,7 +90,7 @@ def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Im
     about = {"boundary": "pixels", "images": len(positions), "image_size": square.size}
     pixels = store.get(contents, lambda some: _blocks(index, positions[some], square), about)
     if pixels is None:
-        pixels = np.concatenate(list(_blocks(index, positions, square)))
+        pixels = _without_room(index, positions, square)
     name = address(treatment, hashlib.sha256(contents.tobytes()).hexdigest())
     known = {"aspects": aspects(index, positions)} if square.has_aspects else {}
     return Images(pixels, index.labels[positions], name, known, contents, treatment)
@@ -90,6 +99,18 @@ def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Im
 def decoder() -> str:
     """What decodes and resizes: another decoder may give other pixels for the same files."""
     return f"{_VERSION}/{PIL.__version__}"
+
+
+def _without_room(index: Index, positions: np.ndarray, square: Square) -> Rows:
+    size = math.prod((len(positions), square.size, square.size, 3))
+    if size < SMALL:
+        return np.concatenate(list(_blocks(index, positions, square)))
+    note(
+        f"The cache has no room for {len(positions):,} images of {square.size} pixels "
+        f"({size / 1e9:.1f} GB, of at most {limit() / 1e9:.1f} GB in all): they are decoded anew "
+        f"whenever they are used. {LIMIT_VARIABLE} sets the limit."
+    )
+    return Decoded(index, positions, square)
 
 
 def _contents(index: Index, positions: np.ndarray) -> np.ndarray:

@@ -87,12 +87,17 @@ def take_groups(
     for group in order.tolist():
         if can_be_drawn(group) and distance(group) < 0:
             draw(group)
+    having: dict[int, list[int]] = {label: [] for label in lacking}
+    for group in order.tolist():
+        for label in counts[group].keys() & having.keys():
+            having[label].append(group)
     for label in sorted(lacking):
-        possible = [g for g in order.tolist() if label in counts[g] and can_be_drawn(g)]
-        if label in lacking and not possible:
-            raise TooFewError(label, sum(label in group for group in counts.values()))
-        if label in lacking:
-            draw(min(possible, key=distance))
+        if label not in lacking:
+            continue  # by a group that another class was given
+        possible = [group for group in having[label] if can_be_drawn(group)]
+        if not possible:
+            raise TooFewError(label, len(having[label]))
+        draw(min(possible, key=distance))
     return np.isin(groups, list(drawn))
 
 

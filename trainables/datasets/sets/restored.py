@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cached_property
 from typing import BinaryIO
 
 import numpy as np
@@ -76,27 +76,37 @@ def deferred(recorded: RecordedSets, read: Callable[[], Index]) -> tuple[Index, 
     """
     sound = recorded.sound
 
-    @cache
-    def there() -> Index:
-        return restore(recorded, read()).index
-
-    def opened(position: int) -> BinaryIO:
-        index = there()
-        if index.open is None:
-            raise ValueError("plain pixels have no files")
-        return index.open(position)
-
+    there = _Deferred(recorded, read)
     index = Index(
         recorded.class_names,
         tuple(recorded.keys[p] for p in sound),
         recorded.labels[sound],
-        lambda position: there().read(position),
+        there.read,
         recorded.sound_fingerprint,
-        open=opened,
+        open=there.open,
         contents=recorded.contents_of(sound),
         sizes=np.stack([recorded.widths, recorded.heights], axis=1)[sound],
     )
     return index, recorded.splits
+
+
+class _Deferred:
+    """The recorded images in the dataset, which is read when one of them is."""
+
+    def __init__(self, recorded: RecordedSets, read: Callable[[], Index]) -> None:
+        self._recorded, self._read = recorded, read
+
+    @cached_property
+    def _index(self) -> Index:
+        return restore(self._recorded, self._read()).index
+
+    def read(self, position: int) -> np.ndarray:
+        return self._index.read(position)
+
+    def open(self, position: int) -> BinaryIO:
+        if self._index.open is None:
+            raise ValueError("plain pixels have no files")
+        return self._index.open(position)
 
 
 def check_contents(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Sequence
 
 import numpy as np
@@ -40,12 +41,16 @@ def take_stratified(
         TooFewError: If a class has too few images.
     """
     groups = _groups(contents)
-    group_labels = np.array([labels[group[0]] for group in groups])
+    group_labels = labels[[group[0] for group in groups]]
+    classes, sizes = np.unique(labels, return_counts=True)
+    different = np.bincount(np.searchsorted(classes, group_labels), minlength=len(classes))
+    quotas = _quotas(classes, sizes, different, count, least_left)
     taken = np.zeros(len(labels), bool)
     generator = np.random.default_rng(seed)
-    for label, quota in _quotas(group_labels, labels, count, least_left).items():
-        own = generator.permutation(np.flatnonzero(group_labels == label))
-        for group in _filling([groups[i] for i in own], quota, least_left):
+    by_class = np.split(np.argsort(group_labels, kind="stable"), np.cumsum(different)[:-1])
+    for own, quota in zip(by_class, quotas.tolist(), strict=True):
+        drawn = generator.permutation(own)
+        for group in _filling([groups[i] for i in drawn], quota, least_left):
             taken[group] = True
     return taken
 
@@ -59,22 +64,33 @@ def _groups(contents: Sequence[Hashable]) -> list[list[int]]:
 
 
 def _quotas(
-    group_labels: np.ndarray, labels: np.ndarray, count: int, least_left: int
-) -> dict[int, int]:
-    """Number of images to draw of each class: proportional, at least one, `count` in total."""
-    classes, sizes = np.unique(labels, return_counts=True)
-    different = np.array([(group_labels == label).sum() for label in classes])
+    classes: np.ndarray, sizes: np.ndarray, different: np.ndarray, count: int, least_left: int
+) -> np.ndarray:
+    """Number of images to draw of each class: proportional, at least one, `count` in total.
+
+    Args:
+        classes: Their labels, ascending.
+        sizes: Images of each.
+        different: Groups of each.
+    """
     most = sizes - least_left
     if different.min() < 1 + least_left or not len(classes) <= count <= most.sum():
         fewest = int(different.argmin())
         raise TooFewError(int(classes[fewest]), int(different[fewest]))
-    exact = sizes * (count / len(labels))
-    quotas = np.clip(np.floor(exact).astype(int), 1, most)
-    while missing := count - int(quotas.sum()):
-        step = 1 if missing > 0 else -1
-        possible = (quotas + step >= 1) & (quotas + step <= most)
-        quotas[np.where(possible, step * (exact - quotas), -np.inf).argmax()] += step
-    return {int(label): int(quota) for label, quota in zip(classes, quotas, strict=True)}
+    exact = sizes * (count / sizes.sum())
+    quotas: np.ndarray = np.clip(np.floor(exact).astype(int), 1, most)
+    missing = count - int(quotas.sum())
+    step = 1 if missing > 0 else -1
+    ends = most if step > 0 else np.ones_like(most)
+    # The class that is furthest from its share comes first, the first one of equals.
+    waiting = [(step * (quotas[i] - exact[i]), i) for i in np.flatnonzero(quotas != ends).tolist()]
+    heapq.heapify(waiting)
+    for _ in range(abs(missing)):
+        _, i = heapq.heappop(waiting)
+        quotas[i] += step
+        if quotas[i] != ends[i]:
+            heapq.heappush(waiting, (step * (quotas[i] - exact[i]), i))
+    return quotas
 
 
 def _filling(groups: list[list[int]], quota: int, least_left: int) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 A trial starts from the highest stored cut below its boundary, and computes the layers in between
 live, in every epoch. A stored cut saves that for all trials above it; it costs a pass over the
-images, a file, and reading the file.
+images, a file, and reading the file: once, or in every epoch if it does not stay in memory.
 """
 
 from __future__ import annotations
@@ -59,15 +59,22 @@ class Demand:
 
 @dataclass(frozen=True)
 class Rates:
-    """Seconds to write a byte, and to read it once in every worker."""
+    """The cost of a byte in seconds.
+
+    Attributes:
+        write: To write it.
+        read: To read it once in every worker.
+        stream: To read it in one worker, in each epoch if it does not stay in memory.
+    """
 
     write: float
     read: float
+    stream: float = 0.0
 
 
 @dataclass(frozen=True)
 class Room:
-    """Bytes that fit into the store, and into one worker's memory."""
+    """Bytes that fit into the store, and that a worker keeps from epoch to epoch."""
 
     disk: int
     memory: int
@@ -91,14 +98,13 @@ def decide(
         room: How much fits.
         notes: Sentences for the plan.
     """
-    choice = _Choice({(s.prefix, s.name): s for s in sites}, demands, images or 0, rates)
+    by_place = {(site.prefix, site.name): site for site in sites}
+    choice = _Choice(by_place, demands, images or 0, rates, room.memory)
     kept: list[_Place] = []
     while images:
         free = room.disk - sum(choice.bytes(place) for place in kept)
         fitting = [
-            place
-            for place in choice.sites
-            if place not in kept and choice.bytes(place) <= min(free, room.memory)
+            place for place in choice.sites if place not in kept and choice.bytes(place) <= free
         ]
         gains = {place: choice.gain(place, kept) for place in fitting}
         best = max(gains, key=lambda place: gains[place], default=None)
@@ -107,7 +113,7 @@ def decide(
         kept.append(best)
         kept = [p for p in kept if choice.gain(p, [k for k in kept if k != p]) > 0]
     wanted = dict.fromkeys([(d.prefix, d.cuts[-1]) for d in demands if d.cuts] + kept)
-    rows = [choice.row(place, kept, images, room) for place in choice.sites if place in wanted]
+    rows = [choice.row(place, kept, images) for place in choice.sites if place in wanted]
     return Plan(tuple(rows), images, tuple(notes))
 
 
@@ -121,6 +127,7 @@ class _Choice:
     demands: Sequence[Demand]
     images: int
     rates: Rates
+    memory: int
 
     def bytes(self, place: _Place) -> int:
         return self.images * self.sites[place].bytes
@@ -141,18 +148,22 @@ class _Choice:
         return self.images * further + self.bytes(place) * each
 
     def _live(self, demand: Demand, kept: Sequence[_Place]) -> float:
-        """Seconds that all these trials spend computing below their boundary."""
+        """Seconds that all these trials spend below their boundary, computing and streaming."""
         if not demand.cuts:
             return 0.0
-        begun = [
-            self.sites[place].seconds
-            for place in kept
-            if place[0] == demand.prefix and place[1] in demand.cuts
-        ]
+        begun = max(
+            (self.sites[p] for p in kept if p[0] == demand.prefix and p[1] in demand.cuts),
+            key=lambda site: site.seconds,
+            default=None,
+        )
         target = self.sites[demand.prefix, demand.cuts[-1]].seconds
-        return demand.epochs * self.images * (target - max(begun, default=0.0))
+        computing = self.images * (target - (0.0 if begun is None else begun.seconds))
+        each = 3 * demand.prefix.image_size**2 if begun is None else begun.bytes
+        is_streamed = self.images * each > self.memory
+        streaming = self.images * each * self.rates.stream if is_streamed else 0.0
+        return demand.epochs * (computing + streaming)
 
-    def row(self, place: _Place, kept: Sequence[_Place], images: int | None, room: Room) -> Row:
+    def row(self, place: _Place, kept: Sequence[_Place], images: int | None) -> Row:
         site = self.sites[place]
         others = [other for other in kept if other != place]
         saved, cost = self.saved(place, others), self.cost(place, others)
@@ -167,17 +178,15 @@ class _Choice:
             make_seconds=cost if images is not None else None,
             saved_seconds=saved if images is not None else None,
             kept=place in kept,
-            reason=self._reason(place, kept, images, room),
+            reason=self._reason(place, kept, images),
             point=site.point,
         )
 
-    def _reason(self, place: _Place, kept: Sequence[_Place], images: int | None, room: Room) -> str:
+    def _reason(self, place: _Place, kept: Sequence[_Place], images: int | None) -> str:
         if images is None:
             return "the number of images is not known"
         if place in kept:
             return "saves more than it costs"
         if self.gain(place, kept) <= 0:
             return "saves less than it costs"
-        if self.bytes(place) > room.memory:
-            return "larger than a worker's memory"
         return "no room in the store"

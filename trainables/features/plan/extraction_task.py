@@ -13,6 +13,7 @@ import numpy as np
 
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
+from spaces.studies.study import Precision
 from trainables.cache.rows.row_store import RowStore
 from trainables.datasets.sets.recorded import RecordedSets
 
@@ -31,6 +32,7 @@ class ExtractionTask:
         cache: Folder of the cache.
         threads: TensorFlow's threads: as many as in a trial, which may get this process next.
         gpu: Share of a GPU, that of a trial.
+        precision: As in `Resources.precision`.
     """
 
     dataset: DatasetSection
@@ -40,6 +42,7 @@ class ExtractionTask:
     cache: str
     threads: int
     gpu: float = 0
+    precision: Precision = "auto"
 
 
 @dataclass(frozen=True, eq=False)

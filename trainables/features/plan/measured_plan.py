@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import time
 from collections import defaultdict
@@ -16,15 +15,13 @@ from spaces.studies.study import Study
 from trainables.cache.digest import digest
 from trainables.cache.eviction import limit
 from trainables.cache.folder import cache_folder, remove
+from trainables.features.in_memory import data_limit
 from trainables.features.plan.cost_model import Demand, Rates, Room, Site, decide
 from trainables.features.plan.demands import Stage, expected_epochs, live_trials, without_depth
 from trainables.features.plan.plan import Plan, Prefix
+from trainables.features.plan.work import work_up_to
 from trainables.networks.cut import cuts
 from trainables.networks.network import Network, build_network
-from trainables.process.memory import share_of_memory
-
-_WORK_OF_AN_OUTPUT = 40
-"""Multiply-adds that take as long as moving one value of a layer's output."""
 
 _MEASURED_WORK = 3e9
 _WRITTEN = 16 * 2**20
@@ -56,7 +53,7 @@ def plan_study(study: Study, images: int | None, workers: int | None = None) -> 
             names = tuple(site.name for site in below)
             demands.append(Demand(Prefix.of(point), stage.depth, names, epochs))
     rates = _rates(workers or os.cpu_count() or 1)
-    room = Room(limit(), share_of_memory() // 2)
+    room = Room(limit(), data_limit())
     return decide(list(sites.values()), _merged(demands), images, rates, room, live_trials(study))
 
 
@@ -115,27 +112,6 @@ def _random_network(point: Hyperparameters) -> Network:
     return build_network(Hyperparameters.from_dict(values), classes=2)
 
 
-def work_up_to(model: keras.Model) -> dict[str, float]:
-    """Work of one image from the pixels up to and including each operation, by its name.
-
-    It is 0 below the first weights: a cut there is no better than the pixels.
-    """
-    work, total, has_weights = {}, 0.0, False
-    for operation in model.operations:
-        has_weights |= bool(getattr(operation, "weights", ()))
-        total += _work(operation)
-        work[operation.name] = total if has_weights else 0.0
-    return work
-
-
-def _work(operation: keras.Operation) -> float:
-    shape = operation.output.shape[1:]
-    kernels = [w for w in getattr(operation, "weights", ()) if w.path.endswith("kernel")]
-    places = math.prod(shape[:-1]) if len(shape) == 3 else 1
-    multiply_adds = places * sum(math.prod(kernel.shape) for kernel in kernels)
-    return multiply_adds + _WORK_OF_AN_OUTPUT * math.prod(shape)
-
-
 def _merged(demands: list[Demand]) -> list[Demand]:
     """Demands that differ only above the cut, such as in their heads, added up."""
     merged: dict[Demand, float] = defaultdict(float)
@@ -145,7 +121,7 @@ def _merged(demands: list[Demand]) -> list[Demand]:
 
 
 def _rates(workers: int) -> Rates:
-    """Seconds to write and read a byte, measured with one file."""
+    """Seconds that a byte costs, measured with one file."""
     content = np.ones(_WRITTEN, np.uint8)
     folder = cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
@@ -161,4 +137,5 @@ def _rates(workers: int) -> Rates:
         read = time.perf_counter()
     finally:
         remove(path)
-    return Rates((written - began) / _WRITTEN, workers * (read - written) / _WRITTEN)
+    once = (read - written) / _WRITTEN
+    return Rates((written - began) / _WRITTEN, workers * once, once)

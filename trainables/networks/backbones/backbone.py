@@ -10,9 +10,10 @@ from typing import Protocol, cast
 import keras
 import numpy as np
 
+from spaces.backbones import is_keras_file
 from spaces.errors import InputError, WeightsError
 from spaces.hyperparameters import Hyperparameters
-from trainables.networks.backbones import keras_applications
+from trainables.networks.backbones import keras_applications, keras_file
 from trainables.networks.backbones.own_weights import load_weights
 
 _OWN = {
@@ -79,6 +80,8 @@ def backbone_features(inputs: keras.KerasTensor, point: Hyperparameters) -> kera
 
 
 def _whole(inputs: keras.KerasTensor, point: Hyperparameters) -> keras.KerasTensor:
+    if is_keras_file(point.backbone):
+        return keras_file.features_of(inputs, point.backbone)
     own = own_backbone(point.backbone, point.image_size)
     if own is None:
         return keras_applications.features_of(inputs, point.backbone, point.weights)

@@ -40,7 +40,7 @@ def at_the_cut(
         if mixed is not None:
             others, shares = partners(labels), mixed
     if below is not None:
-        batch = below(batch, training=False)
+        batch = tf.cast(below(batch, training=False), tf.float32)  # as stored features are
     if augment is not None:
         batch, mixed = augment.features(batch, drawn)
         if mixed is not None:

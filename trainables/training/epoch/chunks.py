@@ -6,6 +6,7 @@ same updates as training on all examples at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,13 @@ from typing import TypeVar
 import numpy as np
 import tensorflow as tf
 
+from trainables.cache.eviction import LIMIT_VARIABLE
+from trainables.datasets.rows.decoded import Decoded
 from trainables.features.in_memory import Examples, data_limit
+from trainables.process.messages import note
+
+_NOTED = 0.1
+"""Share of an epoch spent in waiting for images that is worth a note."""
 
 LARGEST = 64 * 2**20
 """Bytes of a chunk, unless a single batch has more."""
@@ -69,7 +76,7 @@ def training_chunks(examples: Examples, order: np.ndarray, batch: int) -> Iterat
         own = examples.gather(part[is_mine])
         return Chunk(own.inputs, own.labels, own.about, tf.constant(local), start // batch)
 
-    yield from ahead(gathered, range(0, len(order), size))
+    yield from _in_time(examples, gathered, range(0, len(order), size))
 
 
 def evaluation_chunks(examples: Examples, batch: int) -> Iterator[tuple[tf.Tensor, tf.Tensor]]:
@@ -86,18 +93,46 @@ def evaluation_chunks(examples: Examples, batch: int) -> Iterator[tuple[tf.Tenso
     yield from ahead(gathered, range(0, len(examples), size))
 
 
-def ahead(make: Callable[[int], Made], items: Sequence[int]) -> Iterator[Made]:
-    """`make(item)` for each item, in order; a thread makes the next one meanwhile."""
+def ahead(
+    make: Callable[[int], Made], items: Sequence[int], waits: list[float] | None = None
+) -> Iterator[Made]:
+    """`make(item)` for each item, in order; a thread makes the next one meanwhile.
+
+    Args:
+        waits: Takes the seconds that each was waited for.
+    """
     if not items:
         return
     with ThreadPoolExecutor(1) as thread:
         coming = thread.submit(make, items[0])
-        for item in items[1:]:
+        for item in [*items[1:], None]:
+            began = time.perf_counter()
             made = coming.result()
-            coming = thread.submit(make, item)
+            if waits is not None:
+                waits.append(time.perf_counter() - began)
+            if item is not None:
+                coming = thread.submit(make, item)
             yield made
             del made
-        yield coming.result()
+
+
+def _in_time(
+    examples: Examples, make: Callable[[int], Made], items: Sequence[int]
+) -> Iterator[Made]:
+    """As `ahead`; a note says if images are decoded on the way, and training waits for them."""
+    waits: list[float] = []
+    began = time.perf_counter()
+    yield from ahead(make, items, waits)
+    waited, whole = sum(waits[1:]), time.perf_counter() - began  # the first one is never ahead
+    inputs = examples.inputs
+    if isinstance(inputs, Decoded) and not inputs.is_known_as_slow and waited > _NOTED * whole:
+        inputs.is_known_as_slow = True
+        rate = len(examples) / whole
+        note(
+            f"Decoding does not keep up: {waited / whole:.0%} of an epoch's {whole:.0f} s passed "
+            f"in waiting for images, which came at {rate:.0f} a second. Give a trial more CPUs "
+            f"(resources.cpu in the study), or the cache more room ({LIMIT_VARIABLE})."
+        )
 
 
 def _rows(examples: Examples) -> int:

@@ -15,7 +15,9 @@ from trainables.augmentation.batch import BatchAugmentation, Draws
 from trainables.features.in_memory import Examples
 from trainables.networks.forward import evaluation_batch
 from trainables.optimizers.adjustable import Adjustable
+from trainables.optimizers.loss_scaling import LossScaling
 from trainables.process.memory import evaluation_parts
+from trainables.process.precision import is_scaled
 from trainables.training.epoch.batch import at_the_cut
 from trainables.training.epoch.chunks import evaluation_chunks, training_chunks
 from trainables.training.losses import per_example_loss, validation_loss
@@ -67,6 +69,7 @@ class Loop:
         self._evaluation_batch = min(map(evaluation_batch, parts))
         self._strategy = tf.distribute.get_strategy()
         optimizer.build(model.trainable_variables)
+        self._scaling = LossScaling(optimizer) if is_scaled() else None
         self._train = tf.function(self._epoch, reduce_retracing=True)
         self._evaluate = tf.function(self._evaluation, reduce_retracing=True)
 
@@ -222,7 +225,8 @@ class Loop:
         else:
             gradients, sums = self._accumulated(data, chosen, drawn, share * counts)
         self.optimizer.learning_rate.assign(rate)
-        self.optimizer.apply(gradients, self.model.trainable_variables)
+        applier = self.optimizer if self._scaling is None else self._scaling
+        applier.apply(gradients, self.model.trainable_variables)
         return sums * counts
 
     def _mine(self, batch: Any, count: tf.Tensor) -> tuple[Any, tf.Tensor]:
@@ -265,6 +269,8 @@ class Loop:
                 losses += tf.reduce_sum(loss)
                 objective += tf.reduce_sum(loss * tf.gather(self._class_weights, targets)) * share
                 correct += tf.reduce_sum(_is_right(logits, targets) * shares)
+            if self._scaling is not None:
+                objective *= self._scaling.scale
         gradients = tape.gradient(
             objective,
             [v.value for v in self.model.trainable_variables],

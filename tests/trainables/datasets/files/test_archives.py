@@ -102,8 +102,6 @@ def test_tar_with_more_than_files_is_refused(tmp_path, own_cache, entries, expec
         unpacked(path)
     left = (own_cache / "archives").rglob("*")
     assert not [p for p in left if p.is_file() and p.suffix != ".lock"]
-        p for p in (own_cache / "archives").rglob("*") if p.is_file() and p.suffix != ".lock"
-    ]
 
 
 def test_zip_with_a_link_or_a_secret_is_refused(tmp_path):

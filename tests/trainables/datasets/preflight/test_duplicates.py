@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
 from tests.trainables.datasets.pictures import encoded, picture
+from trainables.datasets.preflight import near_duplicates
 from trainables.datasets.preflight.duplicates import connected_groups
 from trainables.datasets.preflight.near_duplicates import near_pairs
 from trainables.datasets.preflight.perceptual import perceptual_hash
@@ -31,6 +33,7 @@ def components(pairs, count):
     return [root(i) for i in range(count)]
 
 
+@settings(deadline=None)  # the first one imports SciPy
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
 def test_groups_are_connected_by_pairs(pairs):
     """Compared with a union-find over all positions; single images are in no group."""
@@ -77,6 +80,37 @@ def test_many_hashes_take_little_time_even_if_they_share_a_part():
     pairs = near_pairs(rows, np.zeros_like(rows))
     assert time.perf_counter() - began < 5
     assert {(a, a + 1) for a in range(9000, 9999)} <= set(map(tuple, pairs.tolist()))
+
+
+def test_any_number_of_pairs_takes_memory_for_the_images_alone(monkeypatch):
+    """4,000 pictures that all look alike have eight million pairs."""
+    monkeypatch.setattr(near_duplicates, "_AT_ONCE", 10_000)
+    count = 4000
+    rows = np.array([1 << i % 64 | 1 << i // 64 for i in range(count)], np.uint64)
+    tracemalloc.start()
+    pairs = near_pairs(rows, np.arange(count, dtype=np.uint64) % np.uint64(4))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [len(group) for group in connected_groups(pairs)] == [count]
+    assert len(pairs) < 2 * count + 10_000
+    assert peak < 20e6
+    assert all(bits((rows[a], 0), (rows[b], 0)) <= 4 for a, b in pairs.tolist())
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 15)), max_size=30))
+def test_large_groups_are_divided_without_losing_a_pair(hashes):
+    rows, columns = (
+        np.array(one, np.uint64) for one in (zip(*hashes, strict=True) if hashes else ([], []))
+    )
+    spread = columns * np.uint64(0x0842108421084210)  # up to 13 bits in each part
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(near_duplicates, "_LARGE", 2)
+        patch.setattr(near_duplicates, "_AT_ONCE", 5)
+        divided = near_pairs(rows, spread)
+    whole = near_pairs(rows, spread)
+    count = len(hashes)
+    assert _same(components(divided.tolist(), count), components(whole.tolist(), count))
 
 
 CHANGES = {

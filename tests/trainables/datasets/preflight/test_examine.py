@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -32,6 +33,19 @@ def shown(found):
     console = Console(file=io.StringIO(), width=100)
     console.print(render(found))
     return console.file.getvalue()
+
+
+def test_of_very_many_classes_the_largest_and_the_smallest_are_shown(tmp_path):
+    found = preflight(section(class_folders(tmp_path / "photos", 2, 8)), "some_study")
+    counts = tuple(np.random.default_rng(0).permutation(1000).tolist())
+    names = tuple(f"class_{number}" for number in range(1000))
+    many = replace(found, class_names=names, counts={"train": counts})
+    lines = shown(many).splitlines()
+    rows = {line.split()[0]: int(line.split()[1]) for line in lines if line.startswith("class_")}
+    assert len(rows) == 100
+    assert sorted(rows.values()) == [*range(50), *range(950, 1000)]
+    assert rows == {name: rows[name] for name in names if name in rows}, "in the dataset's order"
+    assert any("and 900 classes between these in size" in line for line in lines)
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)

@@ -18,6 +18,7 @@ from trainables.cache.tensor_file import allocate_rows, read_rows, write_rows
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import content_of
 from trainables.datasets.rows import images
+from trainables.datasets.rows.decoded import Decoded
 from trainables.datasets.rows.images import load_images
 from trainables.datasets.rows.resizing import resize
 from trainables.process.messages import take_notes
@@ -90,8 +91,13 @@ def test_without_room_they_are_in_memory(index, own_cache, monkeypatch):
     expected = np.stack([resize(index.read(int(position)), 16) for position in POSITIONS])
     assert np.array_equal(found.pixels, expected)
     assert not list(own_cache.rglob("*.arrow"))
+    monkeypatch.setattr(images, "SMALL", 0)
+    assert not take_notes()
+    found = load_images(index, POSITIONS, 16)
+    assert isinstance(found.pixels, Decoded)
+    assert np.array_equal(found.pixels[:], expected)
     [line] = take_notes()
-    assert "no room" in line
+    assert "no room for 4 images of 16 pixels" in line
 
 
 def test_an_image_that_changes_meanwhile_is_no_other_image_s_row(index, own_cache, tmp_path):

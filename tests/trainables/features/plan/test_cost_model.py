@@ -13,6 +13,9 @@ from trainables.features.plan.plan import Plan, Prefix
 
 PREFIX = Prefix("VGG16", "imagenet", "backbone", None, 64)
 OTHER = Prefix("ResNet50", "imagenet", "backbone", None, 64)
+TINY = Prefix("VGG16", "imagenet", "backbone", None, 3)
+"""Its pixels stay in memory."""
+
 FREE = Rates(write=0, read=0)
 PLENTY = Room(disk=10**12, memory=10**12)
 
@@ -84,11 +87,21 @@ def test_the_store_is_not_overfilled():
     assert sum(row.bytes for row in plan.kept) <= 2 * 400 - 1
 
 
-def test_what_no_worker_can_hold_is_not_kept():
-    plan = decide(sites(), [demand(3, 9), demand(2, 9)], 10, FREE, Room(10**9, memory=400))
-    assert kept(plan) == {"cut3"}
-    reasons = {row.boundary: row.reason for row in plan.rows}
-    assert reasons["cut2"] == "larger than a worker's memory"
+def test_what_no_worker_can_hold_is_read_in_each_epoch():
+    """Of 10 images, the wide cuts take 4,000 bytes, the narrow one 400 and the pixels 122,880."""
+    demands, tight = [demand(2, 9)], Room(10**9, memory=400)
+    assert kept(decide(sites(), demands, 10, FREE, tight)) == {"cut2"}
+    # In each epoch, 10 × 3 s of computing and the pixels' bytes are saved.
+    saved = (9 - 1) * 30 + 9 * 122_880 * 1e-5
+    plan = decide(sites(), demands, 10, Rates(0, 0, stream=1e-5), tight)
+    [row] = plan.rows
+    assert row.saved_seconds == pytest.approx(saved + 30 - 9 * 4000 * 1e-5)
+    for stream, names in ((0.009, {"cut2"}), (0.012, set())):
+        small_pixels = [dataclasses.replace(s, prefix=TINY) for s in sites()]
+        plan = decide(
+            small_pixels, [demand(2, 9, TINY)], 10, Rates(0, 0, stream), Room(10**9, memory=400)
+        )
+        assert kept(plan, TINY) == (names and {"cut2"})
 
 
 def test_networks_have_nothing_in_common():

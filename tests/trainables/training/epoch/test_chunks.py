@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.dataset import DatasetSection
 from spaces.studies.study import Objective
+from tests.trainables.datasets.pictures import class_folders
+from trainables.cache.eviction import entries
+from trainables.datasets.formats.readers import read_index
+from trainables.datasets.rows import images as rows_images
+from trainables.datasets.rows.decoded import Decoded
+from trainables.datasets.rows.images import load_images
 from trainables.features.in_memory import Examples, examples_at, forget
 from trainables.networks.cut import PIXELS, Cut
+from trainables.process.messages import take_notes
 from trainables.training.epoch import chunks
 from trainables.training.epoch.chunks import ahead, evaluation_chunks, training_chunks
 from trainables.training.training import Training
@@ -140,6 +151,23 @@ POINTS = {
 }
 
 
+def trained(point, train, validation):
+    """Whether the training images are resident, the measured numbers, and the weights."""
+    forget()
+    training = Training(point, 3, train, validation, 5, Objective())
+    told = [training.run_epoch() for _ in range(2)]
+    numbers = [(m.train_loss, m.train_accuracy, m.val_loss, m.val_accuracy) for m in told]
+    is_resident = training._examples(train).are_resident
+    forget()
+    return is_resident, numbers, [v.numpy() for v in training.network.model.weights]
+
+
+def assert_same(one, other):
+    assert one[1] == other[1]
+    for mine, its in zip(one[2], other[2], strict=True):
+        np.testing.assert_array_equal(mine, its)
+
+
 @pytest.mark.parametrize("name", POINTS)
 def test_streamed_and_resident_give_equal_weights(make_images, monkeypatch, tmp_path, name):
     monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
@@ -147,20 +175,62 @@ def test_streamed_and_resident_give_equal_weights(make_images, monkeypatch, tmp_
         weights="none", image_size=32, batch_size=BATCH, epochs=2, **POINTS[name]
     )
     images = make_images(COUNT, size=32), make_images(20, size=32, seed=1)
-
-    def trained():
-        forget()
-        training = Training(point, 3, *images, 5, Objective())
-        told = [training.run_epoch() for _ in range(2)]
-        numbers = [(m.train_loss, m.train_accuracy, m.val_loss, m.val_accuracy) for m in told]
-        resident = training._examples(images[0]).are_resident
-        return resident, numbers, [v.numpy() for v in training.network.model.weights]
-
-    whole, numbers, weights = trained()
+    whole = trained(point, *images)
     monkeypatch.setenv("THAWTUNE_DATA_MEMORY", "12KB")
-    streamed, others, same = trained()
-    assert (whole, streamed) == (True, False)
-    assert numbers == others
-    for one, other in zip(weights, same, strict=True):
-        np.testing.assert_array_equal(one, other)
-    forget()
+    streamed = trained(point, *images)
+    assert (whole[0], streamed[0]) == (True, False)
+    assert_same(whole, streamed)
+
+
+@pytest.mark.parametrize("name", ["augmented", "features"])
+def test_images_decoded_on_the_way_give_equal_weights(monkeypatch, tmp_path, name):
+    """From files, where neither memory nor the cache has room for their pixels."""
+    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / "large"))
+    folder = class_folders(tmp_path / "photos", 3, 12)
+    index = read_index(DatasetSection(format="folders", path=str(folder)))
+    sets = np.arange(0, 36, 2), np.arange(1, 36, 2)
+    point = Hyperparameters(
+        weights="none", image_size=32, batch_size=BATCH, epochs=2, **POINTS[name]
+    )
+
+    def loaded():
+        return [load_images(index, positions, 32) for positions in sets]
+
+    kept = loaded()
+    whole = trained(point, *kept)
+    monkeypatch.setattr(rows_images, "SMALL", 0)
+    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / "small"))
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", "40KB")  # of features, not of 55 kB of pixels
+    monkeypatch.setenv("THAWTUNE_DATA_MEMORY", "12KB")
+    take_notes()
+    decoded = loaded()
+    assert all(isinstance(images.pixels, Decoded) for images in decoded)
+    assert "has no room for 18 images of 32 pixels (0.0 GB, of at most" in take_notes()[0]
+    streamed = trained(point, *decoded)
+    assert {entry.kind for entry in entries()} == ({"features"} if name == "features" else set())
+    assert (whole[0], streamed[0]) == (True, False)
+    assert_same(whole, streamed)
+
+
+def test_decoding_that_does_not_keep_up_is_told(make_images, streamed):
+    class Slow(Decoded):
+        def __init__(self, pixels):
+            self._pixels, self.shape, self.dtype = pixels, pixels.shape, pixels.dtype
+
+        def __getitem__(self, rows):
+            time.sleep(0.05)
+            return self._pixels[rows]
+
+    images = make_images(COUNT)
+    examples = Examples(Slow(images.pixels), tf.constant(images.labels))
+    take_notes()
+    list(training_chunks(examples, np.arange(COUNT), BATCH))
+    [told] = take_notes()
+    assert "Decoding does not keep up" in told
+    assert "resources.cpu" in told
+    list(training_chunks(examples, np.arange(COUNT), BATCH))
+    assert take_notes() == [], "once is enough"
+    examples = replace(examples, inputs=Slow(images.pixels))
+    for _ in training_chunks(examples, np.arange(COUNT), BATCH):
+        time.sleep(0.12)  # slower than the images come
+    assert take_notes() == []
