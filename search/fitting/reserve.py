@@ -62,9 +62,15 @@ class Reserve:
     slowness: float = 1.0
 
     def __call__(self, history: History) -> float:
-        """Seconds of the clock, from the trials so far."""
+        """Seconds of the clock, from the trials so far.
+
+        A recipe that is still running counts as if it won: it may overtake the incumbent when there
+        is no time left to train it again.
+        """
+        running = [t for t in history.in_state(RUNNING) if t.is_never_stopped and t.measurements]
         trial = history.incumbent(self.study.objective)
-        training = 0.0 if trial is None else self.training_seconds(trial)
+        winners = running + ([] if trial is None else [trial])
+        training = max(map(self.training_seconds, winners), default=0.0)
         models = 2 + sum(bool(t.epochs) for t in history.recipes)
         fixed = self.slowness * (costs.FINETUNING + costs.EVALUATION + costs.REPORT)
         needed = self.stopping_seconds(history) + fixed + training + models * self.each_model
