@@ -22,10 +22,10 @@ from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Study
 from trainables.cache.folder import cache_for_workers, use_cache
+from trainables.cache.rows.entry_store import EntryStore
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
-from trainables.features.store import FeatureStore
 
 _POLL_SECONDS = 0.1
 _END_SECONDS = 10.0
@@ -64,7 +64,7 @@ def extract(
     if nodes and tasks:
         tally, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
     for key in keys or ():
-        FeatureStore().hold(key)
+        EntryStore().hold(key)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
     if tally.misses and not console.is_terminal:
         console.print(
@@ -203,14 +203,14 @@ def _nodes_without(nodes: Sequence[str], keys: Sequence[str]) -> list[str]:
             there = NodeAffinitySchedulingStrategy(node, soft=False)
             task = ray.remote(_node_has_all).options(num_cpus=0, scheduling_strategy=there)
             answers[node] = task.remote(cache_for_workers(), keys)
-    lacking = [here] if here in nodes and not _has_all(FeatureStore(), keys) else []
+    lacking = [here] if here in nodes and not _has_all(EntryStore(), keys) else []
     return lacking + [node for node, answer in answers.items() if not ray.get(answer)]
 
 
 def _node_has_all(cache: str | None, keys: Sequence[str]) -> bool:
     use_cache(cache)
-    return _has_all(FeatureStore(), keys)
+    return _has_all(EntryStore(), keys)
 
 
-def _has_all(store: FeatureStore, keys: Sequence[str]) -> bool:
+def _has_all(store: EntryStore, keys: Sequence[str]) -> bool:
     return all(key in store for key in keys)

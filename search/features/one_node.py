@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainables.cache.folder import remove, use_cache
-from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
+from trainables.features.plan.extraction_task import ExtractionTask, PlannedRows
 from trainables.process.tensorflow_setup import import_tensorflow
 
 _LEAST_IMAGES = 32
@@ -89,61 +90,62 @@ class NodeExtraction:
         """Store a network's features.
 
         Returns:
-            What was done, and the keys of the entries.
+            What was done, and the keys of the entries that have them.
         """
         use_cache(task.cache)
-        store = FeatureStore()
-        entries = self._entries(task)
+        planned = self._planned(task)
+        for rows in planned:
+            rows.store.fetch(rows.contents)
         with ExitStack() as locks:
-            for key in sorted(entry.key for entry in entries):
-                locks.enter_context(store.lock(key))
-            missing = [
-                entry
-                for entry in entries
-                if entry.key not in store and not store.fetch(entry.key, entry.shape)
-            ]
-            self._tally.hits = len(entries) - len(missing)
-            self._make(task, store, missing)
+            for key in sorted({part.key for rows in planned if (part := _Missing.of(rows))}):
+                locks.enter_context(EntryStore().lock(key))
+            missing = [part for rows in planned if (part := _Missing.of(rows))]
+            self._tally.hits = len(planned) - len(missing)
+            self._make(task, missing)
         tally, self._tally = self._tally, Tally()
         self._done.add(tally)
-        return tally, [entry.key for entry in entries]
+        keys = [key for rows in planned for key in rows.store.keys_with(rows.contents)]
+        return tally, list(dict.fromkeys(keys))
 
-    def _entries(self, task: ExtractionTask) -> list[PlannedEntry]:
-        """The entries, from all workers, which builds the network in each of them.
+    def _planned(self, task: ExtractionTask) -> list[PlannedRows]:
+        """What is wanted, from all workers, which builds the network in each of them.
 
         The first answer will do: there may be no room yet for the other workers.
         """
-        self._warming = {worker.entries.remote(task): worker for worker in self._workers}
+        self._warming = {worker.planned.remote(task): worker for worker in self._workers}
         [first], _ = ray.wait([*self._warming], num_returns=1)
-        entries: list[PlannedEntry] = ray.get(first)
-        return entries
+        planned: list[PlannedRows] = ray.get(first)
+        return planned
 
-    def _make(
-        self, task: ExtractionTask, store: FeatureStore, missing: Sequence[PlannedEntry]
-    ) -> None:
-        begun: list[tuple[PlannedEntry, Path]] = []
+    def _make(self, task: ExtractionTask, missing: Sequence[_Missing]) -> None:
+        store = EntryStore()
+        begun: list[tuple[_Missing, Path]] = []
         try:
-            for entry in missing:
-                temporary = store.begin(entry.key, entry.shape)
+            for part in missing:
+                temporary = store.begin(part.key, part.layout)
                 if temporary is None:
-                    self._tally.notes += (f"The feature store has no room for {entry.cut}.",)
+                    self._tally.notes += (f"The feature store has no room for {part.rows.cut}.",)
                 else:
-                    begun.append((entry, temporary))
+                    begun.append((part, temporary))
             self._fill(task, begun)
-            for entry, temporary in begun:
-                self._tally.bytes += store.seal(temporary, entry.key, entry.about)
+            for part, temporary in begun:
+                self._tally.bytes += store.seal(temporary, part.key, part.rows.about)
                 self._tally.misses += 1
         finally:
             for _, temporary in begun:
                 remove(temporary)
 
-    def _fill(self, task: ExtractionTask, begun: Sequence[tuple[PlannedEntry, Path]]) -> None:
+    def _fill(self, task: ExtractionTask, begun: Sequence[tuple[_Missing, Path]]) -> None:
+        """Compute what was begun: images that several cuts lack pass through the network once."""
+        together: dict[tuple[str, bytes], dict[str, Path]] = defaultdict(dict)
+        for part, temporary in begun:
+            lacking = part.rows.part, part.positions.tobytes()
+            together[lacking][part.rows.cut] = temporary
         shares = deque[tuple[Any, ...]]()
-        for part in SETS:
-            of_part = [(entry, temporary) for entry, temporary in begun if entry.part == part]
-            targets = {entry.cut: temporary for entry, temporary in of_part}
-            for first, last in self._shares(of_part[0][0].shape[0]) if of_part else ():
-                shares.append((part, first, last, targets))
+        for (name, which), targets in together.items():
+            positions = np.frombuffer(which, np.int64)
+            for first, last in self._shares(len(positions)):
+                shares.append((name, positions[first:last], first, targets))
         computing: dict[Any, Any] = {}
         while shares or computing:
             [done], _ = ray.wait([*computing, *self._warming], num_returns=1)
@@ -159,21 +161,55 @@ class NodeExtraction:
             yield first, min(images, first + each)
 
 
+@dataclass(frozen=True, eq=False)
+class _Missing:
+    """What the store lacks of some rows: an entry that will have them.
+
+    Attributes:
+        rows: All that are planned.
+        positions: Of those that are missing among them.
+    """
+
+    rows: PlannedRows
+    positions: np.ndarray
+
+    @classmethod
+    def of(cls, rows: PlannedRows) -> _Missing | None:
+        """What is missing now; None if nothing is."""
+        positions = rows.store.missing(rows.contents)
+        return cls(rows, positions) if len(positions) else None
+
+    @property
+    def key(self) -> str:
+        """Of the entry."""
+        return self.rows.store.key_of(self.rows.contents[self.positions])
+
+    @property
+    def layout(self) -> Layout:
+        """Of the entry."""
+        return self.rows.store.layout_of(self.rows.contents[self.positions])
+
+
 class ExtractionWorker:
     """Computes features in an actor."""
 
-    def entries(self, task: ExtractionTask) -> list[PlannedEntry]:
-        """As `trainables.worker.extraction.planned_entries`."""
+    def planned(self, task: ExtractionTask) -> list[PlannedRows]:
+        """As `trainables.worker.extraction.planned_rows`."""
         import_tensorflow()
-        from trainables.worker.extraction import planned_entries
+        from trainables.worker.extraction import planned_rows
 
-        return planned_entries(task)
+        return planned_rows(task)
 
     def compute(
-        self, task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
+        self,
+        task: ExtractionTask,
+        part: str,
+        positions: np.ndarray,
+        first: int,
+        targets: Mapping[str, Path],
     ) -> int:
         """As `trainables.worker.extraction.compute`."""
         import_tensorflow()
         from trainables.worker.extraction import compute
 
-        return compute(task, part, first, last, targets)
+        return compute(task, part, positions, first, targets)

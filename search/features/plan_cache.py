@@ -23,7 +23,7 @@ from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
 
-_FORMAT = 1
+_FORMAT = 2
 """Raise it when plans are made, or features computed, in another way."""
 
 

@@ -124,7 +124,9 @@ def _probe(task: ProbeTask) -> Probe:
     )
     accuracy = None
     if train is not None and validation is not None:
-        accuracy = ridge_accuracy(train, data.train.labels, validation, data.validation.labels)
+        accuracy = ridge_accuracy(
+            np.asarray(train), data.train.labels, np.asarray(validation), data.validation.labels
+        )
     return Probe(task.backbone, task.image_size, accuracy, above)
 
 

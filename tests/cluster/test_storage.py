@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.s3 import Machine, Server, history, s3_server, values
 from tests.faults.driving import kill, wait_until
 from trainables.cache.leases import end_leases
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280)]
 
@@ -86,7 +86,7 @@ def test_features_that_one_machine_computed_another_one_copies(server, tmp_path,
 
     for name in ("first", "second"):
         monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / name))
-        found.append(FeatureStore().get("key", (500, 1280), rows, {"boundary": "pooling"}))
+        found.append(EntryStore().get("key", Layout((500, 1280)), rows, {"boundary": "pooling"}))
     assert computed == [0, 128, 256, 384]
     np.testing.assert_array_equal(*found)
     end_leases()

@@ -1,4 +1,4 @@
-"""One entry of the feature store: a folder with an array and its description."""
+"""One entry of the cache: a folder with an array, its description, and what its rows belong to."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from trainables.cache.tensor_file import allocate_rows, fill_rows, read_rows
 
 ARRAY = "activations.arrow"
 ABOUT = "entry.json"
+CONTENTS = "contents.npy"
+"""Digests of the images that the rows belong to, where rows are found by them."""
 
 _checked: set[tuple[int, int, int]] = set()
 """Files whose digest this process has checked, by inode, size and time of change."""
@@ -27,10 +29,25 @@ class DamagedEntryError(DataError):
     """An entry differs from what was written."""
 
 
-def allocate(folder: Path, shape: tuple[int, ...]) -> None:
-    """Make a folder with an array of zeros, float32, for `fill`."""
+def allocate(
+    folder: Path,
+    shape: tuple[int, ...],
+    dtype: type[np.generic] = np.float32,
+    contents: np.ndarray | None = None,
+) -> None:
+    """Make a folder with an array for `fill`.
+
+    Args:
+        folder: Of the unfinished entry.
+        shape: Shape of the array.
+        dtype: Its type.
+        contents: Digests that its rows are found by, S16 (rows,).
+    """
     folder.mkdir()
-    allocate_rows(folder / ARRAY, shape)
+    allocate_rows(folder / ARRAY, shape, dtype)
+    if contents is not None:
+        np.save(folder / CONTENTS, contents)
+        sync(folder / CONTENTS)
 
 
 def fill(folder: Path, first: int, blocks: Iterable[np.ndarray]) -> None:
@@ -42,12 +59,14 @@ def seal(temporary: Path, folder: Path, about: Mapping[str, Any]) -> None:
     """Write the description and digest of a filled entry, and give it its name."""
     sync(temporary / ARRAY)
     array = read_rows(temporary / ARRAY)
-    known = {
+    known: dict[str, Any] = {
         "shape": array.shape,
         "bytes": (temporary / ARRAY).stat().st_size,
         "digest": digest(array),
         "made": time.time(),
     }
+    if (temporary / CONTENTS).exists():
+        known["contents"] = digest(np.load(temporary / CONTENTS))
     with (temporary / ABOUT).open("w", encoding="utf-8") as file:
         json.dump({**about, **known}, file, ensure_ascii=False, default=str)
         file.flush()
@@ -60,8 +79,12 @@ def is_whole(folder: Path) -> bool:
     return (folder / ARRAY).is_file() and (folder / ABOUT).is_file()
 
 
-def open_entry(folder: Path) -> np.ndarray:
+def open_entry(folder: Path, is_checked: bool = True) -> np.ndarray:
     """Map an entry's rows into memory, lease them, and check them once in this process.
+
+    Args:
+        folder: Of the entry.
+        is_checked: Whether to read all its bytes for that.
 
     Raises:
         DamagedEntryError: If they differ from what was written.
@@ -70,20 +93,40 @@ def open_entry(folder: Path) -> np.ndarray:
     folder.stat()
     try:
         about = read_about(folder)
+        if "contents" in about:
+            (folder / CONTENTS).stat()
         path = folder / ARRAY
         status = path.stat()
         if status.st_size != about["bytes"]:
             raise DamagedEntryError(f"it has {status.st_size} of {about['bytes']} bytes")
         array = read_rows(path)
         identity = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if identity not in _checked and digest(array) != about["digest"]:
-            raise DamagedEntryError("its digest differs")
+        if is_checked and identity not in _checked:
+            if digest(array) != about["digest"]:
+                raise DamagedEntryError("its digest differs")
+            _checked.add(identity)
         os.utime(folder / ABOUT)
     except (DataError, FileNotFoundError, KeyError) as error:
         folder.stat()  # an entry that was evicted meanwhile is gone, not damaged
         raise error if isinstance(error, DamagedEntryError) else DamagedEntryError(error) from error
-    _checked.add(identity)
     return array
+
+
+def read_contents(folder: Path) -> np.ndarray:
+    """The digests that an entry's rows are found by, S16 (rows,).
+
+    Raises:
+        DamagedEntryError: If they differ from what was written.
+        FileNotFoundError: If there is no such entry, or it has lost them.
+    """
+    about = read_about(folder)
+    try:
+        contents: np.ndarray = np.load(folder / CONTENTS)
+    except (ValueError, EOFError) as error:
+        raise DamagedEntryError(f"its {CONTENTS} cannot be read") from error
+    if digest(contents) != about.get("contents"):
+        raise DamagedEntryError(f"its {CONTENTS} differs")
+    return contents
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -111,6 +154,8 @@ def discard_damaged(folder: Path) -> str | None:
     with writing(folder):
         try:
             open_entry(folder)
+            if (folder / CONTENTS).exists():
+                read_contents(folder)
         except FileNotFoundError:
             return None
         except DamagedEntryError as error:

@@ -5,8 +5,12 @@ All processes of a machine that map the same file share its pages.
 
 from __future__ import annotations
 
+import io
+import math
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -33,13 +37,12 @@ def write_rows(
 
 
 def allocate_rows(path: Path, shape: tuple[int, ...], dtype: type[np.generic] = np.float32) -> None:
-    """Make a file of zeros; several processes may then fill in rows at the same time."""
-    import pyarrow as pa
-
-    # Arrow can only write a whole tensor. So it writes zeros, which take no memory: the system maps
-    # an array of zeros that nobody has written to onto one page.
-    with pa.OSFile(str(path), "wb") as file:
-        pa.ipc.write_tensor(pa.Tensor.from_numpy(np.zeros(shape, dtype)), file)
+    """Make a file without content; several processes may then fill in rows at the same time."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    with path.open("wb") as file:
+        head = _head(shape, dtype)
+        file.write(head)
+        file.truncate(len(head) + size)
 
 
 def fill_rows(path: Path, first: int, blocks: Iterable[np.ndarray]) -> None:
@@ -84,3 +87,31 @@ def _layout(path: Path) -> tuple[int, int]:
         file.seek(0)
         start = int(body.ctypes.data - file.read_buffer(1).address)
     return start, body.nbytes // max(1, len(body))
+
+
+class _Head(io.RawIOBase):
+    """Takes the first part of what Arrow writes, its description of a tensor."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        if len(self.content) >= 8 + int.from_bytes(self.content[4:8], "little"):
+            raise EOFError
+        self.content += bytes(data)
+        return len(data)
+
+
+def _head(shape: tuple[int, ...], dtype: type[np.generic]) -> bytes:
+    """What precedes the rows in a file. Arrow only writes whole tensors, so it is interrupted."""
+    import pyarrow as pa
+
+    head = _Head()
+    with suppress(EOFError):
+        # Of a single number that stands for all, so that it takes no memory.
+        tensor = pa.Tensor.from_numpy(np.broadcast_to(np.zeros((), dtype), shape))
+        pa.ipc.write_tensor(tensor, pa.PythonFile(head, "w"))
+    return head.content

@@ -18,12 +18,13 @@ from trainables.cache.lazy_rows import Rows
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
 from trainables.features.plan.plan import PREFIX_NAMES
-from trainables.features.store import FeatureStore
+from trainables.features.store import computed_by, feature_store
 from trainables.networks.cut import Cut
-from trainables.networks.forward import forward, rows_of
+from trainables.networks.forward import forward
 from trainables.process.gpu import usable_memory
 from trainables.process.lru import LruCache
 from trainables.process.memory import data_memory
+from trainables.process.messages import note
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Examples:
     """Inputs of a network, or activations at a cut of it, with their labels.
 
     Attributes:
-        inputs: (examples, ...): a tensor if they are held in memory, otherwise an array that is
+        inputs: (examples, ...): a tensor if they are held in memory, otherwise rows that are
             mapped from the disk, or images that are decoded when they are read.
         labels: int32 (examples,).
         about: What else is known of each example, as in `Images`.
@@ -89,7 +90,7 @@ def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) 
     if below is None:
         return Examples(_resident(images.fingerprint, lambda: images.pixels), labels, about)
 
-    def features() -> np.ndarray:
+    def features() -> Rows:
         found = stored(below, cut.name, images, point)
         if found is not None:
             return found
@@ -113,7 +114,7 @@ def forget() -> None:
 
 def stored(
     below: keras.Model, name: str, images: Images, point: Hyperparameters | None = None
-) -> np.ndarray | None:
+) -> Rows | None:
     """The activations at a cut, from the store; computed if it does not hold them whole.
 
     Args:
@@ -128,12 +129,13 @@ def stored(
     Raises:
         DataError: If the store cannot be written.
     """
-    return FeatureStore().get(
-        feature_key(below, name, images.fingerprint),
-        (len(images.labels), *below.output.shape[1:]),
-        rows_of(below, images.pixels),
-        description(name, images, point),
-    )
+    compute = computed_by(below, images.pixels)
+    about = description(name, images, point)
+    rows = feature_store(below, name, images).get(images.digests, compute, about)
+    if rows is None:
+        count = len(images.labels)
+        note(f"The cache has no room for the features at {name} of {count:,} images: not stored.")
+    return rows
 
 
 def description(name: str, images: Images, point: Hyperparameters | None) -> dict[str, Any]:
@@ -144,7 +146,7 @@ def description(name: str, images: Images, point: Hyperparameters | None) -> dic
         "boundary": name,
         "images": len(images.labels),
         "image_size": images.pixels.shape[1],
-        "data": images.fingerprint,
+        "data": images.treatment,
         "dtype": "float32",
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
@@ -155,12 +157,12 @@ def _resident(name: str, make: Callable[[], Rows]) -> tf.Tensor | Rows:
     tensor = _tensors.get(name)
     if tensor is not None:
         return tensor
-    array = make()
-    if not _is_small(array.nbytes):
-        return array
+    rows = make()
+    if not _is_small(rows.nbytes):
+        return rows
     _tensors.limit(data_limit())
-    tensor = tf.constant(np.asarray(array))
-    _tensors.put(name, tensor, array.nbytes)
+    tensor = tf.constant(np.asarray(rows))
+    _tensors.put(name, tensor, rows.nbytes)
     return tensor
 
 

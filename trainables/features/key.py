@@ -18,18 +18,18 @@ _WITHOUT_EFFECT = ("name", "trainable", "rate", "seed")
 _known: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
 
 
-def feature_key(below: keras.Model, name: str, data: str) -> str:
-    """The key of the activations of a network's lower part for some images.
+def feature_key(below: keras.Model, name: str, treatment: str) -> str:
+    """The key of the activations of a network's lower part, for all images treated in one way.
 
     Args:
         below: Pixels to activations. It is examined once; if its weights or layers change, cut the
             network again.
         name: Name of the cut.
-        data: Fingerprint of the images, including their size and decoder.
+        treatment: How the images were decoded and resized.
     """
     if below not in _known:
         _known[below] = _network(below)
-    about = [data, name, _known[below], below.compute_dtype, keras.__version__, tf.__version__]
+    about = [treatment, name, _known[below], below.compute_dtype, keras.__version__, tf.__version__]
     if has_tf32():
         about.append("tf32")
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()

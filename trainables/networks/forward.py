@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -33,15 +34,27 @@ def rows_of(
     """A function from a range of inputs (first, last + 1) to the model's outputs for them.
 
     Yields float32 arrays, one for each batch, by default of `evaluation_batch`; trains nothing.
+    An input has the same outputs in whatever batch it is.
     """
     batch = batch or max(1, evaluation_batch(model) // evaluation_parts())
     step = _inference(model, tf.TensorSpec((None, *inputs.shape[1:]), tf.as_dtype(inputs.dtype)))
 
     def rows(first: int, last: int) -> Iterator[np.ndarray]:
         for start in range(first, last, batch):
-            yield step(tf.constant(inputs[start : min(last, start + batch)])).numpy()
+            yield outputs_of(step, inputs[start : min(last, start + batch)])[0]
 
     return rows
+
+
+def outputs_of(step: Callable[[tf.Tensor], Any], inputs: np.ndarray) -> list[np.ndarray]:
+    """The outputs of a graph for a batch.
+
+    TensorFlow computes a single input in another way than several, with other rounding. So it is
+    computed twice at once, and an input's outputs do not depend on what is computed with it.
+    """
+    batch = inputs if len(inputs) > 1 else np.repeat(inputs, 2, axis=0)
+    outputs = tf.nest.flatten(step(tf.constant(batch)))
+    return [output.numpy()[: len(inputs)] for output in outputs]
 
 
 def _inference(model: keras.Model, signature: tf.TensorSpec) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -21,7 +21,8 @@ from trainables.datasets.rows.resizing import Square
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import description
 from trainables.features.key import feature_key
-from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
+from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedRows
+from trainables.networks.forward import outputs_of
 from trainables.process.gpu import limit_memory
 from trainables.process.precision import set_precision
 from trainables.process.tensorflow_setup import limit_threads
@@ -30,8 +31,8 @@ from trainables.training.training import build_pretrained
 _BATCH = 64
 
 
-def planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
-    """The entries of a task, whether they are stored or not."""
+def planned_rows(task: ExtractionTask) -> list[PlannedRows]:
+    """The features of a task, whether they are stored or not."""
     _set_up(task)
     model = _network(task.point)
     found = []
@@ -39,23 +40,22 @@ def planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
         below = keras.Model(model.input, _operation(model, name).output)
         for part in SETS:
             images = _images(task, part)
-            key = feature_key(below, name, images.fingerprint)
-            shape = (len(images.labels), *below.output.shape[1:])
+            family, row = feature_key(below, name, images.treatment), below.output.shape[1:]
             about = description(name, images, task.point)
-            found.append(PlannedEntry(name, part, key, shape, about))
+            found.append(PlannedRows(name, part, family, row, images.digests, about))
     return found
 
 
 def compute(
-    task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
+    task: ExtractionTask, part: str, positions: np.ndarray, first: int, targets: Mapping[str, Path]
 ) -> int:
-    """Compute rows `first` to `last` of one set, at several cuts.
+    """Compute some rows of one set, at several cuts.
 
     Args:
         task: The network.
         part: "train" or "validation".
-        first: Position of the first image.
-        last: Position after the last image.
+        positions: Of the images in the set.
+        first: Position of the first of them in the entries.
         targets: Folders of the entries that were begun, by the name of the cut.
 
     Returns:
@@ -64,13 +64,12 @@ def compute(
     _set_up(task)
     names = tuple(targets)
     step = _step(task.point, names)
-    pixels = _images(task, part).pixels[first:last]
-    blocks = [
-        step(tf.constant(pixels[start : start + _BATCH])) for start in range(0, len(pixels), _BATCH)
-    ]
-    for name, outputs in zip(names, zip(*blocks, strict=True), strict=True):
-        fill(targets[name], first, [np.concatenate([output.numpy() for output in outputs])])
-    return len(pixels)
+    pixels = _images(task, part).pixels
+    for start in range(0, len(positions), _BATCH):
+        outputs = outputs_of(step, pixels[positions[start : start + _BATCH]])
+        for name, rows in zip(names, outputs, strict=True):
+            fill(targets[name], first + start, [rows])
+    return len(positions)
 
 
 def _set_up(task: ExtractionTask) -> None:

@@ -239,7 +239,7 @@ class KerasTrainable(tune.Trainable):
         }
 
     def _started(self, damaged: list[str]) -> dict[str, Any]:
-        from trainables.features.store import take_counts
+        from trainables.cache.rows.row_store import take_counts
 
         return {
             "node": ray.util.get_node_ip_address(),

@@ -70,14 +70,18 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     first = extract(study, plan, console)
     assert (first["hits"], first["misses"], first["notes"]) == (0, 4, ())
     assert first["images"] == 160
-    assert first["bytes"] == sum(path.stat().st_size for path in folder.rglob("*.arrow"))
-    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*.arrow")}
+    assert first["bytes"] == sum(
+        path.stat().st_size for path in (folder / "features").rglob("*.arrow")
+    )
+    before = {path: path.stat().st_mtime_ns for path in (folder / "features").rglob("*.arrow")}
     wait_until(lambda: not workers_with_tensorflow())  # each would keep the GPU that it had
 
     assert planned(study) == plan, "it is not measured again"
     second = extract(study, planned(study), console)
     assert (second["hits"], second["misses"], second["images"]) == (4, 0, 0)
-    assert all(entry.in_use for entry in eviction.entries()), "a search holds what its trials need"
+    assert all(entry.in_use for entry in eviction.entries(["features"])), (
+        "a search holds what its trials need"
+    )
 
     data = load_trial_data(study.dataset, 32)
     for depth in (0, 4):
@@ -88,11 +92,13 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
             np.testing.assert_allclose(
                 examples.inputs, forward(split.below, images.pixels), rtol=1e-4, atol=1e-5
             )
-    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*.arrow")} == before
+    assert {
+        path: path.stat().st_mtime_ns for path in (folder / "features").rglob("*.arrow")
+    } == before
 
     end_leases()
     forget()
-    lost = eviction.entries()[0]
+    lost = eviction.entries(["features"])[0]
     shutil.rmtree(lost.path)
     third = extract(study, plan, console)
     assert (third["hits"], third["misses"], third["notes"]) == (3, 1, ())

@@ -16,7 +16,7 @@ from search import cli
 from spaces.errors import InputError
 from tests.reading import READER
 from trainables.cache.leases import end_leases
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +38,11 @@ def add(folder, name, days=0.0):
     about = {"boundary": f"pooling_{name}", "backbone": "VGG16", "weights": "imagenet"}
     about |= {"images": 250, "image_size": 96}
     path = folder / "features" / name
-    FeatureStore().get(
-        name, (250, 100), lambda first, last: [np.ones((last - first, 100), np.float32)], about
+    EntryStore().get(
+        name,
+        Layout((250, 100)),
+        lambda first, last: [np.ones((last - first, 100), np.float32)],
+        about,
     )
     end_leases()
     used = time.time() - 86400 * days

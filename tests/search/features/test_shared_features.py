@@ -31,7 +31,9 @@ def test_another_machine_copies_what_this_one_stored(make_study, tmp_path, monke
         second = extract(study, plan, console)
     assert first["misses"] == len(plan.kept) * 2 > 0
     assert (second["hits"], second["misses"], second["images"]) == (first["misses"], 0, 0)
-    arrays = [sorted((tmp_path / name).rglob("*.arrow")) for name in ("first", "second")]
+    arrays = [
+        sorted((tmp_path / name / "features").rglob("*.arrow")) for name in ("first", "second")
+    ]
     assert len(arrays[0]) == first["misses"]
     for one, other in zip(*arrays, strict=True):
         assert one.read_bytes() == other.read_bytes()

@@ -13,7 +13,7 @@ from tests.reading import READER
 from tests.trainables.cache.writer import WRITER, start
 from trainables.cache import eviction
 from trainables.cache.leases import end_leases
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def ones(first, last):
 
 def add(folder, name, count=20, used=None):
     """An entry of 400 bytes a row, used by no process."""
-    FeatureStore().get(name, (count, 100), ones, {"boundary": name})
+    EntryStore().get(name, Layout((count, 100)), ones, {"boundary": name})
     end_leases()
     if used is not None:
         os.utime(folder / name / "entry.json", (used, used))

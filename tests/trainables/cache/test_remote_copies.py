@@ -10,7 +10,7 @@ from tests.trainables.cache.writer import SUM
 from trainables.cache.entry import read_about
 from trainables.cache.leases import end_leases
 from trainables.cache.remote_copies import check_storage
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
 from trainables.process.messages import take_notes
 
 
@@ -34,7 +34,7 @@ def machines(tmp_path, monkeypatch):
             computed.append(first)
             yield np.full((last - first, 20), first, np.float32)
 
-        found = FeatureStore().get("key", (500, 20), rows, {"a": 1})
+        found = EntryStore().get("key", Layout((500, 20)), rows, {"a": 1})
         assert int(found[:, 0].sum()) == int(SUM)
         return computed
 

@@ -8,14 +8,14 @@ import sys
 WRITER = """
 import sys, time
 import numpy as np
-from trainables.features.store import FeatureStore
+from trainables.cache.rows.entry_store import EntryStore, Layout
 
 def rows(first, last):
     print(f"computing {first}", flush=True)
     time.sleep(float(sys.argv[2]))
     yield np.full((last - first, 20), first, np.float32)
 
-found = FeatureStore().get(sys.argv[1], (500, 20), rows, {"boundary": "pooling"})
+found = EntryStore().get(sys.argv[1], Layout((500, 20)), rows, {"boundary": "pooling"})
 print(int(found[:, 0].sum()), flush=True)
 """
 """Code for an interpreter of its own: the key and the seconds a share takes are its arguments."""

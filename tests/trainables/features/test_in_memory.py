@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.cache.leases import end_leases
+from trainables.cache.rows.entry_store import EntryStore
 from trainables.features.in_memory import examples_at, forget, stored
-from trainables.features.key import feature_key
-from trainables.features.store import FeatureStore
+from trainables.features.store import feature_store
 from trainables.networks.cut import Cut, cut
 from trainables.networks.forward import forward
 from trainables.networks.network import build_network
@@ -205,7 +205,8 @@ def spoil_the_description(folder):
 def test_what_is_damaged_is_mended_and_said(make_images, store, damage):
     split, images = small_cut(seed=9), make_images(40)
     first = stored(split.below, split.name, images).copy()
-    folder = FeatureStore().path(feature_key(split.below, split.name, images.fingerprint))
+    [key] = feature_store(split.below, split.name, images).keys_with(images.digests)
+    folder = EntryStore().path(key)
     end_leases()
     damage(folder)
     np.testing.assert_array_equal(stored(split.below, split.name, images), first)

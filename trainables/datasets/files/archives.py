@@ -25,7 +25,7 @@ from trainables.datasets.files.archive_members import (
     tar_members,
     zip_members,
 )
-from trainables.datasets.files.scanning import digest_of
+from trainables.datasets.files.kept_digests import kept_digests
 
 BLOCK = 2**20
 MOST_FILES = 5_000_000
@@ -68,7 +68,7 @@ def unpacked(path: Path) -> Path:
     Raises:
         DataError: If the archive is damaged or refused, or the cache cannot be written.
     """
-    digest = digest_of(path)
+    [digest] = kept_digests(path, [path])
     if not digest:
         raise DataError(f"{path} cannot be read.")
     return made_once(

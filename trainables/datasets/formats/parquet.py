@@ -24,8 +24,8 @@ from spaces.studies.dataset import DatasetSection
 from trainables.cache.folder import address
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
-from trainables.datasets.files.scanning import Finding, digest_of, is_leftover, key_of, natural
-from trainables.datasets.files.threads import in_threads
+from trainables.datasets.files.kept_digests import kept_digests
+from trainables.datasets.files.scanning import Finding, is_leftover, key_of, natural
 from trainables.datasets.formats.parquet_file import ImageTable
 from trainables.datasets.formats.tables.columns import class_names_of, in_order
 from trainables.datasets.manifest.groups import groups_of
@@ -119,7 +119,7 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     ]
     keys = tuple(f"{names[owners[i]]}#{rows[i]}" for i in kept)
     opened = _Opener(tables, owners[kept], rows[kept], keys)
-    digests = in_threads(digest_of, [table.path for table in tables])
+    digests = kept_digests(path, [table.path for table in tables])
     columns = [group for table in tables for group in table.groups or [""] * len(table.labels)]
     return Index(
         class_names=readable(class_names, section.class_names),
@@ -139,6 +139,8 @@ def read_index(section: DatasetSection, path: Path) -> Index:
         open=opened,
         ignored=_unlabelled(names, labels),
         groups=groups_of(section, keys, [columns[i] for i in kept]),
+        place=address(path, section.bits, *(table.image_column for table in tables)),
+        digests=tuple(f"{digests[owners[i]]}#{rows[i]}" for i in kept),
     )
 
 

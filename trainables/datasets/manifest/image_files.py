@@ -12,8 +12,8 @@ import numpy as np
 from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.decoding import decode
 from trainables.datasets.files.headers import BadImageError
-from trainables.datasets.files.scanning import Finding, digest_of, key_of
-from trainables.datasets.files.threads import in_threads
+from trainables.datasets.files.kept_digests import kept_digests
+from trainables.datasets.files.scanning import Finding, key_of
 from trainables.datasets.manifest.groups import groups_of
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import readable
@@ -56,6 +56,7 @@ def file_index(
     labels = {folder: label for label, folder in enumerate(class_folders)}
     paths = [file.path for file in files]
     published = any(file.subset for file in files)
+    digests = kept_digests(root, paths)
 
     def opened(position: int) -> BinaryIO:
         return _open(paths[position], keys[position])
@@ -69,13 +70,15 @@ def file_index(
         keys=keys,
         labels=np.array([labels[file.folder] for file in files], np.int32),
         read=read,
-        fingerprint=_fingerprint(files, keys, labels) + _rules(section),
+        fingerprint=_fingerprint(files, keys, labels, digests) + _rules(section),
         subsets=tuple(file.subset for file in files) if published else None,
         open=opened,
         in_files=True,
         ignored=tuple(ignored),
         empty_classes=tuple(empty_classes),
         groups=groups_of(section, keys, [file.group for file in files]),
+        place=f"{root}/{section.bits}",
+        digests=tuple(digests),
     )
 
 
@@ -92,9 +95,13 @@ def _open(path: Path, key: str) -> BinaryIO:
         raise BadImageError(key, f"cannot be opened: {error.strerror}") from error
 
 
-def _fingerprint(files: Sequence[ImageFile], keys: Sequence[str], labels: Mapping[str, int]) -> str:
+def _fingerprint(
+    files: Sequence[ImageFile],
+    keys: Sequence[str],
+    labels: Mapping[str, int],
+    digests: Sequence[str],
+) -> str:
     whole = hashlib.sha256()
-    digests = in_threads(digest_of, [file.path for file in files])
     for file, key, digest in zip(files, keys, digests, strict=True):
         whole.update(f"{key}\0{labels[file.folder]}\0{file.subset}\0{digest}\n".encode())
     return whole.hexdigest()

@@ -30,6 +30,11 @@ class Index:
         ignored: Other files, which are left out, and why.
         empty_classes: Class folders without images, which are not classes.
         groups: Group of each image, which stay together in one set; None if each is alone.
+        place: What the digests' inspections are kept under: the dataset and how it is decoded.
+        digests: Digest of each image's file, "" if it cannot be read; None if it has none.
+        contents: Digest of each image's decoded pixels, S16 (images,), b"" where it is unknown;
+            None if none is known.
+        sizes: Width and height of each upright image, int32 (images, 2), where they are known.
     """
 
     class_names: tuple[str, ...]
@@ -43,6 +48,10 @@ class Index:
     ignored: tuple[Finding, ...] = ()
     empty_classes: tuple[str, ...] = ()
     groups: tuple[str, ...] | None = None
+    place: str = ""
+    digests: tuple[str, ...] | None = None
+    contents: np.ndarray | None = None
+    sizes: np.ndarray | None = None
 
     @property
     def published(self) -> np.ndarray:
@@ -66,6 +75,9 @@ class Index:
             subsets=None if self.subsets is None else tuple(self.subsets[p] for p in positions),
             groups=None if self.groups is None else tuple(self.groups[p] for p in positions),
             open=None if opened is None else lambda position: opened(int(positions[position])),
+            digests=None if self.digests is None else tuple(self.digests[p] for p in positions),
+            contents=None if self.contents is None else self.contents[positions],
+            sizes=None if self.sizes is None else self.sizes[positions],
         )
 
     def without_unused_classes(self) -> Index:
@@ -81,3 +93,11 @@ class Index:
             labels=np.searchsorted(used, self.labels).astype(np.int32),
             empty_classes=self.empty_classes + empty,
         )
+
+
+def content_of(image: np.ndarray) -> bytes:
+    """Digest of a decoded image, uint8 (height, width, 3): 16 bytes."""
+    height, width, _ = image.shape
+    content = hashlib.blake2b(f"{height} {width} ".encode(), digest_size=16)
+    content.update(np.ascontiguousarray(image).data)
+    return content.digest()

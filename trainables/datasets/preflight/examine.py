@@ -17,7 +17,8 @@ from trainables.datasets.manifest.index import Index
 from trainables.datasets.preflight.bad_images import sound_part, unreadable
 from trainables.datasets.preflight.duplicates import exact_duplicates, near_duplicates
 from trainables.datasets.preflight.image_sizes import Sizes
-from trainables.datasets.preflight.inspection import Inspection, inspect
+from trainables.datasets.preflight.inspection import Inspection
+from trainables.datasets.preflight.kept_inspection import inspect
 from trainables.datasets.preflight.messages import errors, warnings
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import record

@@ -1,26 +1,21 @@
 """Inspecting every image of a dataset: first all headers, which is quick, then all pixels.
 
-The digests keep copies of an image in one set, and the problems say which images to leave out. As
-an inspection takes long, it is kept in the cache under the dataset's fingerprint.
+The digests keep copies of an image in one set, and the problems say which images to leave out.
 """
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import PIL
 
-from spaces.errors import DataError
-from trainables.cache.folder import address, cache_folder, made_once
 from trainables.datasets.files.content_types import mislabelling
 from trainables.datasets.files.headers import BadImageError, Header, read_header
 from trainables.datasets.files.threads import Progress, in_threads
-from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.index import Index, content_of
 from trainables.datasets.preflight.perceptual import SMALLEST, perceptual_hash
 
 
@@ -57,6 +52,21 @@ class Inspection:
         """Positions of the images that can be decoded, ascending."""
         return np.array([i for i, problem in enumerate(self.problems) if not problem], np.int64)
 
+    @classmethod
+    def arrays(cls) -> frozenset[str]:
+        """Names of the fields that are arrays; the others are tuples."""
+        return frozenset({"widths", "heights", "rows", "columns", "brightest", "paged"})
+
+    def joined(self, other: Inspection) -> Inspection:
+        """The inspection of these images, and then of others."""
+        both: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            pair = getattr(self, field.name), getattr(other, field.name)
+            both[field.name] = (
+                np.concatenate(pair) if field.name in self.arrays() else pair[0] + pair[1]
+            )
+        return Inspection(**both)
+
     def take(self, positions: np.ndarray) -> Inspection:
         """The inspection of only these images."""
 
@@ -78,41 +88,6 @@ class Inspection:
         )
 
 
-def write_inspection(inspection: Inspection, path: Path) -> None:
-    """Write an inspection as Parquet."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    pq.write_table(pa.table(vars(inspection)), path)
-
-
-def read_inspection(path: Path) -> Inspection:
-    """Read what `write_inspection` wrote.
-
-    Raises:
-        DataError: If it cannot be read.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{path} in the cache is damaged ({error}): delete it.") from error
-    arrays = {"widths", "heights", "rows", "columns", "brightest", "paged"}
-    columns: dict[str, Any] = {
-        name: table[name].to_numpy() if name in arrays else tuple(table[name].to_pylist())
-        for name in table.column_names
-    }
-    return Inspection(**columns)
-
-
-_WORTH_KEEPING = 1000
-"""The smallest number of images whose inspection is kept in the cache."""
-_VERSION = 2
-"""Raise it when anything here is determined in another way."""
-
-
 class _Look(NamedTuple):
     """What one decoded image shows, or why it cannot be decoded."""
 
@@ -123,24 +98,6 @@ class _Look(NamedTuple):
     column_hash: int = 0
     brightest: int = 0
     problem: str = ""
-
-
-def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> Inspection:
-    """Inspect every image, or read an earlier inspection.
-
-    Args:
-        index: The images.
-        max_pixels: Larger images count as problems and are not decoded.
-        progress: Called with the number of steps done and their total, for headers and pixels.
-    """
-    if len(index.keys) < _WORTH_KEEPING:
-        return _inspect(index, max_pixels, progress)
-    known = address(index.fingerprint, max_pixels, _VERSION, PIL.__version__)
-    path = cache_folder() / "inspections" / f"{known}.parquet"
-    if path.exists() and progress is not None:
-        progress(len(index.keys), len(index.keys))
-    made_once(path, lambda new: write_inspection(_inspect(index, max_pixels, progress), new))
-    return read_inspection(path)
 
 
 def read_headers(
@@ -167,7 +124,14 @@ def read_headers(
     return list(in_threads(look, range(len(index.keys)), progress, total=total))
 
 
-def _inspect(index: Index, max_pixels: int, progress: Progress | None) -> Inspection:
+def look_at(index: Index, max_pixels: int, progress: Progress | None = None) -> Inspection:
+    """Inspect every image.
+
+    Args:
+        index: The images.
+        max_pixels: Larger images count as problems and are not decoded.
+        progress: Called with the number of steps done and their total, for headers and pixels.
+    """
     count = len(index.keys)
     headers: list[Header | str] = [Header("", "", 0, 0)] * count
     steps = count if index.open is None else 2 * count
@@ -188,20 +152,14 @@ def _look(index: Index, position: int) -> _Look:
     except BadImageError as error:
         return _Look(problem=error.reason)
     height, width, _ = image.shape
-    content = hashlib.blake2b(f"{height} {width} ".encode(), digest_size=16)
-    content.update(np.ascontiguousarray(image).data)
     hashes = perceptual_hash(image) if min(width, height) >= SMALLEST else (0, 0)
-    return _Look(width, height, content.digest(), *hashes, int(image.max(initial=0)))
+    return _Look(width, height, content_of(image), *hashes, int(image.max(initial=0)))
 
 
 def _inspection(
     index: Index, headers: Sequence[Header | str], looks: Sequence[_Look]
 ) -> Inspection:
     known = [header if isinstance(header, Header) else Header("", "", 0, 0) for header in headers]
-    mislabellings = [
-        mislabelling(key, header.format) if header.format and index.in_files else None
-        for key, header in zip(index.keys, known, strict=True)
-    ]
     return Inspection(
         widths=np.array([look.width for look in looks], np.int32),
         heights=np.array([look.height for look in looks], np.int32),
@@ -213,5 +171,13 @@ def _inspection(
         brightest=np.array([look.brightest for look in looks], np.uint8),
         paged=np.array([header.has_pages for header in known], bool),
         problems=tuple(look.problem for look in looks),
-        mislabellings=tuple(text or "" for text in mislabellings),
+        mislabellings=mislabellings_of(index, [header.format for header in known]),
+    )
+
+
+def mislabellings_of(index: Index, formats: Sequence[str]) -> tuple[str, ...]:
+    """What is wrong with the extension of each image of these formats; "" if nothing is."""
+    return tuple(
+        (mislabelling(key, form) or "") if form and index.in_files else ""
+        for key, form in zip(index.keys, formats, strict=True)
     )

@@ -1,7 +1,8 @@
-"""Images as networks take them: decoded, square, 8 bits; kept in memory or in the cache."""
+"""Images as networks take them: decoded once, square, 8 bits, and kept by their content."""
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,18 +10,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import PIL
 
-from trainables.cache.eviction import LIMIT_VARIABLE, limit, make_room
-from trainables.cache.folder import address, cache_folder, made_once
+from spaces.errors import ChangedDataError
+from trainables.cache.eviction import LIMIT_VARIABLE, limit
+from trainables.cache.folder import address
 from trainables.cache.lazy_rows import Rows
-from trainables.cache.tensor_file import read_rows, write_rows
+from trainables.cache.rows.row_store import RowStore
 from trainables.datasets.files.threads import in_threads
-from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.index import Index, content_of
 from trainables.datasets.rows.decoded import Decoded
 from trainables.datasets.rows.resizing import Square, aspects, resize
+from trainables.datasets.sets.restored import CHANGED, refusal
 from trainables.process.messages import note
 
 SMALL = 64 * 2**20
-"""Bytes up to which decoded images stay in memory; more are mapped from the cache."""
+"""Bytes up to which decoded images stay in memory where the cache has no room for them."""
 
 _BLOCK = 16 * 2**20
 _VERSION = 1
@@ -32,31 +35,44 @@ class Images:
     """Images of one set.
 
     Attributes:
-        pixels: uint8 (images, size, size, 3), RGB; perhaps a read-only memory map, or decoded when
-            they are read.
+        pixels: uint8 (images, size, size, 3), RGB; perhaps mapped from the disk, or decoded
+            when they are read.
         labels: int32 (images,).
-        fingerprint: Changes when the files, their selection, the size or the decoder does.
+        fingerprint: Changes when any image, their order, the size or the decoder does.
         about: What else is known of each image, by name: "aspects" (width divided by height of the
             whole picture, where the pixels are a part or squashed); "partners" (label of the image
             that it is mixed with) and "shares" (of that other one).
+        contents: Digest of what each image was before it was resized, S16 (images,). None: these
+            images are found by their place in the set alone.
+        treatment: How they were decoded and resized.
     """
 
     pixels: Rows
     labels: np.ndarray
     fingerprint: str
     about: Mapping[str, np.ndarray] = field(default_factory=dict)
+    contents: np.ndarray | None = None
+    treatment: str = ""
 
     def __post_init__(self) -> None:
         if len(self.pixels) != len(self.labels):
             raise ValueError(f"{len(self.pixels)} images have {len(self.labels)} labels")
 
+    @property
+    def digests(self) -> np.ndarray:
+        """What features of each image are found by, together with `treatment`: S16 (images,)."""
+        if self.contents is not None:
+            return self.contents
+        numbered = (f"{self.fingerprint}/{place}".encode() for place in range(len(self.labels)))
+        return np.array([hashlib.blake2b(n, digest_size=16).digest() for n in numbered], "S16")
+
 
 def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Images:
     """Decode images and resize them to a square, bicubic, whatever their shape.
 
-    Many images are decoded once, into a file in the cache that every process of the machine maps
-    into memory; only a block of them is in memory while it is written. If the cache has no room for
-    them, they are decoded whenever they are read.
+    Each image is decoded once, into the cache, which every process of the machine maps into memory;
+    images that are copies of each other are one. Only a block of them is in memory meanwhile. If
+    the cache has no room for them and they are many, they are decoded whenever they are read.
 
     Args:
         index: The dataset.
@@ -65,27 +81,19 @@ def load_images(index: Index, positions: np.ndarray, square: Square | int) -> Im
 
     Raises:
         DataError: If an image cannot be decoded or the cache cannot be written.
+        ChangedDataError: If an image is no longer what the index says.
     """
     square = Square(square) if isinstance(square, int) else square
-    name = f"{index.fingerprint}/{_digest(positions)}/{square.size}/{decoder()}"
-    if square.resize != "squash":
-        name += f"/{square.resize}"
-    shape = (len(positions), square.size, square.size, 3)
-    about = {"aspects": aspects(index, positions)} if square.has_aspects else {}
-    if np.prod(shape, dtype=np.int64) < SMALL:
-        blocks = list(_blocks(index, positions, square))
-        pixels = np.concatenate(blocks) if blocks else np.empty(shape, np.uint8)
-        return Images(pixels, index.labels[positions], name, about)
-    path = cache_folder() / "images" / f"{address(name)}.arrow"
-    if not path.exists() and not make_room(math.prod(shape)):
-        note(
-            f"The cache has no room for {len(positions):,} images of {square.size} pixels "
-            f"({math.prod(shape) / 1e9:.1f} GB, of at most {limit() / 1e9:.1f} GB in all): they "
-            f"are decoded anew whenever they are used. {LIMIT_VARIABLE} sets the limit."
-        )
-        return Images(Decoded(index, positions, square), index.labels[positions], name, about)
-    made_once(path, lambda new: write_rows(new, shape, _blocks(index, positions, square)))
-    return Images(read_rows(path), index.labels[positions], name, about)
+    treatment = f"{square.size}/{square.resize}/{decoder()}"
+    contents = _contents(index, positions)
+    store = RowStore("images", address(treatment), (square.size, square.size, 3), np.uint8)
+    about = {"boundary": "pixels", "images": len(positions), "image_size": square.size}
+    pixels = store.get(contents, lambda some: _blocks(index, positions[some], square), about)
+    if pixels is None:
+        pixels = _without_room(index, positions, square)
+    name = address(treatment, hashlib.sha256(contents.tobytes()).hexdigest())
+    known = {"aspects": aspects(index, positions)} if square.has_aspects else {}
+    return Images(pixels, index.labels[positions], name, known, contents, treatment)
 
 
 def decoder() -> str:
@@ -93,18 +101,41 @@ def decoder() -> str:
     return f"{_VERSION}/{PIL.__version__}"
 
 
+def _without_room(index: Index, positions: np.ndarray, square: Square) -> Rows:
+    size = math.prod((len(positions), square.size, square.size, 3))
+    if size < SMALL:
+        return np.concatenate(list(_blocks(index, positions, square)))
+    note(
+        f"The cache has no room for {len(positions):,} images of {square.size} pixels "
+        f"({size / 1e9:.1f} GB, of at most {limit() / 1e9:.1f} GB in all): they are decoded anew "
+        f"whenever they are used. {LIMIT_VARIABLE} sets the limit."
+    )
+    return Decoded(index, positions, square)
+
+
+def _contents(index: Index, positions: np.ndarray) -> np.ndarray:
+    """Digest of each image, decoded where it is not known: S16 (positions,)."""
+    known = np.zeros(len(index.keys), "S16") if index.contents is None else index.contents
+    contents = known[positions]
+    unknown = np.flatnonzero(contents == b"")
+
+    def content(place: int) -> bytes:
+        return content_of(index.read(int(positions[place])))
+
+    contents[unknown] = list(in_threads(content, unknown.tolist()))
+    return contents
+
+
 def _blocks(index: Index, positions: np.ndarray, square: Square) -> Iterator[np.ndarray]:
     """Decoded images in order, uint8 (rows, size, size, 3), some megabytes at a time."""
     rows = max(1, _BLOCK // (3 * square.size * square.size))
 
     def decoded(position: int) -> np.ndarray:
-        return resize(index.read(position), square.size, square.resize)
+        image = index.read(position)
+        known = b"" if index.contents is None else bytes(index.contents[position])
+        if known and content_of(image).rstrip(b"\0") != known:
+            raise ChangedDataError(refusal([index.keys[position]], CHANGED))
+        return resize(image, square.size, square.resize)
 
     for start in range(0, len(positions), rows):
         yield np.stack(list(in_threads(decoded, positions[start : start + rows].tolist())))
-
-
-def _digest(positions: np.ndarray) -> str:
-    import hashlib
-
-    return hashlib.sha256(positions.astype(np.int64).tobytes()).hexdigest()[:16]

@@ -13,10 +13,12 @@ from trainables.datasets.files.threads import Progress
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.preflight.bad_images import without_bad
-from trainables.datasets.preflight.inspection import Inspection, inspect
+from trainables.datasets.preflight.inspection import Inspection
+from trainables.datasets.preflight.kept_inspection import inspect
 from trainables.datasets.rows.images import Images, load_images
 from trainables.datasets.rows.resizing import Square
-from trainables.datasets.sets.recorded import RecordedSets, Restored, check_contents, restore
+from trainables.datasets.sets.recorded import RecordedSets
+from trainables.datasets.sets.restored import Restored, check_contents, deferred, restore
 from trainables.datasets.sets.splits import Splits, split
 
 
@@ -72,6 +74,7 @@ def read_splits(
     else:
         index, inspection = _sound(read_index(section), section, progress)
         splits = split(index, section, inspection.contents)
+        index = replace(index, contents=np.array(inspection.contents, "S16"))
     return index, replace(splits, test=splits.test[:0]) if _sealed else splits
 
 
@@ -110,13 +113,15 @@ def load_trial_data(
 ) -> TrialData:
     """Training and validation images.
 
+    With recorded sets, the dataset itself is read only if the cache lacks any of these images.
+
     Args:
         section: With the path of the dataset.
         square: What each image becomes; a number is the side of one that they are squashed to.
         recorded: The sets of the run.
         train: What training images become, if not the same.
     """
-    index, splits = read_splits(section, recorded)
+    index, splits = _for_training(section, recorded)
     return TrialData(
         index.class_names,
         load_images(index, splits.train, train or square),
@@ -128,9 +133,15 @@ def load_refit_data(
     section: DatasetSection, square: Square | int, recorded: RecordedSets | None = None
 ) -> tuple[tuple[str, ...], Images]:
     """Class names, and the training and validation images as one set."""
-    index, splits = read_splits(section, recorded)
+    index, splits = _for_training(section, recorded)
     both = np.sort(np.concatenate([splits.train, splits.validation]))
     return index.class_names, load_images(index, both, square)
+
+
+def _for_training(section: DatasetSection, recorded: RecordedSets | None) -> tuple[Index, Splits]:
+    if recorded is None:
+        return read_splits(section)
+    return deferred(recorded, lambda: read_index(section))
 
 
 def open_sealed_test(

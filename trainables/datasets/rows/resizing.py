@@ -54,6 +54,10 @@ def aspects(index: Index, positions: np.ndarray) -> np.ndarray:
         DataError: If a picture's header cannot be read.
     """
 
+    if index.sizes is not None:
+        widths, heights = index.sizes[positions].astype(np.float64).T
+        return (widths / heights).astype(np.float32)
+
     def aspect(position: int) -> float:
         if index.open is None:
             height, width = index.read(position).shape[:2]

@@ -16,15 +16,12 @@ from functools import cached_property
 
 import numpy as np
 
-from spaces.errors import ChangedDataError
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.sets.grouped import together
 from trainables.datasets.sets.splits import SETS, Splits
 
 UNREADABLE = "unreadable"
 """The set of images that cannot be decoded and are left out."""
-
-_NAMED = 10
 
 _COLUMNS = {
     "key": "string",
@@ -94,6 +91,16 @@ class RecordedSets:
     def positions(self, *names: str) -> np.ndarray:
         """Positions of the images of these sets: int64, ascending."""
         return np.flatnonzero(np.isin(np.array(self.sets, "U10"), names))
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The sets, as positions among the images that can be decoded."""
+        sets = np.array(self.sets, "U10")[self.sound]
+        return Splits(*(np.flatnonzero(sets == name) for name in SETS))
+
+    def contents_of(self, positions: np.ndarray) -> np.ndarray:
+        """Digests of these images' pixels: S16 (positions,), b"" where there is none."""
+        return np.array([bytes.fromhex(self.contents[p]) for p in positions], "S16")
 
     def without_test(self) -> RecordedSets:
         """The record for training processes, which does not reveal which images are test images."""
@@ -200,103 +207,4 @@ def record(
         widths,
         heights,
         index.fingerprint,
-    )
-
-
-@dataclass(frozen=True)
-class Restored:
-    """The present dataset, in the order and with the sets of the record.
-
-    Attributes:
-        index: All recorded images except unreadable ones, with the recorded labels.
-        splits: The sets.
-        added: Keys of images that were added since, and are left out.
-        is_unchanged: Whether the dataset is the same as recorded, image by image.
-    """
-
-    index: Index
-    splits: Splits
-    added: tuple[str, ...]
-    is_unchanged: bool
-
-
-def restore(recorded: RecordedSets, index: Index) -> Restored:
-    """Find the recorded images in the present dataset.
-
-    This does not compare contents: see `check_contents`.
-
-    Raises:
-        ChangedDataError: If an image of a set is missing or has another label.
-    """
-    now = {key: position for position, key in enumerate(index.keys)}
-    used = recorded.positions("train", "validation", "test")
-    gone = [recorded.keys[p] for p in used if recorded.keys[p] not in now]
-    if gone:
-        raise ChangedDataError(_said(gone, "are missing"))
-    names = index.class_names
-    moved = [
-        recorded.keys[p]
-        for p in used
-        if names[index.labels[now[recorded.keys[p]]]] != recorded.class_names[recorded.labels[p]]
-    ]
-    if moved:
-        raise ChangedDataError(_said(moved, "have another class than when the run started"))
-    sound = recorded.sound
-    places = np.array([now.get(recorded.keys[p], -1) for p in sound], np.int64)
-    sets = [recorded.sets[p] for p in sound]
-    known = set(recorded.keys)
-    return Restored(
-        _reordered(recorded, index, sound, places),
-        Splits(*(_where(sets, name) for name in ("train", "validation", "test"))),
-        tuple(key for key in index.keys if key not in known),
-        index.fingerprint == recorded.fingerprint,
-    )
-
-
-def check_contents(
-    recorded: RecordedSets, keys: Sequence[str], contents: Sequence[bytes], problems: Sequence[str]
-) -> None:
-    """Refuse images whose pixels differ from the record.
-
-    Args:
-        recorded: The record.
-        keys: Keys of the images to check.
-        contents: Digests of their decoded pixels.
-        problems: Why an image cannot be decoded; "" if it can.
-
-    Raises:
-        ChangedDataError: If there are any; the message names them.
-    """
-    known = dict(zip(recorded.keys, recorded.contents, strict=True))
-    changed = [
-        key
-        for key, content, problem in zip(keys, contents, problems, strict=True)
-        if problem or content.hex() != known[key]
-    ]
-    if changed:
-        raise ChangedDataError(_said(changed, "have changed since the run started"))
-
-
-def _reordered(
-    recorded: RecordedSets, index: Index, sound: np.ndarray, places: np.ndarray
-) -> Index:
-    """An index of the recorded images in their recorded order."""
-    return replace(
-        index.take(places),
-        class_names=recorded.class_names,
-        keys=tuple(recorded.keys[p] for p in sound),
-        labels=recorded.labels[sound],
-        fingerprint=recorded.sound_fingerprint,  # so that stored features remain valid
-    )
-
-
-def _where(sets: Sequence[str], name: str) -> np.ndarray:
-    return np.flatnonzero(np.array(sets, "U10") == name)
-
-
-def _said(keys: Sequence[str], what: str) -> str:
-    listed = ", ".join(keys[:_NAMED]) + (", …" if len(keys) > _NAMED else "")
-    return (
-        f"{len(keys):,} of the run's images {what}: {listed}. Restore them, or start a new run: "
-        "the sets of a run are fixed when it starts."
     )

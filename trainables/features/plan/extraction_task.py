@@ -1,4 +1,4 @@
-"""Features that are computed ahead of the trials: the task for one network, and its entries.
+"""Features that are computed ahead of the trials: the task for one network, and its rows.
 
 Both travel between processes.
 """
@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.study import Precision
+from trainables.cache.rows.row_store import RowStore
 from trainables.datasets.sets.recorded import RecordedSets
 
 SETS = ("train", "validation")
@@ -42,20 +45,27 @@ class ExtractionTask:
     precision: Precision = "auto"
 
 
-@dataclass(frozen=True)
-class PlannedEntry:
-    """An entry of the feature store before it is computed.
+@dataclass(frozen=True, eq=False)
+class PlannedRows:
+    """The features of one set at one cut, as they are planned.
 
     Attributes:
         cut: Name of the cut.
         part: "train" or "validation".
-        key: Its key in the store.
-        shape: (images, ...), of all its rows.
-        about: Its description.
+        family: Of their rows in the store.
+        row: Shape of a row.
+        contents: Digests of the images, S16 (images,).
+        about: Their description.
     """
 
     cut: str
     part: str
-    key: str
-    shape: tuple[int, ...]
+    family: str
+    row: tuple[int, ...]
+    contents: np.ndarray
     about: Mapping[str, Any]
+
+    @property
+    def store(self) -> RowStore:
+        """Where they are stored."""
+        return RowStore("features", self.family, self.row)

@@ -16,6 +16,7 @@ from spaces.errors import DataError
 from spaces.studies.dataset import DatasetSection
 from tests.trainables.datasets.dataset_formats import FORMATS, idx
 from tests.trainables.datasets.pictures import class_folders, encoded, picture, write
+from trainables.datasets.files import kept_digests
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.preflight import inspection
 from trainables.datasets.preflight.contact_sheet import contact_sheet, random_positions
@@ -192,25 +193,94 @@ def test_progress_is_told(tmp_path):
 
 
 def test_a_second_look_is_taken_from_the_cache(tmp_path, monkeypatch, own_cache):
-    monkeypatch.setattr(inspection, "_WORTH_KEEPING", 10)
     root = class_folders(tmp_path / "photos", 2, 10)
-    write(root / "class_0" / "bad.jpg", b"")
     first = examine(section(root), "photos")
-    assert len(list(own_cache.rglob("*.parquet"))) == 1
-    monkeypatch.setattr(inspection, "_inspect", lambda *_: pytest.fail("inspected again"))
+    assert len(list(own_cache.rglob("inspections/*.parquet"))) == 1
+    monkeypatch.setattr(inspection, "_look", lambda *_: pytest.fail("inspected again"))
     told = []
     again = examine(section(root), "photos", progress=lambda *step: told.append(step))
     assert again == first
-    assert told == [(21, 21)]
+    assert told == [(20, 20)]
+    write(root / "class_0" / "bad.jpg", b"")
     index, _ = read_splits(section(root, skip_bad=True))
     assert len(index.keys) == 20
 
 
-def test_a_damaged_cache_is_a_sentence(tmp_path, monkeypatch, own_cache):
-    monkeypatch.setattr(inspection, "_WORTH_KEEPING", 10)
+@pytest.fixture
+def looked_at(monkeypatch):
+    """Names of the images that are decoded."""
+    names, look = [], inspection._look
+
+    def counted(index, position):
+        names.append(index.keys[position])
+        return look(index, position)
+
+    monkeypatch.setattr(inspection, "_look", counted)
+    return names
+
+
+def grow(root):
+    """Add three images to each of two classes: 500.jpg to 502.jpg."""
+    more = class_folders(root.parent / "more", 2, 3, first=500)
+    for path in more.rglob("*.jpg"):
+        shutil.copy(path, root / path.parent.name / f"50{path.name}")
+
+
+def test_a_folder_that_has_grown_costs_what_is_new(tmp_path, looked_at, monkeypatch):
     root = class_folders(tmp_path / "photos", 2, 10)
     preflight(section(root), "photos")
-    next(own_cache.rglob("*.parquet")).write_bytes(b"nonsense")
+    assert len(looked_at) == 20
+    read, digest_of = [], kept_digests.digest_of
+    monkeypatch.setattr(
+        kept_digests, "digest_of", lambda file: read.append(file) or digest_of(file)
+    )
+    monkeypatch.setattr(kept_digests, "_UNSETTLED", 0)
+    grow(root)
+    looked_at.clear()
+    found = preflight(section(root), "photos")
+    new = [f"class_{c}/{n}.jpg" for c in (0, 1) for n in range(500, 503)]
+    assert sorted(looked_at) == sorted(new)
+    assert found.images == 26
+    read.clear()
+    preflight(section(root), "photos")
+    assert read == [], "no file is read again"
+
+
+def test_what_was_found_is_that_of_a_whole_inspection(tmp_path, own_cache):
+    root = class_folders(tmp_path / "photos", 2, 10)
+    preflight(section(root), "photos")
+    grow(root)
+    shutil.copy(root / "class_0/1.jpg", root / "class_0/copy.jpg")
+    shutil.move(root / "class_0/2.jpg", root / "class_0/2.png")
+    grown = examine(section(root), "photos")
+    shutil.rmtree(own_cache)
+    assert examine(section(root), "photos") == grown
+    assert [finding.name for finding in grown.mislabelled] == ["class_0/2.png"]
+
+
+def test_bad_images_are_tried_again(tmp_path, looked_at):
+    """What decodes them may have been installed since."""
+    root = class_folders(tmp_path / "photos", 2, 10)
+    content = (root / "class_0/5.jpg").read_bytes()
+    (root / "class_0/5.jpg").write_bytes(content[: 3 * len(content) // 4])
+    for _ in range(2):
+        looked_at.clear()
+        assert examine(section(root), "photos").unreadable
+    assert looked_at == ["class_0/5.jpg"]
+
+
+def test_broken_digests_are_read_anew(tmp_path, own_cache):
+    root = class_folders(tmp_path / "photos", 2, 10)
+    first = preflight(section(root), "photos")
+    for path in own_cache.rglob("manifests/*.parquet"):
+        path.write_bytes(b"nonsense")
+    assert preflight(section(root), "photos") == first
+
+
+def test_a_damaged_cache_is_a_sentence(tmp_path, own_cache):
+    root = class_folders(tmp_path / "photos", 2, 10)
+    preflight(section(root), "photos")
+    next(own_cache.rglob("inspections/*.parquet")).write_bytes(b"nonsense")
     with pytest.raises(DataError, match=r"in the cache is damaged .* delete it"):
         preflight(section(root), "photos")
 
