@@ -117,10 +117,11 @@ def resume(
 def _search(target: str, source: StudySource | None, given: Options, resume: bool) -> None:
     from search.cluster.ray_job import is_job
     from search.cluster.ray_session import ray_running
+    from search.driver.finished import finished_sentence
     from search.driver.prepare import prepared
-    from search.driver.search import finished_sentence
     from search.driver.search import search as run_search
     from search.live.live_table import status
+    from search.live.run_status import INTERRUPTED
     from search.remote.working_copy import run_at
 
     is_elsewhere = given.address not in (None, "local")
@@ -136,7 +137,7 @@ def _search(target: str, source: StudySource | None, given: Options, resume: boo
         history = run_search(folder, study, None if address == "local" else address, console)
     if sentence:
         say(sentence)
-    for name, value in status(study, history).items():
+    for name, value in status(study, history, INTERRUPTED).items():
         say(f"{name}: {value}")
     say(f"run: {target}")
 

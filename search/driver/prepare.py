@@ -14,7 +14,7 @@ from search.driver.search import create_run
 from search.live.lock import locked, writable
 from search.records import events
 from search.records.ledger import Ledger, read_ledger
-from search.records.run import Run, write_whole
+from search.records.run import Run, make_folder, write_whole
 from search.records.run_sets import checked_sets
 from search.studies.preflight import checked_data, progress_bar, write_contact_sheet
 from search.studies.validate import load_checked
@@ -77,7 +77,7 @@ def created(run: Run, study: Study, found: Preflight, options: Options) -> Itera
         RunStateError: If another process has been faster, or the folder cannot be written to.
     """
     try:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
     except OSError as error:
         raise InputError(
             f"The folder {run.folder} cannot be made: {error.strerror or error}. Give another one "

@@ -155,7 +155,7 @@ image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
 image = {resized}
 shares = model.predict(np.asarray(image, "float32")[np.newaxis])[0]
 
-print(json.load(open("labels.json"))[shares.argmax()], shares.max())
+print(json.load(open("labels.json", encoding="utf-8"))[shares.argmax()], shares.max())
 ```"""
 
 

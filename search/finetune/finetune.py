@@ -19,7 +19,7 @@ from search.records.run import Run, write_json
 from search.records.run_sets import checked_sets
 from spaces.errors import RunStateError
 from spaces.studies.study import Study
-from trainables.cache.folder import cache_folder
+from trainables.cache.folder import cache_for_workers
 from trainables.weights.packaged import sha256
 
 
@@ -71,7 +71,8 @@ def finetune(
         choice.epochs,
         trial.seed,
         trial.accumulate,
-        str(cache_folder()),
+        cache_for_workers(),
+        int(use_gpu),
     )
     began = time.time()
     with ray_running(address):

@@ -30,7 +30,7 @@ from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
 from spaces.studies.study import Study
-from trainables.process.tensorflow_setup import import_tensorflow
+from trainables.process.gpu import hide_gpus
 
 _EARLY = 0.1
 """Share of a search's time that it may leave without a word."""
@@ -58,7 +58,7 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
             if limit is not None and (early := early_end(study, history, limit)) is not None:
                 say(early)
-            import_tensorflow()
+            hide_gpus()
             from search.finetune.finetune import finetune
 
             use_gpu = options.gpu is not False and bool(ray.cluster_resources().get("GPU"))

@@ -58,7 +58,7 @@ def fit(
     source = source_of(str(photos))
     place = None if run is None else str(run)
     options = Options(minutes_for(source, minutes), place, address, gpu, seed)
-    place, _, _ = _fit(source, options, Console(quiet=quiet))
+    place, _, _ = _fit(source, options, Console(quiet=quiet, markup=False, emoji=False))
     return FittedRun(place)
 
 

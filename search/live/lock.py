@@ -12,10 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from search.records.run import Run, write_json
 from spaces.errors import RunStateError, remedy
+from trainables.cache.locks import file_lock
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def locked(run: Run) -> Iterator[None]:
     Raises:
         RunStateError: If one writes to it, or its folder cannot be written to.
     """
-    lock = FileLock(run.folder / ".lock")
+    lock = file_lock(run.folder / ".lock")
     with writable(run):
         try:
             lock.acquire(blocking=False)

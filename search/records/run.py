@@ -232,6 +232,11 @@ class Run:
         return value
 
 
+def make_folder(run: Run) -> None:
+    """Make the folder of a run, which its owner alone can enter; one that exists stays as it is."""
+    run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
 def _in_words(error: Exception) -> str:
     if isinstance(error, ValidationError):
         first = error.errors()[0]

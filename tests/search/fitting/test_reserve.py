@@ -19,7 +19,7 @@ def history_with(study, epochs, recipe="probe"):
     history, point = History(), study.recipe_points[recipe]
     history.take(events.trial_proposed(0, recipe, point, 1))
     for epoch, seconds in enumerate(epochs, 1):
-        taken = {"train": seconds, "start": 100.0 * (epoch == 1)}
+        taken = {"train": seconds, "start": costs.WORKER_START * (epoch == 1)}
         history.take(events.trial_measured(0, Measurement(epoch, 1, 0.5, 1, 0.5, 1e-3, taken)))
     return history, point
 
@@ -54,6 +54,20 @@ def test_epochs_of_the_head_alone_are_estimated_on_their_own(make_study):
     assert Reserve(study, 1e6, 1.0, 1.0).training_seconds(trial) == expected
 
 
+@pytest.mark.parametrize(
+    ("start", "expected"), [(3 * costs.WORKER_START, 3.0), (1e3, costs.SLOWEST), (1.0, 1.5)]
+)
+def test_how_slowly_workers_start_is_learnt_from_the_search_s_own(make_study, start, expected):
+    """A start of a second is of a trial in a worker that was there already: it tells nothing."""
+    history, point = History(), make_study().recipe_points["probe"]
+    history.take(events.trial_proposed(0, "probe", point, 1))
+    taken = {"train": 1.0, "start": start}
+    history.take(events.trial_measured(0, Measurement(1, 1, 0.5, 1, 0.5, 1e-3, taken)))
+    reserve = Reserve(make_study(), 1e6, 1.25, 1.5, slowness=1.5)
+    assert reserve.slowness_now(history) == expected
+    assert reserve.slowness_now(History()) == 1.5
+
+
 def test_running_epochs_get_their_time_but_not_for_ever(make_study):
     study = make_study()
     reserve = Reserve(study, 1e6, 1.25, 1.5)
@@ -64,10 +78,30 @@ def test_running_epochs_get_their_time_but_not_for_ever(make_study):
         assert reserve.stopping_seconds(ended(history)) == costs.STOPPING
 
 
+def test_a_slow_start_counts_by_its_root_and_within_bounds():
+    assert costs.slowness_of(costs.FIRST_RESULT) == 1.0
+    assert costs.slowness_of(2.25 * costs.FIRST_RESULT) == pytest.approx(1.5)
+    assert (costs.slowness_of(0.0), costs.slowness_of(1e3)) == costs.SLOWNESS
+
+
 def test_where_processes_start_slowly_more_is_kept(make_study):
     kept = [Reserve(make_study(), 1e6, 1.25, 1.5, slowness=s)(History()) for s in (1.0, 2.0)]
     fixed = costs.FINETUNING + costs.EVALUATION + costs.REPORT
     assert kept[1] - kept[0] == pytest.approx(fixed)
+
+
+def test_a_running_recipe_is_reserved_for_before_it_leads(make_study):
+    study = make_study()
+    history, _ = history_with(study, [1.0, 1.0])
+    reserve = Reserve(study, 1e6, 1.25, 1.5)
+    quick = reserve(ended(history))
+    history.take(events.trial_proposed(1, "thawed", study.recipe_points["thawed"], 1))
+    slow = Measurement(1, 1, 0.5, 1, 0.1, 1e-3, {"train": 50.0})
+    history.take(events.trial_measured(1, slow))
+    assert history.incumbent(study.objective).number == 0
+    assert reserve(history) > quick + 50.0
+    history.take(events.trial_ended(1, events.COMPLETE, "max_epochs"))
+    assert reserve(history) == pytest.approx(quick + costs.EACH_MODEL)
 
 
 def test_one_slow_epoch_does_not_take_all_the_time(make_study):

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -13,6 +14,7 @@ from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from search.testset.evaluate import evaluate
+from search.testset.scores import scores_of
 from spaces.errors import ChangedDataError, InputError, RunStateError
 from tests.search.final_runs import SCRATCH, final_run, save_weights, write_finetune
 from trainables.datasets.rows import loading
@@ -21,6 +23,8 @@ from trainables.training.measurement import Measurement
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """Keras 3.15 saves through what NumPy 2.4 deprecates."""
+
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "auc", "loss")
 
 
 @pytest.fixture
@@ -171,7 +175,10 @@ def test_all_repeats_of_winner_and_best_recipe_are_tested(make_run):
         for one in model["repeats"]:
             rows = predictions[predictions.model == one["predictions"]]
             assert len(rows) == record["images"]
-            assert (rows.label == rows.predicted).mean() == pytest.approx(one["accuracy"])
+            shares = np.stack(rows.probabilities.to_list())
+            recorded = {name: one[name] for name in SCORES if name in one}
+            assert set(recorded) >= {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
+            assert recorded == pytest.approx(scores_of(shares, rows.label.to_numpy()))
     opened = json.loads(run.opening.read_text())["openings"][0]["models"]
     assert [number for name, _, number in opened if name == "winner"] == [1, 2, 3]
 

@@ -35,7 +35,7 @@ def worth_storing(model: keras.Model) -> frozenset[str]:
     return frozenset(
         operation.name
         for operation in cuts(model)
-        if work[operation.name] >= least * 4 * math.prod(operation.output.shape[1:])
+        if work[operation.name] >= least * 4 * _values(operation)
     )
 
 
@@ -53,6 +53,9 @@ def work_up_to(model: keras.Model) -> dict[str, float]:
 
 
 def _work(operation: keras.Operation) -> float:
-    outputs = keras.tree.flatten(operation.output)
-    values = sum(math.prod(output.shape[1:]) for output in outputs)
-    return multiply_adds(operation) + _WORK_OF_AN_OUTPUT * values
+    return multiply_adds(operation) + _WORK_OF_AN_OUTPUT * _values(operation)
+
+
+def _values(operation: keras.Operation) -> int:
+    """Values of one image in all outputs: attention has operations with several."""
+    return sum(math.prod(output.shape[1:]) for output in keras.tree.flatten(operation.output))

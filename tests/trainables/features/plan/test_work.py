@@ -12,6 +12,7 @@ from spaces.studies.study import Objective
 from trainables.cache.eviction import entries
 from trainables.features.plan import work
 from trainables.features.plan.work import work_up_to, worth_storing
+from trainables.networks.cut import cuts
 from trainables.networks.network import build_network
 from trainables.training.training import Training
 
@@ -41,8 +42,26 @@ def test_wide_activations_near_the_pixels_are_not_worth_it_and_narrow_ones_are()
     assert "block1_conv1" not in names_of(nearly_all)
     last_block = dataclasses.replace(VGG, unfrozen_depth=3)
     assert "block4_pool" in names_of(last_block)
-    normalised = dataclasses.replace(VGG, backbone="EfficientNetB0", unfrozen_depth=10**3)
+    normalised = dataclasses.replace(VGG, backbone="EfficientNetB0", unfrozen_depth=81)
     assert names_of(normalised) == frozenset(), "a subtraction costs less than a file"
+
+
+def test_attention_counts_every_token_and_every_output():
+    inputs = keras.Input((6, 8))
+    dense = keras.layers.Dense(12, use_bias=False, name="qkv")(inputs)
+    query, key, value = keras.ops.split(dense, 3, axis=-1)
+    found = work_up_to(keras.Model(inputs, query + key + value))
+    qkv = 40 * 6 * 8 + 6 * 8 * 12 + 40 * 6 * 12
+    assert list(found.values())[:3] == [0, qkv, qkv + 40 * 6 * 12]
+
+
+def test_a_transformer_is_cut_below_its_last_block():
+    point = dataclasses.replace(VGG, backbone="ViTS16", unfrozen_depth=4)
+    network = build_network(point, 3)
+    network.thaw()
+    highest = cuts(network.model)[-1]
+    assert highest.name in worth_storing(network.model)
+    assert tuple(highest.output.shape[1:]) == (5, 384), "four patches and the class token"
 
 
 def test_a_device_that_computes_faster_stores_less(monkeypatch):
