@@ -20,9 +20,11 @@ def kill_often(folder, name, where, kills, seed):
     """Kill one search so often, then let it end; what was killed."""
     place = str(folder / "run") if where == "disk" else f"file://{folder}/storage/run"
     search = soaked(folder, name, place, seed)
+    print(f"{name} ({where}) with seed {seed}", flush=True)
     with nothing_left(place):
         while sum(search.kills.values()) < kills and search.kill_once():
             pass
+        print(f"killed: {dict(search.kills)}", flush=True)
         history = search.finish()
     assert len(history.searched) == STUDIES[name]["budget"]["trials"]
     repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
@@ -40,7 +42,6 @@ def test_a_hundred_kills_lose_nothing(tmp_path, name, where):
         folder = tmp_path / str(again)
         folder.mkdir()
         killed += kill_often(folder, name, where, each - killed.total(), seed=again)
-        print(name, where, dict(killed), flush=True)
         if killed.total() >= each:
             return
     raise AssertionError(f"only {killed.total()} kills")
