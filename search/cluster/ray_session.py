@@ -12,6 +12,7 @@ import ray
 from ray.exceptions import AuthenticationError, RayError
 
 from search.cluster.code_shipping import check_same_code, staged
+from search.cluster.local_ray import starting_ray
 from search.cluster.lost_ray import noticing_lost_ray
 from search.cluster.ray_job import is_job, job_environment
 from spaces.errors import InputError
@@ -46,8 +47,8 @@ def ray_running(address: str | None) -> Iterator[None]:
         address: Address of the cluster; None starts a Ray that ends with the context.
 
     Raises:
-        InputError: If there is no cluster at the address, or it refuses the connection; or if the
-            URL of shared features contains a key.
+        InputError: If there is no cluster at the address, or it refuses the connection; if Ray
+            cannot be started here; or if the URL of shared features contains a key.
         LostRayError: If a Ray that was started on this machine dies.
     """
     global _is_open
@@ -60,7 +61,8 @@ def ray_running(address: str | None) -> Iterator[None]:
         _join(found)
     else:
         os.environ |= LOCAL_ENVIRONMENT
-        _init("local", None, include_dashboard=_has_dashboard())
+        with starting_ray() as folder:
+            _init("local", None, include_dashboard=_has_dashboard(), _temp_dir=folder)
     _is_open = True
     try:
         with nullcontext() if found else noticing_lost_ray():

@@ -115,10 +115,11 @@ def resume(
 
 def _search(target: str, source: StudySource | None, given: Options, resume: bool) -> None:
     from search.cluster.ray_job import is_job
+    from search.driver.finished import finished_sentence
     from search.driver.prepare import prepared
-    from search.driver.search import finished_sentence
     from search.driver.search import search as run_search
     from search.live.live_table import status
+    from search.live.run_status import INTERRUPTED
     from search.remote.working_copy import run_at
 
     with (
@@ -131,7 +132,7 @@ def _search(target: str, source: StudySource | None, given: Options, resume: boo
         history = run_search(folder, study, None if address == "local" else address, console)
     if sentence:
         say(sentence)
-    for name, value in status(study, history).items():
+    for name, value in status(study, history, INTERRUPTED).items():
         say(f"{name}: {value}")
     say(f"run: {target}")
 
