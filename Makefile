@@ -5,7 +5,7 @@ READY := .venv/.ready
 EXTRAS := dev
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: setup demo test test-recipes test-backbones faults cluster-test gpu-test simulations check docs lock bench bench-quick clean
+.PHONY: setup demo test test-recipes test-backbones faults soak cluster-test gpu-test simulations check docs lock bench bench-quick clean
 
 setup: $(READY)
 
@@ -30,6 +30,9 @@ test-backbones: $(READY) ## Train, save and export every backbone, beside Keras'
 
 faults: $(READY) ## Kill, starve and damage real searches
 	$(BIN)/python -m pytest -m faults
+
+soak: $(READY) ## Kill driver, workers and raylet of searches a hundred times: an hour
+	$(BIN)/python -m pytest -m soak -s
 
 cluster-test: $(READY) ## Run clusters on this machine (jobs, lost hosts, tokens); as root
 	$(BIN)/python -m pytest -m cluster

@@ -5,6 +5,7 @@ Each command imports what it needs when it runs, so that --help is instant.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import AbstractContextManager
@@ -24,7 +25,7 @@ from search.commands.searches import resume, search
 from search.commands.shared import console
 from search.commands.studies import data, describe, schema, validate
 from search.commands.winner import evaluate, finetune
-from spaces.errors import ThawtuneError
+from spaces.errors import InputError, ThawtuneError, remedy
 
 if TYPE_CHECKING:
     from search.records.run import Run
@@ -112,10 +113,17 @@ def main() -> None:
         if interrupted and stop.code == 1:  # Typer's "Aborted."
             sys.exit(128 + interrupted[0])
         raise
-    except ThawtuneError as error:
+    except (ThawtuneError, OSError) as error:
         if is_debugging:
             raise
-        Console(stderr=True).print(
-            str(error), style="red", highlight=False, markup=False, soft_wrap=True
-        )
-        sys.exit(error.exit_code)
+        errors = Console(stderr=True, markup=False, emoji=False)
+        errors.print(_in_words(error), style="red", highlight=False, soft_wrap=True)
+        sys.exit(getattr(error, "exit_code", InputError.exit_code))
+
+
+def _in_words(error: ThawtuneError | OSError) -> str:
+    """A message as it is, or an error of the operating system that no command has expected."""
+    if isinstance(error, ThawtuneError):
+        return str(error)
+    place = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    return f"{place}{error.strerror or error}. {remedy(error)}; --debug shows where it happened."

@@ -34,6 +34,7 @@ _REMEDIES = {
     errno.ENOENT: "Create the folder again, or mount it",
     errno.ESTALE: "Mount it again",
     errno.EIO: "Check the disk",
+    errno.ENOLCK: "Mount it with locks (of NFS: its lock service must run)",
     errno.ENOTSUP: "Use a file system that has what was asked for",
 }
 

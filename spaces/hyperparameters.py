@@ -114,10 +114,10 @@ class Hyperparameters:
         backbone: A name in `spaces.backbones.BACKBONES`, "none" if the head is the network, or the
             path of a `.keras` file with a flat functional model of Keras's own layers, relative to
             the study file.
-        weights: "imagenet", "none" (random), or the path of a file. A `.weights.h5` file is
-            loaded as Keras's applications load it: EfficientNetB0 to B7 then lack the scaling that
-            ImageNet's weights need, which a model saved as `.keras` has. A backbone that is a file
-            has its own weights, unless this is "none".
+        weights: "imagenet", "none" (random), or the path of a file, relative to the study file. A
+            `.weights.h5` file is loaded as Keras's applications load it: EfficientNetB0 to B7 then
+            lack the scaling that ImageNet's weights need, which a model saved as `.keras` has. A
+            backbone that is a file has its own weights, unless this is "none".
         image_size: Side of the square input, in pixels.
         resize: How a picture becomes a square: "squash" (each side by its own factor), "crop" (the
             largest square in the middle), or "pad" (the whole picture, with black beside it).

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.analysis.comparisons.comparison import compare
-from reports.analysis.comparisons.rivals import IN_A_WORD
+from reports.analysis.comparisons.words import IN_A_WORD
 from reports.analysis.costs import stages, total_cost
-from reports.analysis.scoring import accuracy_interval
+from reports.analysis.kinds import ACCURACY
+from reports.analysis.scoring import result_in_words
 from reports.data.result_files import Evaluation
 from reports.data.run_data import RunData
 from reports.text import formats
@@ -81,30 +82,26 @@ def _test_results(data: RunData, test: Evaluation) -> list[Fact]:
         recipe = None
     found = [
         (
-            "Test accuracy of the final model",
+            "the final model",
             test.in_role("final"),
             "the winner, fine-tuned on training and validation images",
         ),
         (
-            "Test accuracy of the winner as searched",
+            "the winner as searched",
             winner,
             "trained on the training images alone",
         ),
         (
-            f"Test accuracy of the recipe {recipe.recipe if recipe else ''}",
+            f"the recipe {recipe.recipe if recipe else ''}",
             test.of_trial(recipe.number) if recipe else None,
             "the best on validation; trained on the training images alone",
         ),
     ]
-    facts = [
-        Fact(
-            label,
-            formats.percent(model.accuracy),
-            f"{note}; {accuracy_interval(data.predictions.get(model.name), model, data)}",
-        )
-        for label, model, note in found
-        if model
-    ]
+    facts = []
+    for who, model, note in found:
+        if model is not None:
+            kind, value, interval = result_in_words(data, model)
+            facts.append(Fact(f"Test {kind.title} of {who}", value, f"{note}; {interval}"))
     return facts + _against_the_recipe(data)
 
 
@@ -112,18 +109,22 @@ def _against_the_recipe(data: RunData) -> list[Fact]:
     comparison = compare(data)
     if comparison is None or comparison.difference is None or comparison.is_of_one_trial:
         return []
-    low, high = map(formats.points, (comparison.difference.low, comparison.difference.high))
-    interval = f"in percentage points; 95 % interval {low} to {high}"
+    kind = comparison.kind
+    low, high = map(kind.points, (comparison.difference.low, comparison.difference.high))
+    interval = f"{f'in{kind.unit}' if kind.is_share else kind.title}; 95 % interval {low} to {high}"
+    if kind is not ACCURACY and kind.is_share:
+        interval = f"{kind.title} {interval}"
     if comparison.configurations is not None:
         p, what = comparison.configurations.p, f"means of {comparison.seeds} trainings"
         test = f"over seeds and images: p {formats.p_value(p, equals=True)}"
     elif comparison.rivalry is not None:
         p, what = comparison.rivalry.p, "winner as searched − recipe"
-        test = f"(Tango); McNemar's mid-p test: p {formats.p_value(p, equals=True)}"
+        test = "(Tango); McNemar's mid-p test:" if kind is ACCURACY else "(paired); t test:"
+        test += f" p {formats.p_value(p, equals=True)}"
     else:
         return []
     difference = comparison.winner_value - comparison.recipe_value
-    value = f"{formats.points(difference)} ({IN_A_WORD[comparison.outcome]})"
+    value = f"{kind.points(difference)} ({IN_A_WORD[comparison.outcome]})"
     label = f"Against the recipe {comparison.recipe.recipe}"
     return [Fact(label, value, f"{what}, {interval} {test}")]
 

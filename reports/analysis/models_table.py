@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reports.analysis.kinds import ACCURACY, kind_of
+from reports.analysis.scoring import score_of
 from reports.data.run_data import RunData
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
@@ -14,12 +16,14 @@ _EPOCH = ("train", "evaluate")
 
 def models_table(data: RunData) -> Table:
     """The winner and every recipe of the study, tried or not."""
+    kind = kind_of(data.objective)
     columns = (
         Column("name", "configuration", is_number=False),
         Column("trial", "trial"),
         Column("state", "state", is_number=False),
         Column("metric", formats.metric_name(data.objective)),
         Column("test_accuracy", "test accuracy"),
+        *((Column(f"test_{kind.name}", f"test {kind.title}"),) if kind is not ACCURACY else ()),
         Column("total_params", "parameters"),
         Column("trainable_params", "trained"),
         Column("trainable_share", "share"),
@@ -47,12 +51,21 @@ def seconds_per_epoch(trial: Trial) -> float | None:
 
 
 def _row(data: RunData, name: str, trial: Trial | None, mark: str | None = None) -> Row:
+    kind = kind_of(data.objective)
     if trial is None:
-        return row([Cell.of(name), Cell.of(None), Cell.of("not tried yet"), *[Cell.of(None)] * 9])
+        return row(
+            [
+                Cell.of(name),
+                Cell.of(None),
+                Cell.of("not tried yet"),
+                *[Cell.of(None)] * (9 + (kind is not ACCURACY)),
+            ]
+        )
     best = None if trial.state == FAIL else trial.best(data.objective)
     value = value_of(best, data.objective) if best else None
     tested = data.test.of_trial(trial.number) if data.test else None
     accuracy = tested.accuracy if tested else None
+    score = score_of(data, tested, kind) if tested else None
     share = _share(trial)
     seconds = seconds_per_epoch(trial)
     cells = [
@@ -61,6 +74,7 @@ def _row(data: RunData, name: str, trial: Trial | None, mark: str | None = None)
         Cell.of(trial.state),
         Cell.of(value, formats.metric(value, data.objective)),
         Cell.of(accuracy, formats.percent(accuracy)),
+        *([] if kind is ACCURACY else [Cell.of(score, kind.shown(score))]),
         Cell.of(trial.total_params),
         Cell.of(trial.trainable_params),
         Cell.of(share, formats.percent(share)),

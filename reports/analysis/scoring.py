@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
 
+from reports.analysis.kinds import ACCURACY, KINDS, Kind, kind_of
 from reports.data.predictions import Predictions
 from reports.data.result_files import EvaluatedModel
 from reports.data.run_data import RunData
 from reports.statistics.bootstrap import LEAST_IMAGES, RESAMPLES, Estimate, estimate
 from reports.statistics.calibration import Consistency, consistency
 from reports.statistics.class_means import class_mean_interval
+from reports.statistics.influence import auc_interval
 from reports.statistics.proportions import Interval, wilson
 from reports.text import formats
 from reports.text.table import Cell, Column, Row, Table, row
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of score; `is_share` are shown as percentages, the others as numbers."""
-
-    name: str
-    title: str
-    is_share: bool
-
-
-KINDS = (
-    Kind("accuracy", "accuracy", True),
-    Kind("balanced_accuracy", "balanced accuracy", True),
-    Kind("macro_f1", "macro F1", True),
-    Kind("log_loss", "log loss", False),
-    Kind("brier", "Brier score", False),
-)
 
 
 def estimates(predictions: Predictions, seed: int) -> dict[str, Estimate]:
@@ -51,6 +35,8 @@ def estimates(predictions: Predictions, seed: int) -> dict[str, Estimate]:
     }
     if predictions.probabilities is None:
         return found
+    if math.isfinite(scores.auc):
+        found["auc"] = _estimate(scores.auc, auc_interval(scores))
     by_image = {"log_loss": scores.log_losses, "brier": scores.briers}
     return found | {
         name: estimate(values, scores.label, seed)
@@ -69,6 +55,41 @@ def calibration(predictions: Predictions, seed: int) -> Consistency | None:
     if predictions.probabilities is None:
         return None
     return consistency(predictions.scores.confidence, predictions.is_right, seed)
+
+
+def score_of(data: RunData, model: EvaluatedModel, kind: Kind) -> float | None:
+    """A score of a tested model: from its predictions, or as it was recorded; None if unknown."""
+    predictions = data.predictions.get(model.name)
+    if kind is ACCURACY:
+        return model.accuracy
+    if predictions is None or (kind.needs_probabilities and predictions.probabilities is None):
+        return model.scores.get(kind.name)
+    return kind.of(predictions.scores)
+
+
+def result_in_words(data: RunData, model: EvaluatedModel) -> tuple[Kind, str, str]:
+    """What the first screen says of a tested model: the kind of score, its value, and its interval.
+
+    The score is the study's metric, with accuracy beside it; accuracy alone if that is not known.
+    """
+    kind = kind_of(data.objective)
+    value = score_of(data, model, kind)
+    accuracy = formats.percent(model.accuracy)
+    interval = accuracy_interval(data.predictions.get(model.name), model, data)
+    if kind is ACCURACY or value is None:
+        return ACCURACY, accuracy, interval
+    found = _interval(data, model, kind)
+    return kind, kind.shown(value), f"{found}; accuracy {accuracy}, {interval}"
+
+
+def _interval(data: RunData, model: EvaluatedModel, kind: Kind) -> str:
+    predictions = data.predictions.get(model.name)
+    one = estimates(predictions, data.study.seed).get(kind.name) if predictions else None
+    if one is None:
+        return "no interval without predictions"
+    if one.low is None or one.high is None:
+        return "no interval: too few images, or too few of the smallest class"
+    return f"95 % interval {kind.shown(one.low)} to {kind.shown(one.high)}"
 
 
 def accuracy_interval(predictions: Predictions | None, model: EvaluatedModel, data: RunData) -> str:
@@ -102,7 +123,8 @@ def scores_table(data: RunData) -> Table:
     rows = [_row(model, data) for model in models if model.name in data.predictions]
     caption = (
         "Scores on the test set with 95 % intervals: Wilson's for accuracy, the same with an "
-        "effective number of images for the means over classes, and for the losses a bootstrap by "
+        "effective number of images for AUC and the means over classes, and for the losses a "
+        "bootstrap by "
         f"class ({RESAMPLES:,} resamples, bias-corrected and accelerated). There is none where the "
         f"smallest class or, for the losses, a test set under {LEAST_IMAGES} images is too small "
         "for one. The calibration error is never zero; beside it is what a perfectly calibrated "
@@ -127,7 +149,7 @@ def _row(model: EvaluatedModel, data: RunData) -> Row:
 def _text(kind: Kind, value: float | None, low: float | None, high: float | None) -> str:
     if value is None:
         return formats.MISSING
-    text = formats.percent(value) if kind.is_share else f"{value:.3f}"
+    text = kind.shown(value)
     if low is None or high is None:
         return text
     ends = (f"{100 * end:.1f}" if kind.is_share else f"{end:.3f}" for end in (low, high))

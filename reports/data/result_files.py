@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,9 @@ ROLES = ("final", "winner", "recipe", "random")
 """Roles of a tested model: the winner fine-tuned on training and validation images; the winning
 trial as searched; a recipe's trial as searched; the best trial of a random search at equal cost.
 The last three were trained on the training images alone."""
+
+SCORES = ("balanced_accuracy", "macro_f1", "auc")
+"""What test.json has of each model beside accuracy and loss, if a recent version wrote it."""
 
 Record = TypeVar("Record")
 
@@ -105,6 +108,7 @@ class EvaluatedModel:
         name: For display, and of its predictions.
         role: One of `ROLES`.
         trial: The trial in which the search tried its configuration.
+        scores: Other scores that were recorded, by name.
         repeats: Names of the predictions of all tested trainings of this configuration, its own
             included; empty if there is only one.
     """
@@ -115,6 +119,7 @@ class EvaluatedModel:
     sha256: str
     accuracy: float
     loss: float | None
+    scores: Mapping[str, float] = field(default_factory=dict)
     repeats: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -128,7 +133,8 @@ class EvaluatedModel:
         """Read a model of test.json."""
         names = ("name", "role", "trial", "sha256", "accuracy", "loss")
         repeats = tuple(str(one["predictions"]) for one in values.get("repeats", ()))
-        return cls(**{name: values[name] for name in names}, repeats=repeats)
+        scores = {name: float(values[name]) for name in SCORES if values.get(name) is not None}
+        return cls(**{name: values[name] for name in names}, scores=scores, repeats=repeats)
 
 
 @dataclass(frozen=True)

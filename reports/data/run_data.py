@@ -16,7 +16,6 @@ from reports.data.result_files import DataSets, EvaluatedModel, Evaluation, Fine
 from reports.data.working_time import WorkingTime
 from search.records.choice import best_recipe, choose
 from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.records.trial import Trial
 from spaces.errors import RunStateError
@@ -161,14 +160,8 @@ def read_run(run: Run) -> RunData:
         RunStateError: If there is no run in the folder, or one of its files cannot be used.
     """
     study = run.study()
-    events = read_ledger(run.ledger)
-    try:
-        history = History.of(events)
-    except (KeyError, TypeError, ValueError) as error:
-        raise RunStateError(
-            f"{run.ledger} cannot be replayed: {type(error).__name__} {error}. A ledger is only "
-            "ever appended to, so this one is damaged: restore it from a copy."
-        ) from error
+    events = run.events()
+    history = History.of(events)
     test = read_record(run, run.test, Evaluation.from_dict)
     finetuning = read_record(run, run.finetune, FineTuning.from_dict)
     finalists = read_record(run, run.finalists, Finalists.from_dict)

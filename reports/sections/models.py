@@ -38,7 +38,7 @@ def _on_the_test_set(data: RunData) -> list[Block]:
         ]
     comparison = compare(data)
     repeated = comparison.configurations if comparison is not None else None
-    found = rivalries(data, has_planned=repeated is None)
+    found = rivalries(data)
     blocks: list[Block] = [TableBlock(scores_table(data)), Heading("Comparisons", "comparisons")]
     if comparison is not None and repeated is not None:
         text = configurations_sentence(comparison.recipe.recipe, repeated)

@@ -27,7 +27,7 @@ MARGIN = 0.01
 Outcome = Literal["better", "worse", "equal", "open"]
 """Of the first model; "open" means that the two could not be told apart."""
 
-_POWER = 2.8016
+POWER = 2.8016
 """z of 97.5 % + z of 80 %: a difference this many standard errors wide shows in 4 of 5 tests."""
 
 
@@ -96,8 +96,8 @@ class Paired:
         found to differ with a probability of 80 %. With fewer than 8 disagreements, all would have
         to go one way, so 8 are assumed.
         """
-        disagreements = max(self.only_first + self.only_second, _POWER**2)
-        return min(1.0, _POWER * math.sqrt(disagreements) / self.images)
+        disagreements = max(self.only_first + self.only_second, POWER**2)
+        return min(1.0, POWER * math.sqrt(disagreements) / self.images)
 
     def outcome(self, p: float | None = None) -> Outcome:
         """What can be said of the first model.
@@ -108,10 +108,10 @@ class Paired:
         return outcome_of(self.p if p is None else p, self.difference, self.interval)
 
 
-def outcome_of(p: float, difference: float, interval: Interval) -> Outcome:
+def outcome_of(p: float, gain: float, interval: Interval) -> Outcome:
     """What a test and the interval of first − second allow to say of the first."""
     if p < LEVEL:
-        return "better" if difference > 0 else "worse"
+        return "better" if gain > 0 else "worse"
     return "equal" if interval.low >= -MARGIN and interval.high <= MARGIN else "open"
 
 

@@ -71,26 +71,36 @@ class Scores:
     @property
     def log_losses(self) -> Floats:
         """−log of the true class's probability, in nats, shape (images,)."""
-        own = self._known[np.arange(len(self.label)), self.label]
+        own = self.known_probabilities[np.arange(len(self.label)), self.label]
         return -np.log(np.clip(own, SMALLEST, 1))
+
+    @property
+    def log_loss(self) -> float:
+        """Mean of `log_losses`."""
+        return float(self.log_losses.mean())
 
     @property
     def briers(self) -> Floats:
         """Squared distance of the probabilities from the truth, 0 to 2, shape (images,)."""
-        truth = np.zeros_like(self._known)
+        truth = np.zeros_like(self.known_probabilities)
         truth[np.arange(len(self.label)), self.label] = 1
-        return np.sum((self._known - truth) ** 2, axis=1)
+        return np.sum((self.known_probabilities - truth) ** 2, axis=1)
 
     @property
     def auc(self) -> float:
         """Area under the ROC curve: of the second of two classes, or the mean of each against the
         rest; NaN if there are images of one class alone."""
-        return metrics.auc(self.label, self._known)
+        return metrics.auc(self.label, self.known_probabilities)
+
+    @property
+    def brier(self) -> float:
+        """Mean of `briers`."""
+        return float(self.briers.mean())
 
     @property
     def confidence(self) -> Floats:
         """Probability of the predicted class, shape (images,)."""
-        return self._known[np.arange(len(self.label)), self.predicted]
+        return self.known_probabilities[np.arange(len(self.label)), self.predicted]
 
     @property
     def reliability(self) -> Reliability:
@@ -98,7 +108,12 @@ class Scores:
         return reliability(self.confidence, self.label == self.predicted)
 
     @property
-    def _known(self) -> Floats:
+    def known_probabilities(self) -> Floats:
+        """The probabilities.
+
+        Raises:
+            ValueError: If they are not known.
+        """
         if self.probabilities is None:
             raise ValueError("probabilities are not known, so this score cannot be computed")
         return self.probabilities

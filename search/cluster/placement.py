@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from search.cluster.ray_private import largest_cluster
+from search.cluster.machines import (
+    Machine,
+    all_machines,
+    in_words,
+    machines_to_come,
+    machines_up,
+    slots,
+)
 from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import InputError
@@ -18,6 +25,7 @@ from trainables.process.memory import data_memory
 MOST_A_GPU = 4
 """Largest number of trials per GPU; more would only wait for each other's kernels."""
 
+_POLL_SECONDS = 0.5
 _FIXED_BYTES = 2 * 2**30
 _BYTES_A_PIXEL = 3000
 """Activations and their gradients in float32: VGG16 needs 2,400 bytes per pixel of an image."""
@@ -34,57 +42,57 @@ def placed(current: OpenRun, images: int) -> Study:
         images: Number that its trials train and validate on.
 
     Raises:
-        InputError: If a trial does not fit on any node.
+        InputError: If a trial does not fit on any machine.
     """
-    study = current.study
-    there, may_come = dict(ray.cluster_resources()), largest_cluster()
-    total = {kind: max(there.get(kind, 0), may_come.get(kind, 0)) for kind in ("CPU", "GPU")}
-    gpu = study.resources.gpu
+    study, machines = current.study, all_machines()
+    cpu, gpu = study.resources.cpu, study.resources.gpu
     if gpu is None:
-        gpu = gpu_share(study, total, _smallest_gpu() if total["GPU"] else None, images)
-        current.take(events.noted(_in_words(gpu, total)))
-    if not may_come:
-        _check_fits(study.resources.cpu, gpu)
+        share = gpu_share(study, machines, None)
+        gpu = gpu_share(study, machines, _memory(current, cpu), images) if share else share
+        current.take(events.noted(_in_words(gpu, machines)))
+    _check_fits(machines, cpu, gpu)
     concurrent = study.resources.concurrent or fitting(
-        study.resources.cpu, gpu, total, shares_its_machine=not may_come and _is_alone()
+        cpu, gpu, machines, shares_its_machine=not machines_to_come() and _is_alone()
     )
     filled = study.resources.model_copy(update={"gpu": gpu, "concurrent": concurrent})
     return study.model_copy(update={"resources": filled})
 
 
-def fitting(cpu: float, gpu: float, total: Mapping[str, float], shares_its_machine: bool) -> int:
-    """The number of trials that can run at once.
+def fitting(cpu: float, gpu: float, machines: Counter[Machine], shares_its_machine: bool) -> int:
+    """The number of trials that can run at once, none of them on two machines.
 
     Trials that use only CPUs leave one core to the driver if its machine has more than two.
 
     Args:
         cpu: CPUs per trial.
         gpu: GPUs per trial.
-        total: CPUs and GPUs of all nodes, including those that an autoscaler may start.
+        machines: Those that are up or may come.
         shares_its_machine: Whether all trials run on the driver's machine.
     """
-    cpus = total["CPU"]
-    if shares_its_machine and not gpu and cpus > 2:
-        cpus -= 1
-    fits = [cpus / cpu] + ([total["GPU"] / gpu] if gpu else [])
-    return max(1, int(min(fits) + 1e-3))
+    if shares_its_machine and not gpu:
+        machines = Counter(
+            {Machine(m.cpu - (m.cpu > 2), m.gpu): count for m, count in machines.items()}
+        )
+    return max(1, slots(machines, cpu, gpu))
 
 
 def gpu_share(
-    study: Study, total: Mapping[str, float], memory: int | None, images: int = 0
+    study: Study, machines: Counter[Machine], memory: int | None, images: int = 0
 ) -> float:
     """The share of a GPU that each trial gets: 1/k, where k trials fit in its memory.
 
     Args:
         study: Determines the largest batch and image.
-        total: CPUs and GPUs of all nodes.
+        machines: Those that are up or may come. Of those with GPUs, the one with the fewest CPUs
+            for each decides how many trials a GPU can feed.
         memory: Bytes of memory of the smallest GPU. If it is unknown (None), each trial gets a
             whole GPU.
         images: Number that each trial trains and validates on.
     """
-    if not total["GPU"]:
+    with_gpus = [m for m in machines if m.gpu and m.cpu >= study.resources.cpu]
+    if not with_gpus:
         return 0.0
-    by_cpus = int(total["CPU"] / total["GPU"] / study.resources.cpu)
+    by_cpus = min(int(m.cpu / m.gpu / study.resources.cpu) for m in with_gpus)
     trials = max(1, min(MOST_A_GPU, by_cpus)) if memory else 1
     while (
         memory
@@ -119,22 +127,23 @@ def largest(study: Study, name: str) -> int:
     return max(values if searched else [*values, int(space.base[name])])
 
 
-def _in_words(gpu: float, total: Mapping[str, float]) -> str:
+def _in_words(gpu: float, machines: Counter[Machine]) -> str:
     if not gpu:
         return "No GPU found: trials run on the CPU."
-    count, each = int(total["GPU"]), round(1 / gpu)
+    total = int(sum(machine.gpu * count for machine, count in machines.items()))
+    each = round(1 / gpu)
     shared = "one trial on each" if each == 1 else f"{each} trials share one"
-    return f"{count} {'GPU' if count == 1 else 'GPUs'} found: {shared}."
+    return f"{total} {'GPU' if total == 1 else 'GPUs'} found: {shared}."
 
 
 def fits_somewhere(cpu: float, gpu: float) -> bool:
-    """Whether some node of the cluster could run a trial if it ran nothing else."""
-    return any(n.get("CPU", 0) >= cpu and n.get("GPU", 0) >= gpu for n in _machines())
+    """Whether some machine that is up could run a trial if it ran nothing else."""
+    return slots(machines_up(), cpu, gpu) > 0
 
 
 def most_cpu() -> float:
-    """CPUs of the node that has the most."""
-    return max((node.get("CPU", 0) for node in _machines()), default=1)
+    """CPUs of the machine that has the most."""
+    return max((machine.cpu for machine in all_machines()), default=1)
 
 
 def host_threads(resources: Resources) -> int:
@@ -144,25 +153,17 @@ def host_threads(resources: Resources) -> int:
     `num_cpus` limits nothing.
     """
     own = max(1, int(resources.cpu))
-    machines = [node for node in _machines() if node.get("GPU", 0)] if resources.gpu else []
-    trials = [max(1, int(node["GPU"] / (resources.gpu or 1) + 1e-3)) for node in machines]
-    shares = [
-        int(node.get("CPU", 1)) // count for node, count in zip(machines, trials, strict=True)
-    ]
+    machines = [machine for machine in machines_up() if machine.gpu] if resources.gpu else []
+    shares = [int(m.cpu) // max(1, int(m.gpu / (resources.gpu or 1) + 1e-3)) for m in machines]
     return max(own, min(shares, default=own))
 
 
-def _machines() -> list[dict[str, float]]:
-    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
-
-
-def _check_fits(cpu: float, gpu: float) -> None:
-    if fits_somewhere(cpu, gpu):
+def _check_fits(machines: Counter[Machine], cpu: float, gpu: float) -> None:
+    if slots(machines, cpu, gpu):
         return
-    has = "; ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in _machines())
     raise InputError(
-        f"A trial needs {cpu:g} CPU and {gpu:g} GPU, but no machine has that; there are: {has}. "
-        "Continue with fewer: thawtune resume takes --cpu and --gpu."
+        f"A trial needs {cpu:g} CPU and {gpu:g} GPU, but no machine has that; there are: "
+        f"{in_words(machines)}. Continue with fewer: thawtune resume takes --cpu and --gpu."
     )
 
 
@@ -173,8 +174,8 @@ def _is_alone() -> bool:
     return runs_trials == [here]
 
 
-def _smallest_gpu() -> int | None:
-    """Bytes of memory of the smallest GPU on the nodes that are up, or None if unknown."""
+def _memory(current: OpenRun, cpu: float) -> int | None:
+    """Bytes of memory of the smallest GPU that is up, or of the first to come; None: unknown."""
     asked = [
         ray.remote(gpu_memory)
         .options(num_cpus=0, scheduling_strategy=NodeAffinitySchedulingStrategy(n["NodeID"], False))
@@ -182,5 +183,14 @@ def _smallest_gpu() -> int | None:
         for n in ray.nodes()
         if n["Alive"] and n["Resources"].get("GPU")
     ]
+    if not asked:
+        current.say("No GPU node is up yet: waiting for the autoscaler to start one.")
+        asked = [ray.remote(gpu_memory).options(num_cpus=cpu, num_gpus=1).remote()]
+    left = asked
+    while left:
+        _, left = ray.wait(left, num_returns=len(left), timeout=_POLL_SECONDS)
+        if left and current.ending.has_begun:
+            ray.cancel(left[0])
+            return None
     known = [memory for memory in ray.get(asked) if memory is not None]
     return min(known, default=None)

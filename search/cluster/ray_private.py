@@ -55,11 +55,16 @@ def dead_process() -> str | None:
     return None
 
 
-def largest_cluster() -> dict[str, float]:
-    """CPUs and GPUs, counting all nodes that an autoscaler may start; empty without one."""
+def node_types() -> list[tuple[dict[str, float], int]]:
+    """Resources and largest number of each type of node that an autoscaler may start.
+
+    A negative number means no limit. Without an autoscaler there are none.
+    """
     from ray._private.state import state
 
-    return dict(state.get_max_resources_from_cluster_config() or {})
+    config = state.get_cluster_config()
+    groups = () if config is None else config.node_group_configs
+    return [(dict(group.resources), group.max_count) for group in groups]
 
 
 def tell_lost_workers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,6 +13,7 @@ import ray
 from ray.exceptions import AuthenticationError, RayError
 
 from search.cluster.code_shipping import check_same_code, staged
+from search.cluster.local_ray import starting_ray
 from search.cluster.lost_ray import noticing_lost_ray
 from search.cluster.ray_job import is_job, job_environment
 from spaces.errors import InputError
@@ -25,6 +27,9 @@ environment for each. Prestarted workers are for tasks and never used by actors:
 
 DASHBOARD = "THAWTUNE_DASHBOARD"
 """Environment variable, 1 or 0: whether a Ray that we start has a dashboard."""
+
+PATIENCE = 10.0
+"""Seconds within which a cluster must take a connection."""
 
 _is_open = False
 
@@ -46,8 +51,8 @@ def ray_running(address: str | None) -> Iterator[None]:
         address: Address of the cluster; None starts a Ray that ends with the context.
 
     Raises:
-        InputError: If there is no cluster at the address, or it refuses the connection; or if the
-            URL of shared features contains a key.
+        InputError: If there is no cluster at the address, or it refuses the connection; if Ray
+            cannot be started here; or if the URL of shared features contains a key.
         LostRayError: If a Ray that was started on this machine dies.
     """
     global _is_open
@@ -60,7 +65,8 @@ def ray_running(address: str | None) -> Iterator[None]:
         _join(found)
     else:
         os.environ |= LOCAL_ENVIRONMENT
-        _init("local", None, include_dashboard=_has_dashboard())
+        with starting_ray() as folder:
+            _init("local", None, include_dashboard=_has_dashboard(), _temp_dir=folder)
     _is_open = True
     try:
         with nullcontext() if found else noticing_lost_ray():
@@ -76,7 +82,19 @@ def _has_dashboard() -> bool:
     return sys.stdout.isatty() if said is None else said == "1"
 
 
+def _check_there(address: str) -> None:
+    """Refuse an address where nothing listens: Ray itself would try for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():  # such as auto
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise _refused(address, error) from error
+
+
 def _join(address: str) -> None:
+    _check_there(address)
     of_job = job_environment()
     set_by_job = of_job.get("env_vars") or {}
     here = (

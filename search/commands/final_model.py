@@ -77,4 +77,6 @@ def predict(
 
     wanted = Wanted(top, batch, explain, csv, as_json, threshold)
     with run_at(run, reads=FILES) as folder:
-        run_predict(folder, images, wanted, console, Console(stderr=True))
+        run_predict(
+            folder, images, wanted, console, Console(stderr=True, markup=False, emoji=False)
+        )

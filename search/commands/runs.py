@@ -68,10 +68,11 @@ def list_runs(
 
 def stop(run: RunFolder) -> None:
     """Stop the process that works on a run on this machine, with everything saved."""
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
     from search.live.lock import holder
     from search.records.run import Run
+    from trainables.cache.locks import file_lock
 
     if "://" in run:
         raise InputError(
@@ -83,7 +84,7 @@ def stop(run: RunFolder) -> None:
     lock = found.folder / ".lock"
     try:
         if lock.is_file():
-            FileLock(lock).acquire(blocking=False).lock.release()
+            file_lock(lock).acquire(blocking=False).lock.release()
         say(f"No process works on {run}.")
     except Timeout:
         _stop(found, holder(found))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,14 +116,19 @@ def resume(
 
 def _search(target: str, source: StudySource | None, given: Options, resume: bool) -> None:
     from search.cluster.ray_job import is_job
+    from search.cluster.ray_session import ray_running
+    from search.driver.finished import finished_sentence
     from search.driver.prepare import prepared
-    from search.driver.search import finished_sentence
     from search.driver.search import search as run_search
     from search.live.live_table import status
+    from search.live.run_status import INTERRUPTED
     from search.remote.working_copy import run_at
 
+    is_elsewhere = given.address not in (None, "local")
     with (
         run_at(target, drives=True, say=say) as folder,
+        # Joined first: an address that is refused has then changed nothing.
+        ray_running(given.address) if is_elsewhere else nullcontext(),
         prepared(folder, source, given, resume, console) as (study, options),
     ):
         # A job searches on its own cluster, whatever its run has used before.
@@ -131,7 +137,7 @@ def _search(target: str, source: StudySource | None, given: Options, resume: boo
         history = run_search(folder, study, None if address == "local" else address, console)
     if sentence:
         say(sentence)
-    for name, value in status(study, history).items():
+    for name, value in status(study, history, INTERRUPTED).items():
         say(f"{name}: {value}")
     say(f"run: {target}")
 

@@ -18,7 +18,7 @@ def _width() -> int | None:
     return None if sys.stdout.isatty() or "COLUMNS" in os.environ else WIDE
 
 
-console = Console(highlight=False, markup=False, width=_width())
+console = Console(highlight=False, markup=False, emoji=False, width=_width())
 
 StudyName = Annotated[
     str,

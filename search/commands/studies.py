@@ -10,7 +10,7 @@ import typer
 
 from search.commands.shared import DataPath, StudyName, console, say
 from spaces.errors import DataError, InputError
-from trainables.process.tensorflow_setup import import_tensorflow
+from trainables.process.gpu import hide_gpus
 
 
 def validate(study: StudyName) -> None:
@@ -37,7 +37,7 @@ def describe(
     from search.fitting.photos import study_file
     from search.studies.describe import describe_study, render
 
-    import_tensorflow()
+    hide_gpus()
     with study_file(study, console) as file:
         description = describe_study(str(file), recipe)
     if as_json:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from search.commands.shared import Address, DataPath, RunFolder, console, say
+from trainables.process.gpu import hide_gpus
 from trainables.process.tensorflow_setup import import_tensorflow
 
 
@@ -37,7 +38,7 @@ def finetune(
     by the square root with Adam. If a worker is lost, training resumes from the checkpoint of the
     last finished epoch, with fewer workers if there is no room for all.
     """
-    import_tensorflow()
+    hide_gpus()
     from search.finetune.finetune import finetune as run_finetune
     from search.live.lock import locked_run
     from search.remote.working_copy import run_at
@@ -83,11 +84,11 @@ def evaluate(
         locked_run(folder),
     ):
         record, opened_now = run_evaluate(folder, again, other, data, say)
+        metric = folder.study().objective.metric.removeprefix("val_")
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(record["opened"]))
     heading = "test set opened" if opened_now else f"test set was opened on {when}"
     console.print(f"{heading}: {record['images']} images")
     for model in record["models"]:
-        console.print(
-            f"  {model['name']}: accuracy {model['accuracy']:.4f}, loss {model['loss']:.4f}",
-            highlight=False,
-        )
+        shown = [name for name in ("accuracy", metric, "loss") if name in model]
+        scores = ", ".join(f"{n.replace('_', ' ')} {model[n]:.4f}" for n in dict.fromkeys(shown))
+        console.print(f"  {model['name']}: {scores}", highlight=False)

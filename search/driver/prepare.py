@@ -13,9 +13,8 @@ from search.driver.options import Options
 from search.driver.search import create_run
 from search.live.lock import locked, writable
 from search.records import events
-from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
-from search.records.run import Run, write_whole
+from search.records.run import Run, make_folder, write_whole
 from search.records.run_sets import checked_sets
 from search.studies.preflight import checked_data, progress_bar, write_contact_sheet
 from search.studies.validate import load_checked
@@ -78,7 +77,7 @@ def created(run: Run, study: Study, found: Preflight, options: Options) -> Itera
         RunStateError: If another process has been faster, or the folder cannot be written to.
     """
     try:
-        run.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
     except OSError as error:
         raise InputError(
             f"The folder {run.folder} cannot be made: {error.strerror or error}. Give another one "
@@ -141,7 +140,7 @@ def _take_up(
     run: Run, source: StudySource | None, given: Options, console: Console
 ) -> tuple[Study, Options]:
     """The study to resume with; what may change and has changed is written to the run."""
-    history, then = History.of(read_ledger(run.ledger)), run.study()
+    history, then = run.history(), run.study()
     options = given.over(Options.recorded(history.options))
     if source is None:
         wanted = options.applied(then)

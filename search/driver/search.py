@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 import platform
 import signal
@@ -25,6 +24,12 @@ from search.cluster.lost_ray import LostRayError
 from search.cluster.placement import host_threads, most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
 from search.cluster.ray_session import ray_running
+from search.driver.finished import (
+    is_finished,
+    raise_if_all_failed,
+    seconds_left,
+    time_sentence,
+)
 from search.driver.recorder import Recorder
 from search.driver.room import Room
 from search.driver.tune_adapter import Asha, DispatchedSearcher, EndStopper, Waiting
@@ -34,15 +39,14 @@ from search.live.live_run import OpenRun, opened
 from search.live.live_table import View
 from search.live.lock import writable
 from search.records import events
-from search.records.choice import is_unfinished
 from search.records.history import History
-from search.records.ledger import Ledger, read_ledger
-from search.records.run import Run, write_json, write_whole
+from search.records.ledger import Ledger
+from search.records.run import Run, make_folder, write_json, write_whole
 from search.records.run_sets import sets_of
 from search.watching.hub import watched
-from spaces.errors import EveryTrialFailedError, InterruptedSearchError, RunStateError
+from spaces.errors import InterruptedSearchError, RunStateError
 from spaces.studies.study import Study
-from trainables.cache.folder import cache_folder
+from trainables.cache.folder import cache_for_workers
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
@@ -55,7 +59,7 @@ def create_run(
     run: Run, study: Study, found: Preflight, options: Mapping[str, Any] = MappingProxyType({})
 ) -> None:
     """Create a run's folder: study, preflight, sets, and the first event of the ledger."""
-    run.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(run)
     write_whole(run.study_file, study.to_yaml())
     write_json(run.data, found.to_dict())
     write_whole(run.sets, found.sets.to_parquet())
@@ -100,9 +104,9 @@ def search(
         InterruptedSearchError: If a signal ended the search early.
         EveryTrialFailedError: If every trial failed.
     """
-    past = History.of(read_ledger(run.ledger))
+    past = run.history()
     if is_finished(run, past):
-        _raise_if_all_failed(past)
+        raise_if_all_failed(past)
         return past
     ending = Ending(seconds_left(study, past) if limit is None else limit.seconds)
     with opened(run, study, ending, console) as current, _always_closed(current):
@@ -152,45 +156,6 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
 
 
-def is_finished(run: Run, history: History) -> bool:
-    """Whether a search ended by itself, and its derived files have been written since."""
-    has_ended = history.stopped is not None and history.stopped["reason"] in ("done", "seconds")
-    if not has_ended or not run.epochs.is_file():
-        return False
-    return run.epochs.stat().st_mtime_ns >= run.ledger.stat().st_mtime_ns
-
-
-def finished_sentence(run: Run, study: Study) -> str | None:
-    """What to say of a search that has nothing left to do, and how to give it more; or None."""
-    history = History.of(read_ledger(run.ledger))
-    if not is_finished(run, history):
-        return None
-    tried = len(history.searched)
-    if tried < study.budget.trials and study.budget.seconds is not None:
-        return time_sentence(run, study, history)
-    more = run.command("resume", "--trials", str(2 * max(tried, study.budget.trials)))
-    return f"The search has finished: there is nothing left to do. For more trials: {more}"
-
-
-def seconds_left(study: Study, history: History) -> float | None:
-    """Of the search's time, whatever number of processes has spent of it; None: no limit."""
-    limit = study.budget.seconds
-    return None if limit is None else max(0.0, limit - history.seconds)
-
-
-def time_sentence(run: Run, study: Study, history: History) -> str:
-    """What the end of the time has left undone, and how to go on."""
-    limit = study.budget.seconds or 0.0
-    tried, wanted = len(history.searched), study.budget.trials
-    unfinished = is_unfinished(study, history)
-    more = run.command("resume", "--minutes", f"{max(1, math.ceil(2 * limit / 60))}")
-    return (
-        f"The time of {limit:g} s is over after {tried} of {wanted} trials"
-        + (", and not all finalists have been trained" if unfinished else "")
-        + f". To continue: {more}"
-    )
-
-
 def _close(current: OpenRun) -> None:
     """Record how the search ended, and raise if it ended early or every trial failed."""
     ending, resume = current.ending, current.run.command("resume")
@@ -209,16 +174,7 @@ def _close(current: OpenRun) -> None:
         )
     if ending.reason == "seconds" or current.dispatch.is_closed:
         current.say(time_sentence(current.run, current.study, current.history))
-    _raise_if_all_failed(current.history)
-
-
-def _raise_if_all_failed(history: History) -> None:
-    failed = history.in_state(events.FAIL)
-    if failed and len(failed) == len(history.trials):
-        said = (failed[0].error or failed[0].reason or "").strip().splitlines()[-1]
-        raise EveryTrialFailedError(
-            f"Every one of {len(failed)} trials failed. The first error was: {said}"
-        )
+    raise_if_all_failed(current.history)
 
 
 def _fit(
@@ -231,7 +187,7 @@ def _fit(
         study.to_dict(),
         sets,
         None if plan is None else plan.to_dict(),
-        str(cache_folder()),
+        cache_for_workers(),
         host_threads(study.resources),
         current.rungs.milestones,
         concurrent,

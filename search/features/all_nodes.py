@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import ray
@@ -16,23 +15,26 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from search.cluster.machines import Machine, nodes_up
 from search.cluster.placement import host_threads
 from search.features.one_node import NodeExtraction, Tally
 from search.features.plan_cache import remember_entries, remembered_entries
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Study
+from trainables.cache.folder import cache_for_workers, use_cache
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.extraction_task import ExtractionTask
 from trainables.features.plan.plan import Plan
 from trainables.features.store import FeatureStore
 
 _POLL_SECONDS = 0.1
+_END_SECONDS = 10.0
+_NO_NODE = "No node is up yet to compute features in advance; the trials compute them."
 
 
 def extract(
     study: Study,
     plan: Plan,
-    cache_folder: Path,
     console: Console,
     is_ending: Callable[[], bool] = lambda: False,
     sets: RecordedSets | None = None,
@@ -44,7 +46,6 @@ def extract(
     Args:
         study: A task occupies as much as one of its trials.
         plan: What to store.
-        cache_folder: The same on all nodes.
         console: Shows a progress bar if it is a terminal, otherwise a line at the end.
         is_ending: Whether to stop before the next network.
 
@@ -53,14 +54,17 @@ def extract(
         before, and that were not), `images` that went through a backbone, and `notes`.
     """
     began = time.perf_counter()
-    tasks = _tasks(study, plan, cache_folder, sets)
+    tasks = _tasks(study, plan, sets)
     keys = remembered_entries(study, tasks)
-    nodes = nodes_for(study) if keys is None else _nodes_without(study, cache_folder, keys)
-    tally = Tally(hits=len(keys or ()) if not nodes else 0)
+    able = nodes_for(study)
+    nodes = able if keys is None else _nodes_without(able, keys)
+    tally = Tally(hits=len(keys or ()) if able and not nodes else 0)
+    if tasks and not able:
+        tally.notes = (_NO_NODE,)
     if nodes and tasks:
         tally, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
     for key in keys or ():
-        FeatureStore(cache_folder).hold(key)
+        FeatureStore().hold(key)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
     if tally.misses and not console.is_terminal:
         console.print(
@@ -71,9 +75,7 @@ def extract(
     return result
 
 
-def _tasks(
-    study: Study, plan: Plan, cache_folder: Path, sets: RecordedSets | None
-) -> list[ExtractionTask]:
+def _tasks(study: Study, plan: Plan, sets: RecordedSets | None) -> list[ExtractionTask]:
     """One task for each network."""
     cuts: dict[Hyperparameters, list[str]] = defaultdict(list)
     for row in plan.kept:
@@ -85,7 +87,7 @@ def _tasks(
             sets,
             point,
             tuple(names),
-            str(cache_folder),
+            cache_for_workers(),
             host_threads(resources),
             resources.gpu or 0,
             resources.precision,
@@ -124,9 +126,17 @@ def _extracted(
                 tally.add(done)
                 keys += [key for key in its_keys if key not in keys]
                 remember_entries(study, task, its_keys)
+    _end(actors)
+    return tally, keys
+
+
+def _end(actors: Sequence[Any]) -> None:
+    """End all workers, so that the trials have the GPUs for themselves."""
+    ray.wait(
+        [actor.end.remote() for actor in actors], num_returns=len(actors), timeout=_END_SECONDS
+    )
     for actor in actors:
         ray.kill(actor)
-    return tally, keys
 
 
 def _left_to_trials(error: RayError) -> str:
@@ -161,8 +171,7 @@ def _silent(actors: Sequence[Any]) -> None:
 
 
 def _actor(study: Study, node: str) -> Any:
-    cpus = next(n["Resources"].get("CPU", 1) for n in ray.nodes() if n["NodeID"] == node)
-    slots = max(1, int(cpus / study.resources.cpu))
+    slots = max(1, _slots(nodes_up()[node], study))
     kind = ray.remote(NodeExtraction).options(
         num_cpus=0,
         max_concurrency=2,
@@ -178,26 +187,30 @@ def _resources(study: Study) -> dict[str, float]:
 
 def nodes_for(study: Study) -> list[str]:
     """Ray's ids of the nodes that can run trials."""
-    return [
-        node["NodeID"]
-        for node in ray.nodes()
-        if node["Alive"] and node["Resources"].get("CPU", 0) >= study.resources.cpu
-    ]
+    return [node for node, machine in nodes_up().items() if _slots(machine, study)]
 
 
-def _nodes_without(study: Study, cache_folder: Path, keys: Sequence[str]) -> list[str]:
-    """Nodes that lack any of these entries."""
+def _slots(machine: Machine, study: Study) -> int:
+    return machine.slots(study.resources.cpu, study.resources.gpu or 0)
+
+
+def _nodes_without(nodes: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Those of some nodes that lack any of these entries."""
     here = ray.get_runtime_context().get_node_id()
     answers: dict[str, Any] = {}
-    for node in nodes_for(study):
+    for node in nodes:
         if node != here:
             there = NodeAffinitySchedulingStrategy(node, soft=False)
-            task = ray.remote(_has_all).options(num_cpus=0, scheduling_strategy=there)
-            answers[node] = task.remote(cache_folder, keys)
-    lacking = [] if _has_all(cache_folder, keys) else [here]
+            task = ray.remote(_node_has_all).options(num_cpus=0, scheduling_strategy=there)
+            answers[node] = task.remote(cache_for_workers(), keys)
+    lacking = [here] if here in nodes and not _has_all(FeatureStore(), keys) else []
     return lacking + [node for node, answer in answers.items() if not ray.get(answer)]
 
 
-def _has_all(cache_folder: Path, keys: Sequence[str]) -> bool:
-    store = FeatureStore(cache_folder)
+def _node_has_all(cache: str | None, keys: Sequence[str]) -> bool:
+    use_cache(cache)
+    return _has_all(FeatureStore(), keys)
+
+
+def _has_all(store: FeatureStore, keys: Sequence[str]) -> bool:
     return all(key in store for key in keys)

@@ -1,9 +1,9 @@
-"""Planned features of one node: tasks of Ray fill the entries that an actor begins and seals."""
+"""Planned features of one node: workers fill the entries that an actor begins and seals."""
 
 from __future__ import annotations
 
 import math
-import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,13 +13,15 @@ from typing import Any
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from trainables.cache.folder import FOLDER_VARIABLE, remove
+from trainables.cache.folder import remove, use_cache
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedEntry
 from trainables.features.store import FeatureStore
 from trainables.process.tensorflow_setup import import_tensorflow
 
 _LEAST_IMAGES = 32
 _TASKS_A_SLOT = 4
+_RESTARTS = 3
+"""How often a worker starts again that was killed, as with Ray's tasks."""
 
 
 @dataclass
@@ -52,17 +54,32 @@ class Tally:
 class NodeExtraction:
     """Runs in an actor on its node and holds the locks of the entries that are being written.
 
+    Its workers are actors too: each keeps to the GPU that it was given, and gives it back when it
+    ends. Ray's processes for tasks would do neither.
+
     Args:
         node: Ray's id of it.
-        slots: Tasks that run at the same time.
-        resources: What one task occupies, as `ray.remote` takes it.
+        slots: Number of workers.
+        resources: What a worker occupies, as `ray.remote` takes it.
     """
 
     def __init__(self, node: str, slots: int, resources: Mapping[str, float]) -> None:
         here = NodeAffinitySchedulingStrategy(node, soft=False)
-        self._options: dict[str, Any] = {**resources, "scheduling_strategy": here}
+        kind = ray.remote(
+            max_restarts=_RESTARTS,
+            max_task_retries=_RESTARTS,
+            scheduling_strategy=here,
+            **resources,
+        )(ExtractionWorker)
         self._slots = slots
+        self._workers = [kind.remote() for _ in range(slots)]
+        self._warming: dict[Any, Any] = {}
         self._done, self._tally = Tally(), Tally()
+
+    def end(self) -> None:
+        """End the workers, and give back what they occupy."""
+        for worker in self._workers:
+            ray.kill(worker)
 
     def images_done(self) -> int:
         """Images that have passed through a backbone so far."""
@@ -74,7 +91,7 @@ class NodeExtraction:
         Returns:
             What was done, and the keys of the entries.
         """
-        os.environ[FOLDER_VARIABLE] = task.cache
+        use_cache(task.cache)
         store = FeatureStore()
         entries = self._entries(task)
         with ExitStack() as locks:
@@ -92,9 +109,12 @@ class NodeExtraction:
         return tally, [entry.key for entry in entries]
 
     def _entries(self, task: ExtractionTask) -> list[PlannedEntry]:
-        """The entries, from as many processes as there are slots, which warms all of them up."""
-        asked = [_planned_entries.options(**self._options).remote(task) for _ in range(self._slots)]
-        [first], _ = ray.wait(asked, num_returns=1)
+        """The entries, from all workers, which builds the network in each of them.
+
+        The first answer will do: there may be no room yet for the other workers.
+        """
+        self._warming = {worker.entries.remote(task): worker for worker in self._workers}
+        [first], _ = ray.wait([*self._warming], num_returns=1)
         entries: list[PlannedEntry] = ray.get(first)
         return entries
 
@@ -118,16 +138,20 @@ class NodeExtraction:
                 remove(temporary)
 
     def _fill(self, task: ExtractionTask, begun: Sequence[tuple[PlannedEntry, Path]]) -> None:
-        left = []
+        shares = deque[tuple[Any, ...]]()
         for part in SETS:
             of_part = [(entry, temporary) for entry, temporary in begun if entry.part == part]
             targets = {entry.cut: temporary for entry, temporary in of_part}
             for first, last in self._shares(of_part[0][0].shape[0]) if of_part else ():
-                share = _compute.options(**self._options)
-                left.append(share.remote(task, part, first, last, targets))
-        while left:
-            [done], left = ray.wait(left, num_returns=1)
-            self._tally.images += ray.get(done)
+                shares.append((part, first, last, targets))
+        computing: dict[Any, Any] = {}
+        while shares or computing:
+            [done], _ = ray.wait([*computing, *self._warming], num_returns=1)
+            if done in computing:
+                self._tally.images += ray.get(done)
+            worker = computing.pop(done, None) or self._warming.pop(done)
+            if shares:
+                computing[worker.compute.remote(task, *shares.popleft())] = worker
 
     def _shares(self, images: int) -> Iterator[tuple[int, int]]:
         each = max(_LEAST_IMAGES, math.ceil(images / (self._slots * _TASKS_A_SLOT)))
@@ -135,19 +159,21 @@ class NodeExtraction:
             yield first, min(images, first + each)
 
 
-@ray.remote
-def _planned_entries(task: ExtractionTask) -> list[PlannedEntry]:
-    import_tensorflow()
-    from trainables.worker.extraction import planned_entries
+class ExtractionWorker:
+    """Computes features in an actor."""
 
-    return planned_entries(task)
+    def entries(self, task: ExtractionTask) -> list[PlannedEntry]:
+        """As `trainables.worker.extraction.planned_entries`."""
+        import_tensorflow()
+        from trainables.worker.extraction import planned_entries
 
+        return planned_entries(task)
 
-@ray.remote
-def _compute(
-    task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
-) -> int:
-    import_tensorflow()
-    from trainables.worker.extraction import compute
+    def compute(
+        self, task: ExtractionTask, part: str, first: int, last: int, targets: Mapping[str, Path]
+    ) -> int:
+        """As `trainables.worker.extraction.compute`."""
+        import_tensorflow()
+        from trainables.worker.extraction import compute
 
-    return compute(task, part, first, last, targets)
+        return compute(task, part, first, last, targets)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Any
 
 from search.features.plan_cache import remember_plan, remembered_plan
 from spaces.errors import DataError
 from spaces.studies.study import Study
-from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
+from trainables.cache.folder import cache_for_workers, use_cache
 from trainables.datasets.files.location import located
 from trainables.datasets.rows.loading import read_splits
 from trainables.datasets.sets.recorded import RecordedSets
@@ -20,7 +19,8 @@ from trainables.process.tensorflow_setup import import_tensorflow
 def planned(study: Study, sets: RecordedSets | None = None) -> Plan:
     """The feature plan for a study's trials.
 
-    If Ray is running, a worker makes the plan, and has TensorFlow ready for the features.
+    If Ray is running, a worker makes the plan: it has the device of the trials, and this process
+    none.
 
     Args:
         study: Whose trials.
@@ -31,7 +31,8 @@ def planned(study: Study, sets: RecordedSets | None = None) -> Plan:
     """
     plan = remembered_plan(study, sets)
     if plan is None:
-        use_worker = "tensorflow" not in sys.modules and _is_ray_running()
+        is_light = bool(study.resources.gpu) or "tensorflow" not in sys.modules
+        use_worker = is_light and _is_ray_running()
         images = _images(study, sets)
         plan = _planned_by_a_worker(study, images) if use_worker else _plan(study, images)
         remember_plan(study, sets, plan)
@@ -54,16 +55,13 @@ def _is_ray_running() -> bool:
 
 
 def _planned_by_a_worker(study: Study, images: int | None) -> Plan:
-    """Meanwhile, the other workers import TensorFlow."""
+    """By a process that ends with it, since it would keep what it has taken of a GPU."""
     import ray
 
-    resources = {"num_cpus": study.resources.cpu, "num_gpus": study.resources.gpu or 0}
-    make = ray.remote(_plan_of).options(**resources)
-    task = make.remote(study.to_dict(), images, str(cache_folder()))
-    others = int(ray.cluster_resources().get("CPU", 1) / study.resources.cpu) - 1
-    for _ in range(others):
-        ray.remote(import_tensorflow).options(**resources).remote()
-    return Plan.from_dict(ray.get(task))
+    make = ray.remote(num_cpus=study.resources.cpu, num_gpus=study.resources.gpu or 0, max_calls=1)(
+        _plan_of
+    )
+    return Plan.from_dict(ray.get(make.remote(study.to_dict(), images, cache_for_workers())))
 
 
 def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> dict[str, Any]:
@@ -71,10 +69,9 @@ def _plan_of(values: dict[str, Any], images: int | None, folder: str | None) -> 
     from trainables.process.precision import set_precision
     from trainables.process.tensorflow_setup import limit_threads
 
-    if folder is not None:
-        os.environ[FOLDER_VARIABLE] = folder
+    use_cache(folder)
     study = Study.model_validate(values)
-    limit_threads(max(1, int(study.resources.cpu)))  # another task may get this process next
+    limit_threads(max(1, int(study.resources.cpu)))
     limit_memory(study.resources.gpu or 0)
     set_precision(study.resources.precision)
     return _plan(study, images).to_dict()

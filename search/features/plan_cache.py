@@ -16,7 +16,7 @@ from spaces.errors import DataError
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.study import Study
 from trainables.cache import eviction
-from trainables.cache.folder import address, cache_folder
+from trainables.cache.folder import address, cache_folder, explained
 from trainables.datasets.rows.images import decoder
 from trainables.datasets.rows.loading import read_splits
 from trainables.datasets.sets.recorded import RecordedSets
@@ -99,12 +99,13 @@ def _file(*parts: object) -> Path:
 def _read(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return None
 
 
 def _write(path: Path, values: object) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(values), encoding="utf-8")
-    temporary.replace(path)
+    with explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(values), encoding="utf-8")
+        temporary.replace(path)

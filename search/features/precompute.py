@@ -14,7 +14,6 @@ from search.live.live_run import OpenRun
 from search.records import events
 from spaces.errors import ThawtuneError
 from spaces.studies.study import Study
-from trainables.cache.folder import cache_folder
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.demands import expected_epochs, without_depth
 from trainables.features.plan.plan import Plan
@@ -52,7 +51,7 @@ def store_features(
     for text in plan.notes:
         current.note(text)
     if plan.kept and not is_small:
-        done = extract(study, plan, cache_folder(), console, lambda: current.ending.has_begun, sets)
+        done = extract(study, plan, console, lambda: current.ending.has_begun, sets)
         for text in done.pop("notes"):
             current.note(text)
         current.take(events.features_stored(cores=_cores(), **done))

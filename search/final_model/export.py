@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from dataclasses import dataclass
+from os.path import realpath
 from pathlib import Path
 
 import numpy as np
 
 from search.final_model.load import LABELS, MODEL, check_final, load_final
-from search.final_model.model_card import write_card
+from search.final_model.model_card import check_card, write_card
 from search.records.run import Run
 from spaces.errors import InputError
 from trainables.datasets.rows.resizing import Square
@@ -67,7 +68,7 @@ def export(
         RunStateError: If there is no final model, or the export disagrees with it.
     """
     format_ = check_format(format_name, is_quantized)
-    check_final(run)
+    check_card(run, check_final(run))
     ending = f"-8bit{format_.suffix}" if is_quantized else format_.suffix
     path = output or run.model / f"{run.study().name}{ending}"
     _check_output(run, path, force)
@@ -86,7 +87,7 @@ def export(
 
 
 def _check_output(run: Run, path: Path, force: bool) -> None:
-    if path.resolve() in {(run.model / name).resolve() for name in (MODEL, LABELS)}:
+    if realpath(path) in {realpath(run.model / name) for name in (MODEL, LABELS)}:
         raise InputError(f"{path} belongs to the run itself. Choose another --output.")
     if not path.exists():
         return

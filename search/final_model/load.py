@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.records.history import History
+from search.records.result_files import FINETUNE
 from search.records.run import Run
+from search.records.trial import Trial
 from spaces.errors import RunStateError
 
 if TYPE_CHECKING:
@@ -36,6 +39,38 @@ class FinalModel:
     resize: str = "squash"
 
 
+def finetuning(run: Run) -> dict[str, Any]:
+    """The content of finetune.json.
+
+    Raises:
+        RunStateError: If there is none, or it is damaged.
+    """
+    record = run.read_json(run.finetune, FINETUNE)
+    if record is None:
+        raise _no_final_model(run)
+    return record
+
+
+def _no_final_model(run: Run) -> RunStateError:
+    return RunStateError(
+        f"{run.place} has no final model yet. Make one with: {run.command('finetune')}"
+    )
+
+
+def fine_tuned(run: Run, record: dict[str, Any], history: History) -> Trial:
+    """The trial whose configuration the final model has.
+
+    Raises:
+        RunStateError: If finetune.json names a trial that is not in the ledger.
+    """
+    if record["trial"] not in history.trials:
+        raise RunStateError(
+            f"{run.shown(run.finetune)} names trial {record['trial']}, which is not in the ledger. "
+            f"To fine-tune again: {run.command('finetune')}"
+        )
+    return history.trials[record["trial"]]
+
+
 def check_final(run: Run) -> dict[str, Any]:
     """Check that the final model is the file that fine-tuning wrote.
 
@@ -48,11 +83,9 @@ def check_final(run: Run) -> dict[str, Any]:
     from trainables.weights.packaged import sha256
 
     run.study()
-    path, record = run.model / MODEL, run.read_json(run.finetune)
-    if record is None or not path.is_file():
-        raise RunStateError(
-            f"{run.place} has no final model yet. Make one with: {run.command('finetune')}"
-        )
+    path, record = run.model / MODEL, finetuning(run)
+    if not path.is_file():
+        raise _no_final_model(run)
     if sha256(path) != record["sha256"]:
         raise RunStateError(
             f"{path} is not the file that fine-tuning wrote: its SHA-256 differs from that in "
@@ -87,7 +120,7 @@ def _class_names(run: Run) -> tuple[str, ...]:
     path, mend = run.model / LABELS, f"To write it again: {run.command('finetune')}"
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunStateError(f"{path} cannot be read: {error}. {mend}") from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise RunStateError(f"{path} is not a list of class names. {mend}")

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-from search.records.history import History
-from search.records.ledger import read_ledger
+from search.final_model.load import fine_tuned, finetuning
+from search.records.result_files import DATA, TEST
 from search.records.run import Run, write_whole
 from search.records.trial import Trial
 from spaces.errors import RunStateError
@@ -51,22 +51,34 @@ def write_card(run: Run) -> Path:
     return path
 
 
+def check_card(run: Run, record: dict[str, Any] | None = None) -> None:
+    """Check what the card is written from, before a model is trained, tested or exported.
+
+    Args:
+        run: The run.
+        record: The content of finetune.json, unless the model is trained only now.
+
+    Raises:
+        RunStateError: If a file of the run is missing or damaged.
+    """
+    _counts(run)
+    run.read_json(run.test, TEST)
+    if record is not None:
+        fine_tuned(run, record, run.history())
+
+
+def _counts(run: Run) -> dict[str, Any]:
+    found = run.read_json(run.data, DATA)
+    if found is None:
+        raise RunStateError(f"{run.shown(run.data)} is missing. Restore it from a copy of the run.")
+    return found
+
+
 def _facts(run: Run) -> _Facts:
-    study = run.study()
-    finetune, data = run.read_json(run.finetune), run.read_json(run.data)
-    if finetune is None or data is None:
-        raise RunStateError(
-            f"{run.place} has no final model yet. Make one with: {run.command('finetune')}"
-        )
-    history = History.of(read_ledger(run.ledger))
-    if finetune["trial"] not in history.trials:
-        raise RunStateError(
-            f"{run.finetune} names trial {finetune['trial']}, which is not in the ledger. "
-            f"To fine-tune again: {run.command('finetune')}"
-        )
+    study, record, history = run.study(), finetuning(run), run.history()
     versions = (history.opened or {}).get("versions") or {}
-    trial = history.trials[finetune["trial"]]
-    return _Facts(study, trial, versions, finetune, data, run.read_json(run.test))
+    trial = fine_tuned(run, record, history)
+    return _Facts(study, trial, versions, record, _counts(run), run.read_json(run.test, TEST))
 
 
 def _parts(facts: _Facts) -> Iterator[str]:
@@ -143,7 +155,7 @@ image = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB")
 image = {resized}
 shares = model.predict(np.asarray(image, "float32")[np.newaxis])[0]
 
-print(json.load(open("labels.json"))[shares.argmax()], shares.max())
+print(json.load(open("labels.json", encoding="utf-8"))[shares.argmax()], shares.max())
 ```"""
 
 

@@ -10,18 +10,16 @@ from typing import Any
 
 from search.cluster.ray_session import ray_running
 from search.final_model.load import MODEL
-from search.final_model.model_card import write_card
+from search.final_model.model_card import check_card, write_card
 from search.finetune.batch_scaling import check_workers, with_batch
 from search.finetune.ray_train import train
 from search.finetune.worker import Task
 from search.records.choice import Choice, choose
-from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run, write_json
 from search.records.run_sets import checked_sets
 from spaces.errors import RunStateError
 from spaces.studies.study import Study
-from trainables.cache.folder import cache_folder
+from trainables.cache.folder import cache_for_workers
 from trainables.weights.packaged import sha256
 
 
@@ -59,6 +57,7 @@ def finetune(
         ChangedDataError: If an image of the run is missing or has changed.
     """
     study = run.study()
+    check_card(run)
     choice = chosen(run, study, takes_incumbent)
     trial = choice.trial
     point, rule = with_batch(trial.point, batch)
@@ -72,7 +71,8 @@ def finetune(
         choice.epochs,
         trial.seed,
         trial.accumulate,
-        str(cache_folder()),
+        cache_for_workers(),
+        int(use_gpu),
     )
     began = time.time()
     with ray_running(address):
@@ -103,7 +103,7 @@ def chosen(run: Run, study: Study, takes_incumbent: bool) -> Choice:
         RunStateError: If no trial has a measurement, or due finalists have not been trained and
             `takes_incumbent` is false.
     """
-    choice = choose(study, History.of(read_ledger(run.ledger)))
+    choice = choose(study, run.history())
     resume = run.command("resume")
     if choice is None:
         raise RunStateError(

@@ -19,6 +19,7 @@ import ray
 import ray.train
 from ray.train.tensorflow import TensorflowTrainer
 
+from search.cluster.machines import all_machines, slots
 from search.final_model.load import LABELS, MODEL
 from search.finetune.epoch_log import Log, Told
 from search.finetune.worker import Task, finetune_worker
@@ -148,10 +149,11 @@ def _last_line(error: Exception) -> str:
 
 def _check_resources(workers: int, use_gpu: bool) -> None:
     kind = "GPU" if use_gpu else "CPU"
-    there = int(ray.cluster_resources().get(kind, 0))
+    there = slots(all_machines(), 1, int(use_gpu))
     if there < workers:
         other = ", or omit --gpu" if use_gpu else ""
         raise InputError(
-            f"{workers} workers need {workers} {kind}s, but Ray has {there}. "
-            f"Give at most --workers {max(there, 1)}{other}."
+            f"{workers} workers need {workers} {kind}s, but Ray has {there}"
+            + (" on machines with a CPU for each. " if use_gpu else ". ")
+            + f"Give at most --workers {max(there, 1)}{other}."
         )

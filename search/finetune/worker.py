@@ -16,7 +16,7 @@ from search.final_model.load import LABELS, MODEL
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Study
-from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.cache.folder import use_cache
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.training.checkpoints import Checkpoints
 
@@ -35,7 +35,8 @@ class Task:
         epochs: Number of epochs.
         seed: Seed of everything random.
         accumulate: Number of parts into which a single worker would split each batch.
-        cache: Folder of the feature store.
+        cache: For `use_cache`.
+        gpu: GPUs of each worker.
     """
 
     study: dict[str, Any]
@@ -44,7 +45,8 @@ class Task:
     epochs: int
     seed: int
     accumulate: int
-    cache: str
+    cache: str | None
+    gpu: int = 0
 
 
 def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
@@ -63,13 +65,15 @@ def finetune_worker(config: dict[str, Any]) -> dict[str, Any]:
         be the same for every worker, so that a restart would not help; else None.
     """
     task: Task = config["task"]
-    os.environ[FOLDER_VARIABLE] = task.cache
+    use_cache(task.cache)
     from trainables.datasets.rows.loading import load_refit_data, seal
     from trainables.datasets.rows.resizing import Square
+    from trainables.process.gpu import limit_memory
     from trainables.process.precision import set_precision
     from trainables.training.distributed import share_cores, strategy_of
 
     seal()
+    limit_memory(task.gpu)
     study = Study.model_validate(task.study)
     context = ray.train.get_context()
     share_cores(context.get_local_world_size())

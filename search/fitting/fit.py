@@ -25,11 +25,12 @@ from search.fitting.study import costs
 from search.records import events
 from search.records.history import History
 from search.records.ledger import Ledger
+from search.records.result_files import DATA
 from search.records.run import Run, write_whole
 from search.remote.working_copy import run_at
 from spaces.errors import InputError
 from spaces.studies.study import Study
-from trainables.process.tensorflow_setup import import_tensorflow
+from trainables.process.gpu import hide_gpus
 
 _EARLY = 0.1
 """Share of a search's time that it may leave without a word."""
@@ -57,7 +58,7 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
             if limit is not None and (early := early_end(study, history, limit)) is not None:
                 say(early)
-            import_tensorflow()
+            hide_gpus()
             from search.finetune.finetune import finetune
 
             use_gpu = options.gpu is not False and bool(ray.cluster_resources().get("GPU"))
@@ -104,7 +105,7 @@ def _limit(clock: Clock, study: Study, run: Run, looked: Prepared | None) -> Lim
     """The search's time: what is left, without what fine-tuning, test and report will take."""
     if clock.left is None:
         return None
-    counts = run.read_json(run.data) or {}
+    counts = run.read_json(run.data, DATA) or {}
     train, validation = (sum(counts.get(name, ())) for name in ("train", "validation"))
     grown = (train + validation) / max(1, train)
     speed = costs.speed_of(os.cpu_count() or 1)

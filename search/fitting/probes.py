@@ -3,7 +3,6 @@ classes. They run in Ray's workers, one backbone each, and leave their features 
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from search.fitting.study.candidates import depths_of
 from search.fitting.study.facts import Machine, Probe
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
-from trainables.cache.folder import FOLDER_VARIABLE, cache_folder
+from trainables.cache.folder import cache_for_workers, use_cache
 from trainables.datasets.sets.recorded import RecordedSets
 
 _MEASURED_SIZE = 96
@@ -36,7 +35,7 @@ class ProbeTask:
         sets: Of the run, without the test set.
         backbone: Its name.
         image_size: Pixels a side.
-        cache: Folder of the cache.
+        cache: For `use_cache`.
         gpu: Share of a GPU.
     """
 
@@ -44,13 +43,13 @@ class ProbeTask:
     sets: RecordedSets
     backbone: str
     image_size: int
-    cache: str
+    cache: str | None
     gpu: float
 
 
 def measured_machine(workers: int, gpus: int, gpu: float) -> Machine:
     """Measure all workers at once, as they will work at once."""
-    task = ray.remote(_pixel_seconds).options(num_cpus=1, num_gpus=gpu)
+    task = ray.remote(num_cpus=1, num_gpus=gpu, **_ending(gpu))(_pixel_seconds)
     began = time.perf_counter()
     rates = ray.get([task.remote(gpu) for _ in range(workers)])
     slowness = costs.slowness_of(time.perf_counter() - began)
@@ -64,11 +63,16 @@ def probed(
     gpu: float,
 ) -> list[Probe]:
     """Probe backbones, each at a size, as many at once as there are workers."""
-    task = ray.remote(_probe).options(num_cpus=1, num_gpus=gpu)
-    cache = str(cache_folder())
+    task = ray.remote(num_cpus=1, num_gpus=gpu, **_ending(gpu))(_probe)
+    cache = cache_for_workers()
     return ray.get(
         [task.remote(ProbeTask(section, sets, name, size, cache, gpu)) for name, size in named]
     )
+
+
+def _ending(gpu: float) -> dict[str, int]:
+    """On a GPU, a process ends with its task: it would keep the memory that it has taken."""
+    return {"max_calls": 1} if gpu else {}
 
 
 def _set_up(gpu: float) -> None:
@@ -99,7 +103,7 @@ def _pixel_seconds(gpu: float) -> float:
 
 
 def _probe(task: ProbeTask) -> Probe:
-    os.environ[FOLDER_VARIABLE] = task.cache
+    use_cache(task.cache)
     _set_up(task.gpu)
     from trainables.datasets.rows.loading import load_trial_data, seal
     from trainables.features.in_memory import stored

@@ -15,8 +15,6 @@ from search.fitting.fit import fit as _fit
 from search.fitting.look import Options
 from search.fitting.source import minutes_for, source_of
 from search.records.choice import choose
-from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.remote.working_copy import run_at
 from spaces.errors import DataError, RunStateError
@@ -60,7 +58,7 @@ def fit(
     source = source_of(str(photos))
     place = None if run is None else str(run)
     options = Options(minutes_for(source, minutes), place, address, gpu, seed)
-    place, _, _ = _fit(source, options, Console(quiet=quiet))
+    place, _, _ = _fit(source, options, Console(quiet=quiet, markup=False, emoji=False))
     return FittedRun(place)
 
 
@@ -127,7 +125,7 @@ class FittedRun:
             RunStateError: If no trial has a result yet.
         """
         with self.files() as files:
-            choice = choose(files.study(), History.of(read_ledger(files.ledger)))
+            choice = choose(files.study(), files.history())
         if choice is None:
             raise RunStateError(f"No trial of {self.place} has a result yet, so none is the best.")
         return choice.trial.point

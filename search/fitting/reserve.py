@@ -41,6 +41,10 @@ class Clock:
         return None if self.seconds is None else self.seconds - self.taken
 
 
+def _measured(history: History) -> list[Trial]:
+    return [trial for trial in history.trials.values() if trial.measurements]
+
+
 @dataclass(frozen=True)
 class Reserve:
     """Estimates how long everything after the search will take.
@@ -51,7 +55,8 @@ class Reserve:
         grown: Images that the final model is trained on, for each that a trial is trained on.
         speed: How much faster a fine-tuning is, which has all cores, than a trial.
         each_model: Seconds of the clock to test one model.
-        slowness: How much longer than where `costs` was measured a process takes to start here.
+        slowness: How much longer than where `costs` was measured a process takes to start here,
+            until the search's own workers have shown it.
     """
 
     study: Study
@@ -72,9 +77,18 @@ class Reserve:
         winners = running + ([] if trial is None else [trial])
         training = max(map(self.training_seconds, winners), default=0.0)
         models = 2 + sum(bool(t.epochs) for t in history.recipes)
-        fixed = self.slowness * (costs.FINETUNING + costs.EVALUATION + costs.REPORT)
+        fixed = self.slowness_now(history) * (costs.FINETUNING + costs.EVALUATION + costs.REPORT)
         needed = self.stopping_seconds(history) + fixed + training + models * self.each_model
         return min(needed, LARGEST * self.seconds)
+
+    def slowness_now(self, history: History) -> float:
+        """How much longer processes take to start, by the first trials of this search's workers."""
+        first = [t.measurements[0].seconds.get("start", 0.0) for t in _measured(history)]
+        starts = [seconds for seconds in first if seconds > costs.IN_A_WORKER]
+        if not starts:
+            return self.slowness
+        least = costs.SLOWNESS[0]
+        return min(costs.SLOWEST, max(least, statistics.median(starts) / costs.WORKER_START))
 
     def stopping_seconds(self, history: History) -> float:
         """Seconds from the end of the search's time until its workers have stopped.

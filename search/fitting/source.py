@@ -8,6 +8,7 @@ from pathlib import Path
 
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.study_file import find_study, study_names
+from trainables.process.texts import name_of
 
 DEFAULT_MINUTES = 30.0
 """For photos, if nothing is said; a study has its own budget."""
@@ -41,7 +42,7 @@ def source_of(given: str) -> Source:
     is_study = path.suffix.lower() in _STUDY_ENDINGS
     if given in study_names() or is_study or not path.exists():
         found = find_study(given)
-        return Source(found.stem, found, None)
+        return Source(name_of(found.stem), found, None)
     path = path.resolve()
     return Source(_name_of(path), path, _recognised(path))
 

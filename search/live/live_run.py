@@ -11,7 +11,7 @@ from search.live.early_end import Ending
 from search.live.lock import writable
 from search.records import events
 from search.records.history import History
-from search.records.ledger import Ledger, read_ledger
+from search.records.ledger import Ledger
 from search.records.run import Run, write_json
 from search.records.tables import write_tables
 from search.records.trial import value_of
@@ -218,7 +218,7 @@ def opened(run: Run, study: Study, ending: Ending, console: Console) -> Iterator
     with ExitStack() as stack:
         with writable(run):
             ledger = stack.enter_context(Ledger(run.ledger))
-            current = OpenRun(run, study, ledger, read_ledger(run.ledger), ending, console)
+            current = OpenRun(run, study, ledger, run.events(), ending, console)
         stack.callback(current.close)
         yield current
 

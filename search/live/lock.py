@@ -12,10 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from search.records.run import Run, write_json
 from spaces.errors import RunStateError, remedy
+from trainables.cache.locks import file_lock
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def holder(run: Run) -> Holder | None:
     """The process that took the run's lock last and did not release it; it may be dead."""
     try:
         found = Holder(**json.loads(_note(run).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
     return found if isinstance(found.pid, int) and found.pid > 0 else None
 
@@ -72,7 +73,7 @@ def locked(run: Run) -> Iterator[None]:
     Raises:
         RunStateError: If one writes to it, or its folder cannot be written to.
     """
-    lock = FileLock(run.folder / ".lock")
+    lock = file_lock(run.folder / ".lock")
     with writable(run):
         try:
             lock.acquire(blocking=False)

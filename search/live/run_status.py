@@ -11,7 +11,6 @@ from search.records import events
 from search.records.choice import choose
 from search.records.events import STATES
 from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.records.trial import Trial
 from spaces.studies.study import Study
@@ -113,7 +112,7 @@ def status_of(run: Run) -> Status:
     return Status(
         run,
         study,
-        History.of(read_ledger(run.ledger)),
+        run.history(),
         holder(run),
         run.finetune.is_file(),
         run.test.is_file(),

@@ -134,10 +134,11 @@ def mean_of(trials: list[Trial], objective: Objective) -> float:
 def _best_finalist(study: Study, history: History) -> Trial | None:
     """The best of all configurations with every seed, including those no longer among the best."""
     means = {
-        number: mean_of(made, study.objective)
+        number: mean
         for number in history.repeated
         if not is_disqualified(history, history.trials[number])
         and len(made := complete_repeats(history, history.trials[number])) >= study.finalists.seeds
+        and math.isfinite(mean := mean_of(made, study.objective))
     }
     if not means:
         return None

@@ -1,27 +1,14 @@
-"""The events of a ledger: plain records with a name, a time and, if they concern one, a trial.
-
-study_opened        version, study, hash, versions, options (of the command line)
-study_changed       hash, options (more trials, more time, other resources: what resuming allows)
-driver_started      host, pid
-features_stored     seconds, cores, bytes, hits, misses, images
-trial_proposed      trial, recipe, hyperparameters, seed, finalist_of
-trial_started       trial, node, total_params, trainable_params, resumed, attempt, accumulate,
-                    damaged, hits, misses
-trial_measured      trial, measurement
-trial_checkpointed  trial, epoch, bytes
-trial_paused        trial, epoch
-attempt_failed      trial, reason, error, too_large (the trial is retried)
-trial_ended         trial, state, reason, error
-noted               text
-driver_stopped      reason
-"""
+"""The events of a ledger: plain records with a name, a time and, if they concern one, a trial."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from spaces.hyperparameters import Hyperparameters
 from trainables.training.measurement import Measurement
@@ -34,6 +21,73 @@ STATES = (RUNNING, COMPLETE, PRUNED, FAIL)
 """RUNNING; COMPLETE (reached max_t or its own end); PRUNED (stopped by the scheduler); FAIL."""
 
 Event = dict[str, Any]
+
+_MEASUREMENT, _POINT = TypeAdapter(Measurement), TypeAdapter(Hyperparameters)
+_NUMBER = int | float
+_TEXT = str | None
+
+FIELDS: dict[str, dict[str, Any]] = {
+    "study_opened": {"version": int, "study": str, "hash": str, "versions": dict, "options": dict},
+    "study_changed": {"hash": str, "options": dict},
+    "driver_started": {"host": str, "pid": int},
+    "features_stored": {
+        "seconds": _NUMBER,
+        "cores": _NUMBER,
+        "bytes": int,
+        "hits": int,
+        "misses": int,
+        "images": int,
+    },
+    "trial_proposed": {
+        "trial": int,
+        "recipe": _TEXT,
+        "hyperparameters": dict,
+        "seed": int,
+        "finalist_of": int | None,
+    },
+    "trial_started": {
+        "trial": int,
+        "node": str,
+        "total_params": int,
+        "trainable_params": int,
+        "resumed": int,
+        "attempt": int,
+        "accumulate": int,
+        "damaged": list,
+        "hits": int,
+        "misses": int,
+        "precision": str,
+    },
+    "trial_measured": {"trial": int, "measurement": dict},
+    "trial_checkpointed": {"trial": int, "epoch": int, "bytes": int},
+    "trial_paused": {"trial": int, "epoch": int},
+    "attempt_failed": {"trial": int, "reason": str, "error": _TEXT, "too_large": _TEXT},
+    "trial_ended": {"trial": int, "state": str, "reason": str, "error": _TEXT},
+    "noted": {"text": str},
+    "driver_stopped": {"reason": str},
+}
+"""What each event has beside its name and its time. Options are those of the command line that
+resuming may change: more trials, more time, other resources."""
+
+
+def check(event: Event) -> None:
+    """Refuse an event that nothing here can have written; unknown ones are left to newer versions.
+
+    Raises:
+        ValueError: If a field is missing or has another type.
+    """
+    for name, kind in {"time": _NUMBER, **FIELDS.get(event["event"], {})}.items():
+        if name not in event:
+            raise ValueError(f"{event['event']} has no {name}")
+        if not isinstance(event[name], kind):
+            raise ValueError(f"{name} of {event['event']} is {event[name]!r}")
+    match event["event"]:
+        case "trial_ended" if event["state"] not in STATES[1:]:
+            raise ValueError(f"state of trial_ended is {event['state']!r}")
+        case "trial_measured":
+            _MEASUREMENT.validate_json(json.dumps(event["measurement"]), strict=True)
+        case "trial_proposed":
+            _POINT.validate_json(json.dumps(event["hyperparameters"]), strict=True)
 
 
 def _event(name: str, **fields: Any) -> Event:

@@ -10,6 +10,7 @@ from typing import Any
 from search.records.events import FAIL, Event
 from search.records.ranking import Ranking
 from search.records.trial import Failure, Trial, rank_of
+from spaces.errors import RunStateError
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Objective
 from trainables.training.measurement import Measurement
@@ -63,8 +64,9 @@ class History:
             self.seconds += max(0.0, event["time"] - (self.last_time or event["time"]))
         self.last_time = event["time"]
         handler = getattr(self, f"_on_{event['event']}", None)
-        if handler is not None:
-            handler(event)
+        if handler is None:
+            return
+        handler(event)
         trial = self.trials.get(event.get("trial", -1))
         if trial is not None:
             with self._lock:
@@ -161,10 +163,14 @@ class History:
             self.notes.append(event["text"])
 
     def _on_trial_proposed(self, event: Event) -> None:
+        if event["trial"] in self.trials:
+            raise ValueError(f"trial {event['trial']} is proposed a second time")
+        if event["finalist_of"] is not None and event["finalist_of"] not in self.trials:
+            raise KeyError(event["finalist_of"])
         trial = Trial(
             event["trial"],
             event["recipe"],
-            Hyperparameters.from_dict(event["hyperparameters"]),
+            _point_of(event),
             event["seed"],
             event["time"],
             event["finalist_of"],
@@ -241,3 +247,19 @@ class _Ranked:
             return
         best = trial.best(self.objective)
         self.order.place(trial.number, None if best is None else rank_of(best, self.objective))
+
+
+def _point_of(event: Event) -> Hyperparameters:
+    """The configuration of a proposal.
+
+    Raises:
+        RunStateError: If it breaks a rule that is younger than the ledger.
+    """
+    try:
+        return Hyperparameters.from_dict(event["hyperparameters"])
+    except ValueError as error:
+        raise RunStateError(
+            f"Trial {event['trial']} of the ledger has a configuration that this version of "
+            f"thawtune refuses: {error}. An earlier version began the run: read it with that one, "
+            "or begin a new run."
+        ) from error

@@ -129,17 +129,25 @@ def _lines(path: Path) -> Iterator[tuple[bytes, Event]]:
             try:
                 event = json.loads(line)
                 name = event["event"]
-            except (ValueError, KeyError, TypeError) as error:
+                version = event.get("version", VERSION)
+                is_newer = name == "study_opened" and version > VERSION
+                whole = _ADDED.get(name, {}) | _restored(event)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                raise damaged(path, number, error) from error
+            if is_newer:
                 raise RunStateError(
-                    f"{path}, line {number} is damaged ({error}). thawtune only ever appends to a "
-                    "ledger, so something else has changed it: restore the file from a copy."
-                ) from error
-            if name == "study_opened" and event["version"] > VERSION:
-                raise RunStateError(
-                    f"{path} has version {event['version']}, but this thawtune reads versions up "
-                    f"to {VERSION}. Upgrade thawtune."
+                    f"{path} has version {version}, but this thawtune reads versions up to "
+                    f"{VERSION}. Upgrade thawtune."
                 )
-            yield line, _ADDED.get(name, {}) | _restored(event)
+            yield line, whole
+
+
+def damaged(path: Path | str, line: int, why: object) -> RunStateError:
+    """The error that a ledger is damaged."""
+    return RunStateError(
+        f"{path}, line {line} is damaged ({why}). thawtune only ever appends to a ledger, so "
+        "something else has changed it: restore the file from a copy."
+    )
 
 
 _ADDED: dict[str, Event] = {

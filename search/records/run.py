@@ -9,6 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from pydantic import TypeAdapter, ValidationError
+
+from search.records.events import Event, check
+from search.records.history import History
+from search.records.ledger import damaged, read_ledger
 from spaces.errors import InputError, RunStateError
 from spaces.studies.study import Study
 from spaces.studies.study_file import load_study
@@ -172,22 +177,71 @@ class Run:
         except InputError as error:
             raise RunStateError(f"The run's own study.yaml is damaged. {error}") from error
 
-    def read_json(self, path: Path) -> dict[str, Any] | None:
-        """The content of a JSON file of this run, or None if it does not exist yet.
+    def events(self) -> list[Event]:
+        """The events so far, of which a history can be made.
 
         Raises:
-            RunStateError: If it is not JSON.
+            RunStateError: If the ledger is missing or damaged, or a newer thawtune wrote it.
+        """
+        return self._replayed()[0]
+
+    def history(self) -> History:
+        """The history so far.
+
+        Raises:
+            RunStateError: If the ledger is missing or damaged, or a newer thawtune wrote it.
+        """
+        return self._replayed()[1]
+
+    def _replayed(self) -> tuple[list[Event], History]:
+        try:
+            events, history = read_ledger(self.ledger), History()
+        except OSError as error:
+            raise RunStateError(
+                f"{self.shown(self.ledger)} cannot be read: {error.strerror or error}."
+            ) from error
+        for number, event in enumerate(events, start=1):
+            try:
+                check(event)
+                history.take(event)
+            except (KeyError, TypeError, ValueError) as error:
+                raise damaged(self.shown(self.ledger), number, _in_words(error)) from error
+        return events, history
+
+    def read_json(self, path: Path, shape: TypeAdapter[Any] | None = None) -> dict[str, Any] | None:
+        """The content of a JSON file of this run, or None if it does not exist yet.
+
+        Args:
+            path: The file.
+            shape: What it must have, one of `search.records.result_files`; None takes any JSON.
+
+        Raises:
+            RunStateError: If it cannot be read, or is not JSON of this shape.
         """
         if not path.is_file():
             return None
         try:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
+            if shape is not None:
+                shape.validate_python(value)
+        except (OSError, ValueError, RecursionError) as error:
             raise RunStateError(
-                f"{self.shown(path)} is damaged: {error}. Delete it, and run the command that "
-                "writes it again."
+                f"{self.shown(path)} is damaged: {_in_words(error)}. Delete it, and run the "
+                "command that writes it again."
             ) from error
         return value
+
+
+def make_folder(run: Run) -> None:
+    """Make the folder of a run, which its owner alone can enter; one that exists stays as it is."""
+    run.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def _in_words(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'its content'}: {first['msg']}"
+    return f"there is no trial {error}" if isinstance(error, KeyError) else str(error)
 
 
 def write_whole(path: Path, content: bytes | str) -> None:

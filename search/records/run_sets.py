@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from search.records.result_files import DATA
 from search.records.run import Run
 from spaces.errors import ChangedDataError, RunStateError
 from spaces.studies.dataset import DatasetSection
@@ -40,7 +41,7 @@ def sets_of(run: Run, section: DatasetSection) -> RecordedSets:
                 "without it, the images of the test set are unknown."
             ) from error
     found = preflight(section, run.study().name)
-    before = (run.read_json(run.data) or {}).get("fingerprint")
+    before = (run.read_json(run.data, DATA) or {}).get("fingerprint")
     if before != found.fingerprint:
         raise ChangedDataError(
             f"The images or their labels have changed since this run started: the {found.images} "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from pathlib import Path
 
-from search.records.run import Run
+from search.records.run import Run, make_folder
 from search.remote.claim import Claim, ClaimLostError
 from search.remote.roles import DRIVER, WRITER
 from search.remote.segments import LEDGER, Position, read_since
@@ -48,7 +48,7 @@ class CopiedFiles:
             lambda name: "/" not in name or name in reads or any(map(name.startswith, folders))
         )
         if events:
-            self.run.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.run)
             self.run.ledger.write_bytes(events)
 
     def pull_files(self, is_wanted: Callable[[str], bool]) -> None:

@@ -195,7 +195,7 @@ class LedgerUpload:
     def _known(self, token: str) -> Position:
         """The position up to which the local ledger is known to equal the one at the URL."""
         try:
-            note = json.loads(self._note.read_text())
+            note = json.loads(self._note.read_text(encoding="utf-8"))
             at = Position(*note["at"])
             is_known = note["run"] == token and self._run.ledger.stat().st_size >= at.bytes
         except (OSError, ValueError, KeyError, TypeError):

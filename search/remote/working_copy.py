@@ -153,13 +153,13 @@ def _release(storage: Storage, claim: Claim, is_used: bool) -> None:
 def _locked(url: str, role: Role) -> Iterator[tuple[Path, str]]:
     """A folder for the working copy, locked on this machine, and an id that stands for the lock."""
     folder = cache_folder() / "runs" / address(url, *([] if role == DRIVER else [role.folder]))
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with writing(folder).acquire(blocking=False):
             note = folder.with_name(f"{folder.name}.id")
             if not note.is_file():
                 write_whole(note, uuid.uuid4().hex)
-            yield folder, note.read_text()
+            yield folder, note.read_text(encoding="utf-8")
     except Timeout as error:
         raise role.refusal("", url) from error
 

@@ -162,9 +162,9 @@ def _network_problems(reading: Reading) -> Iterator[Problem]:
         if parts in built or not _may_not_be_built(point):
             continue
         built.add(parts)
-        from trainables.process.tensorflow_setup import import_tensorflow
+        from trainables.process.gpu import hide_gpus
 
-        import_tensorflow()
+        hide_gpus()
         from trainables.networks.network import build_network
 
         try:
@@ -254,9 +254,9 @@ def _read_weights(point: Hyperparameters) -> None:
     """A person's own file: what is wrong with it would end every trial."""
     if not Path(point.weights).is_file():
         raise WeightsError(f"There are no weights at {point.weights}.")
-    from trainables.process.tensorflow_setup import import_tensorflow
+    from trainables.process.gpu import hide_gpus
 
-    import_tensorflow()
+    hide_gpus()
     from trainables.networks.network import build_inputs
 
     build_inputs(point)

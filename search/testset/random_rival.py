@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from search.records.history import History
-from search.records.ledger import read_ledger
 from search.records.run import Run
 from search.records.run_sets import sets_of
 from search.records.trial import Trial
@@ -35,8 +34,8 @@ def rival(run: Run, other: Run) -> tuple[Trial, Run]:
     """
     study, others = run.study(), other.study()
     _refuse_another(study, others, run, other)
-    cost = _cost(_history(run))
-    history = _history(other)
+    cost = _cost(run.history())
+    history = other.history()
     spent = sum(trial.total_seconds for trial in history.searched)
     if spent < cost:
         raise InputError(
@@ -78,10 +77,6 @@ def _without_path(values: dict[str, Any]) -> dict[str, Any]:
 def _sets(run: Run, study: Study) -> str:
     """The digest of a run's sets; the dataset of an older run without them is split again."""
     return sets_of(run, study.dataset).digest
-
-
-def _history(run: Run) -> History:
-    return History.of(read_ledger(run.ledger))
 
 
 def _cost(history: History) -> float:

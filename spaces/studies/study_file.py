@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -82,7 +83,8 @@ class StudyFile:
             raise StudyError(f"{path} is not YAML:", [str(error)]) from error
         if not isinstance(self._yaml.value, dict):
             raise StudyError(f"{path} is not a study:", ["expected keys such as dataset and space"])
-        raw = _with_whole_paths({"name": path.stem} | self._yaml.value, path.parent)
+        raw = {"name": os.fsencode(path.stem).decode("utf-8", "backslashreplace")}
+        raw = _with_whole_paths(raw | self._yaml.value, path.absolute().parent)
         self.reading = _read_space(raw)
         self.dataset = _dataset(raw)
         self.study, self.problems = parse_study(raw)
@@ -95,20 +97,27 @@ class StudyFile:
 
 
 def _with_whole_paths(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The study with backbones that are files by their whole paths, read relative to its folder."""
+    """The study with backbones and weights that are files by their whole paths.
 
-    def whole(values: Any) -> Any:
+    They are read relative to the study's folder, since trials run in others.
+    """
+
+    def whole(values: Any, is_file: Callable[[str], bool]) -> Any:
         if isinstance(values, dict):
-            return {key: whole(value) for key, value in values.items()}
+            choices = {"choices": whole(values["choices"], is_file)} if "choices" in values else {}
+            return values | choices
         if isinstance(values, list):
-            return [whole(value) for value in values]
-        is_file = isinstance(values, str) and is_keras_file(values)
-        return str((folder / Path(values).expanduser()).resolve()) if is_file else values
+            return [whole(value, is_file) for value in values]
+        if not isinstance(values, str) or not is_file(values):
+            return values
+        return str((folder / Path(values).expanduser()).resolve())
 
     def section(values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        return values | {key: whole(values[key]) for key in ("backbone",) if key in values}
+        return values | {
+            key: whole(values[key], is_file) for key, is_file in _FILES.items() if key in values
+        }
 
     written = dict(raw)
     for name in ("base", "space"):
@@ -116,6 +125,14 @@ def _with_whole_paths(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     if isinstance(raw.get("recipes"), dict):
         written["recipes"] = {name: section(recipe) for name, recipe in raw["recipes"].items()}
     return {name: value for name, value in written.items() if name in raw}
+
+
+def _is_weights_file(value: str) -> bool:
+    return value not in ("imagenet", "none") and "://" not in value
+
+
+_FILES = {"backbone": is_keras_file, "weights": _is_weights_file}
+"""Hyperparameters that may be the path of a file, and when they are."""
 
 
 def parse_study(raw: Mapping[str, Any]) -> tuple[Study | None, list[Problem]]:

@@ -62,6 +62,8 @@ def test_results_are_merged_and_have_a_table(tmp_path: Path) -> None:
     assert table == path.with_suffix(".md").read_text()
     assert "| **recipe** | 1 | 80.00 % |  | 1.00 | 900 |" in table
     assert "| `mixup` | 1 | 90.00 % | +10.00 | 1.50 | – |" in table
+    write(path, SETTINGS["elpv"].smaller(500, 64, 3), [Row("recipe", 0, 0.7, 10.0, None)])
+    assert len(json.loads(path.read_text())["rows"]) == 1, "of another setting"
 
 
 def test_the_peak_is_of_the_training_s_own_time() -> None:

@@ -47,6 +47,7 @@ class Search:
         run: Folder of the run.
         environment: Additional environment variables.
         prefix: Command that runs the one that follows it, somewhere else.
+        program: The command line of thawtune.
         sections: Sections that replace those of the default study.
     """
 
@@ -56,12 +57,13 @@ class Search:
         run: Path | None = None,
         environment: dict[str, str] | None = None,
         prefix: Sequence[str] = (),
+        program: Sequence[str] = (sys.executable, "-m", "search"),
         **sections: Any,
     ) -> None:
         self.run = Run(run or folder / "run")
         self.study = folder / "faults.yaml"
         self.environment = {**os.environ, **(environment or {})}
-        self.prefix = prefix
+        self.prefix, self.program = prefix, program
         self.write(**sections)
 
     def write(self, **sections: Any) -> None:
@@ -71,7 +73,7 @@ class Search:
     def start(self, *options: str) -> subprocess.Popen[str]:
         """Start or resume the search in a process that can be killed."""
         resume = ["--resume"] if self.run.folder.exists() else []
-        command = [*self.prefix, sys.executable, "-m", "search", "search", str(self.study)]
+        command = [*self.prefix, *self.program, "search", str(self.study)]
         command += ["--run", str(self.run.folder), *resume, *options]
         return subprocess.Popen(
             command,
@@ -86,6 +88,13 @@ class Search:
         process = self.start(*options)
         out, err = process.communicate(timeout=seconds)
         return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+    def told(self, command: str, *options: str) -> str:
+        """What a command on this run prints, which has to end well."""
+        words = [*self.prefix, *self.program, command, str(self.run.folder), *options]
+        return subprocess.run(
+            words, check=True, stdout=subprocess.PIPE, text=True, env=self.environment
+        ).stdout
 
     @property
     def events(self) -> list[dict[str, Any]]:
@@ -118,6 +127,17 @@ def wait_until(holds: Callable[[], object], seconds: float = 120) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
+
+
+def workers_until_the_end(search: Search) -> tuple[set[int], int, str]:
+    """Run a search to its end: process ids of all its workers, exit code and standard error."""
+    workers: set[int] = set()
+    process = search.start()
+    while process.poll() is None:
+        workers |= set(workers_of(search.run))
+        time.sleep(0.05)
+    _, said = process.communicate()
+    return workers, process.returncode, said
 
 
 def workers_of(run: Run) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import time
@@ -129,6 +130,41 @@ def test_a_second_signal_ends_it_at_once(tmp_path):
     assert driver.returncode == 130
     assert time.monotonic() - began < 2
     assert search.events[-1]["event"] != "driver_stopped"
+
+
+@pytest.mark.faults
+def test_the_command_stop_ends_a_search_in_order(tmp_path):
+    search = Search(tmp_path, budget={"trials": 6, "max_epochs": 300, "grace_period": 300})
+    assert "No process works on" in ended_run(tmp_path / "ended").told("stop")
+    driver = search.start()
+    wait_until(lambda: search.named("trial_measured"))
+    assert json.loads(search.told("status", "--json"))["state"] == "running"
+    said = search.told("stop")
+    assert f"Stopped thawtune search, process {driver.pid}" in said
+    assert f"thawtune resume {search.run.folder}" in said
+    driver.communicate(timeout=10)
+    assert driver.returncode == 143
+    last = search.events[-1]
+    assert (last["event"], last["reason"]) == ("driver_stopped", "SIGTERM")
+    over = [t for t in search.history.trials.values() if t.is_over]
+    interrupted = len(search.history.trials) - len(over)
+    status = json.loads(search.told("status", "--json"))
+    assert (status["state"], status["process"]) == ("stopped", None)
+    assert interrupted
+    assert status["trials"]["RUNNING"] == 0
+    assert status["trials"]["INTERRUPTED"] == interrupted
+    assert f"{interrupted} INTERRUPTED of 6" in search.told("status")
+    search.write(budget={"trials": 6, "max_epochs": 300, "grace_period": 300})
+    assert search.finish().returncode == 0
+    check_whole(search, 6)
+
+
+def ended_run(folder):
+    """A search that has ended."""
+    folder.mkdir()
+    search = Search(folder, budget={"trials": 1, "max_epochs": 1})
+    assert search.finish().returncode == 0
+    return search
 
 
 @pytest.mark.faults

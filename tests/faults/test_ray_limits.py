@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.checking import check_whole
 from tests.faults.conftest import GIGABYTE
-from tests.faults.driving import STUDY, Search, wait_until, workers_of
+from tests.faults.driving import STUDY, Search, wait_until, workers_until_the_end
 from tests.faults.test_trials import sabotaged
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(600)]
@@ -102,14 +101,9 @@ def test_a_gpu_that_fails_for_good_ends_its_worker(tmp_path):
         resources={"max_failures": 1, "concurrent": 1},
     )
     search.environment["THAWTUNE_TEST_RUN"] = str(search.run.folder)
-    workers = set()
-    process = search.start()
-    while process.poll() is None:
-        workers |= set(workers_of(search.run))
-        time.sleep(0.05)
-    _, said = process.communicate()
+    workers, code, said = workers_until_the_end(search)
     check_ended_in_order(search, said)
-    assert process.returncode == 0, said
+    assert code == 0, said
     check_whole(search, 3)
     broken, *others = search.history.trials.values()
     assert (broken.state, broken.reason) == ("FAIL", "worker_lost")

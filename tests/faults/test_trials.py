@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.faults.checking import check_whole
-from tests.faults.driving import Search, wait_until, workers_of
+from tests.faults.driving import Search, wait_until, workers_of, workers_until_the_end
 
 pytestmark = [pytest.mark.ray, pytest.mark.faults, pytest.mark.timeout(600)]
 
@@ -99,13 +98,8 @@ def test_each_failure_has_its_class_and_none_is_the_incumbent(tmp_path):
 def test_a_worker_that_has_grown_too_large_is_replaced(tmp_path):
     environment = {"THAWTUNE_WORKER_LIMIT": "1MB", "THAWTUNE_TEST_RUN": str(tmp_path / "run")}
     search = Search(tmp_path, environment=environment, budget={"trials": 4})
-    workers = set()
-    process = search.start()
-    while process.poll() is None:
-        workers |= set(workers_of(search.run))
-        time.sleep(0.05)
-    _, said = process.communicate()
-    assert (process.returncode, said) == (0, "")
+    workers, code, said = workers_until_the_end(search)
+    assert (code, said) == (0, "")
     check_whole(search, 4)
     assert len(workers) >= 4
     assert not search.named("attempt_failed")

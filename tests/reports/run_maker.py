@@ -64,8 +64,12 @@ class RunMaker:
         loss = -math.log(max(accuracy, 1e-3)) * 1.4 if loss is None else loss
         spent = {"start": 0.4, "data": 0.1, "features": 1.5} if epoch == 1 else {}
         spent |= {"train": 0.8 + self.chance.random(), "evaluate": 0.2, "checkpoint": 0.05}
+        metric = self.study.objective.metric
+        own = {} if metric in ("val_accuracy", "val_loss") else {metric: accuracy}
         measurement = Measurement(
-            epoch, loss * 0.7, min(1.0, accuracy + 0.02), loss, accuracy, 1e-3 * 0.9**epoch, spent
+            *(epoch, loss * 0.7, min(1.0, accuracy + 0.02), loss, accuracy, 1e-3 * 0.9**epoch),
+            spent,
+            **own,
         )
         self.write(events.trial_measured(trial, measurement), sum(spent.values()) / 2)
 

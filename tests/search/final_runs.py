@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from functools import lru_cache
@@ -9,16 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from search.final_model.load import LABELS, MODEL
 from search.records import events
-from search.records.ledger import Ledger
+from search.records.history import History
+from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json, write_whole
+from search.records.tables import write_tables
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.study import Study
+from spaces.studies.study_file import parse_study
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.sets.recorded import RecordedSets
+from trainables.training.checkpoints import Checkpoints
 from trainables.training.measurement import Measurement
 from trainables.weights.packaged import sha256
 
@@ -49,6 +55,87 @@ def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH, seed
     _save_model(run, point, seed)
     write_finetune(run, point)
     return run
+
+
+def finished_run(folder: Path) -> Run:
+    """A run that has all that a run can have: its search has ended, its final model is tested.
+
+    Beside it lies `photos`, with an image of each of two classes.
+    """
+    from search.strategy import finalists
+    from search.strategy.importance import importance
+    from search.testset.evaluate import evaluate
+
+    study, problems = parse_study(FINISHED)
+    assert study is not None, problems
+    run = final_run(folder, study)
+    with Ledger(run.ledger) as ledger:
+        ledger.append(*_further_events())
+    history = History.of(read_ledger(run.ledger))
+    for number in history.trials:
+        save_weights(run, number)
+    for path, found in (
+        (run.finalists, finalists.summary(study, history)),
+        (run.importance, importance(study, history)),
+    ):
+        if found is not None:
+            write_json(path, found)
+    evaluate(run, say=lambda _: None)
+    write_tables(run, history, study.objective)
+    for name in ("cat", "dog"):
+        (folder.parent / "photos" / name).mkdir(parents=True)
+        Image.new("RGB", (20, 16), (60, 7, 9)).save(folder.parent / "photos" / name / "one.png")
+    return run
+
+
+FINISHED: dict[str, Any] = {
+    "name": "finished",
+    "dataset": {"format": "digits"},
+    "base": {name: value for name, value in SCRATCH.to_dict().items() if value is not None},
+    "space": {"dropout": {"low": 0.0, "high": 0.5}},
+    "recipes": {"probe": {}},
+    "budget": {"trials": 3, "max_epochs": 10},
+    "finalists": {"count": 1, "seeds": 1},
+}
+
+
+def _further_events() -> list[events.Event]:
+    """Two more trials, and a repeat of each finalist: every kind of event."""
+    found = [
+        events.driver_started("host", 7),
+        events.features_stored(1.0, 2.0, 1000, 3, 4, 500),
+        events.noted("Something to know."),
+    ]
+    trials = [(1, 0.2, None), (2, 0.4, None), (3, 0.2, 1), (4, 0.0, 0)]
+    for number, dropout, finalist_of in trials:
+        point = dataclasses.replace(SCRATCH, dropout=dropout)
+        found += [
+            events.trial_proposed(number, None, point, 5 + number, finalist_of),
+            events.trial_started(number, "127.0.0.1", 1000, 100, 0),
+            events.attempt_failed(number, "out_of_memory", "too large", "batch"),
+            events.trial_started(number, "127.0.0.1", 1000, 100, 0, 2, 2),
+        ]
+        for epoch in (1, 2, 3):
+            accuracy = 0.5 + epoch / 10 - number / 50
+            measured = Measurement(epoch, 0.5, 0.8, 0.6, accuracy, 1e-3, {"train": 1.0})
+            found += [
+                events.trial_measured(number, measured),
+                events.trial_checkpointed(number, epoch, 1000),
+            ]
+        found.append(events.trial_ended(number, events.COMPLETE, "max_epochs"))
+    return [*found, events.driver_stopped("done")]
+
+
+def save_weights(run: Run, number: int, point: Hyperparameters = SCRATCH) -> None:
+    """A checkpoint of a trial after its first epoch."""
+    from trainables.networks.network import kept_weights
+    from trainables.training.training import build_pretrained
+
+    network = build_pretrained(point, len(CLASSES), seed=number)
+    best = {f"best/{i}": v.numpy() for i, v in enumerate(kept_weights(network))}
+    Checkpoints(run.trial_checkpoints(number)).save(
+        1, {"epoch": np.array(1), "seed": np.array(number)} | best
+    )
 
 
 @lru_cache

@@ -38,7 +38,7 @@ def run(*arguments: str | Path) -> str:
         (DIGITS + "space: {}\nbase: {backbone: MobileNett}\n", "did you mean MobileNet?"),
         (DIGITS + "space: {unfrozen_depth: {low: 0, high: 50}}\n", "has 49 weight layers"),
         (DIGITS + "space: {}\nbase: {batch_size: 5000}\n", "training set has 1077 images"),
-        (DIGITS + "space: {}\nbase: {weights: none.h5}\n", "There are no weights at none.h5"),
+        (DIGITS + "space: {}\nbase: {weights: none.h5}\n", "/none.h5"),
         (
             DIGITS + "space: {dropout: {low: 0, high: 0.1}}\nrecipes: {a: {dropout: 0.3}}\n",
             "dropout is 0.3, but the space allows 0..0.1",

@@ -95,7 +95,7 @@ def read_about(folder: Path) -> dict[str, Any]:
     """
     try:
         about = json.loads((folder / ABOUT).read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedEntryError(f"its {ABOUT} cannot be read") from error
     if not isinstance(about, dict):
         raise DamagedEntryError(f"its {ABOUT} is not an object")

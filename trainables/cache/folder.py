@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 
 from spaces.errors import DataError, remedy
+from trainables.cache.locks import file_lock
 
 FOLDER_VARIABLE = "THAWTUNE_CACHE"
 """Environment variable with the path of another folder."""
@@ -25,6 +26,17 @@ FOLDER_VARIABLE = "THAWTUNE_CACHE"
 def cache_folder() -> Path:
     """`$THAWTUNE_CACHE`, or `~/.cache/thawtune`, absolute: workers have other folders."""
     return Path(os.environ.get(FOLDER_VARIABLE) or "~/.cache/thawtune").expanduser().absolute()
+
+
+def cache_for_workers() -> str | None:
+    """What workers are to call `use_cache` with; None: nobody has said where the cache is."""
+    return str(cache_folder()) if os.environ.get(FOLDER_VARIABLE) else None
+
+
+def use_cache(folder: str | None) -> None:
+    """Keep this process's cache where its driver has it, unless its node names another folder."""
+    if folder is not None:
+        os.environ.setdefault(FOLDER_VARIABLE, folder)
 
 
 def address(*parts: object) -> str:
@@ -72,12 +84,14 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def _is_in(path: Path, folder: Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder.parent))
+    """Whether a path is in the cache, or is a folder above it that could not be made."""
+    path, root = Path(os.path.abspath(path)), Path(os.path.abspath(folder.parent))
+    return path.is_relative_to(root) or root.is_relative_to(path)
 
 
-def writing(path: Path) -> FileLock:
+def writing(path: Path) -> BaseFileLock:
     """The lock for making, mending or removing `path`; the system releases it if we are killed."""
-    return FileLock(path.with_name(f"{path.name}.lock"))
+    return file_lock(path.with_name(f"{path.name}.lock"))
 
 
 def is_being_written(path: Path) -> bool:

@@ -6,9 +6,12 @@ that happens.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from pathlib import Path
+
+from trainables.cache.locks import NO_LOCKS
 
 _held: dict[tuple[int, int], int] = {}
 """Open descriptors by device and inode."""
@@ -25,7 +28,13 @@ def take_lease(path: Path) -> None:
     if identity in _held:
         os.close(descriptor)
         return
-    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in NO_LOCKS:
+            return
+        raise
     try:
         is_still_there = _identity(os.stat(path)) == identity
     except FileNotFoundError:
@@ -56,20 +65,25 @@ def claim(path: Path) -> int | None:
     It is open for writing, without which NFS grants no exclusive lock.
 
     Returns:
-        None if a process holds a lease, or if this one may not write the file.
+        None if a process holds a lease, if this one may not write the file, or if the file system
+        has no locks, so that nobody can know.
 
     Raises:
         FileNotFoundError: If the file is not there.
     """
     try:
         descriptor = os.open(path, os.O_RDWR)
-    except PermissionError:
-        return None  # another user's
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return None  # another user's, or on a disk that is read-only
+        raise
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError as error:
         os.close(descriptor)
-        return None
+        if isinstance(error, BlockingIOError) or error.errno in NO_LOCKS:
+            return None
+        raise
     return descriptor
 
 

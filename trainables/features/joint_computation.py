@@ -13,10 +13,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from trainables.cache.entry import fill
 from trainables.cache.folder import is_being_written, remove
+from trainables.cache.locks import file_lock
 
 ROWS = 128
 """Rows of a share."""
@@ -73,7 +74,7 @@ def _compute(folder: Path, share: tuple[int, int], compute: Compute, wait: bool)
     done = folder / _SHARES / f"{first}.done"
     if done.exists():
         return
-    with suppress(Timeout), FileLock(folder / _SHARES / f"{first}.lock", blocking=wait):
+    with suppress(Timeout), file_lock(folder / _SHARES / f"{first}.lock", blocking=wait):
         if not done.exists():
             fill(folder, first, compute(first, last))
             done.touch()

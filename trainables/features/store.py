@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import BaseFileLock
 
 from spaces.errors import DataError
 from trainables.cache.entry import (
@@ -101,7 +101,7 @@ class FeatureStore:
                 note(f"{title} was damaged ({problem}): computed again.")
         raise DataError(f"{path} is damaged each time it is written. Check the disk.")
 
-    def lock(self, key: str) -> FileLock:
+    def lock(self, key: str) -> BaseFileLock:
         """The lock to hold while an entry is fetched, begun, filled and sealed."""
         self._folder.mkdir(parents=True, exist_ok=True)
         return writing(self.path(key))

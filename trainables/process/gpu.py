@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
+from contextlib import suppress
 from functools import cache
 
 CONTEXT_BYTES = 600 * 2**20
 """Memory that CUDA and its libraries take in each process on top of TensorFlow's."""
+
+
+_LEAST_BYTES = 2**20
+"""To TensorFlow, a limit of 0 means none."""
 
 
 @cache
@@ -32,6 +37,18 @@ def limit_memory(gpu: float) -> None:
             tf.config.set_logical_device_configuration(device, [share])
 
 
+def hide_gpus() -> None:
+    """Leave all GPUs to other processes; TensorFlow would take nearly all memory of the first.
+
+    Has no effect on a process that has used one already.
+    """
+    from trainables.process.tensorflow_setup import import_tensorflow
+
+    import_tensorflow()
+    with suppress(RuntimeError):
+        limit_memory(0)
+
+
 def bytes_allowed(gpu: float, memory: int | None) -> int | None:
     """Bytes that TensorFlow may take of a GPU.
 
@@ -44,7 +61,7 @@ def bytes_allowed(gpu: float, memory: int | None) -> int | None:
     """
     if gpu >= 1 or memory is None:
         return None
-    return max(0, int(gpu * memory) - CONTEXT_BYTES)
+    return max(_LEAST_BYTES, int(gpu * memory) - CONTEXT_BYTES)
 
 
 @cache
@@ -74,7 +91,9 @@ def gpu_memory(device: str | None = None) -> int | None:
     if device:
         command += ["-i", device]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+        answer = subprocess.run(  # noqa: S603
+            command, capture_output=True, encoding="utf-8", timeout=20, check=True
+        )
         return min(int(line) for line in answer.stdout.split()) * 2**20
     except (OSError, ValueError, subprocess.SubprocessError):
         return None

@@ -6,6 +6,7 @@ The loop (`trainables.training.epoch.loop`) is that of the trials, since `Model.
 
 from __future__ import annotations
 
+import json
 import os
 
 import keras
@@ -25,8 +26,16 @@ def strategy_of(workers: int) -> tf.distribute.Strategy:
     """
     if workers == 1:
         return tf.distribute.get_strategy()
+    _talk_directly()
     _strategies.append(tf.distribute.MultiWorkerMirroredStrategy())
     return _strategies[-1]
+
+
+def _talk_directly() -> None:
+    """Keep gRPC from looking for the other processes behind `http_proxy`, where it would wait."""
+    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    hosts = {address.rsplit(":", 1)[0] for group in cluster.values() for address in group}
+    os.environ["no_grpc_proxy"] = ",".join(sorted(hosts))  # noqa: SIM112 - so named by gRPC
 
 
 def share_cores(workers: int) -> None:

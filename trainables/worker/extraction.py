@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +14,7 @@ import tensorflow as tf
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
 from trainables.cache.entry import fill
-from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.cache.folder import use_cache
 from trainables.datasets.rows.images import Images
 from trainables.datasets.rows.loading import TrialData, load_trial_data
 from trainables.datasets.rows.resizing import Square
@@ -75,7 +74,7 @@ def compute(
 
 
 def _set_up(task: ExtractionTask) -> None:
-    os.environ[FOLDER_VARIABLE] = task.cache
+    use_cache(task.cache)
     limit_threads(task.threads)
     limit_memory(task.gpu)
     set_precision(task.precision)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +13,7 @@ from ray import tune
 from spaces.errors import remedy
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Study
-from trainables.cache.folder import FOLDER_VARIABLE
+from trainables.cache.folder import use_cache
 from trainables.datasets.rows.loading import seal
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.plan.plan import Plan
@@ -53,7 +52,7 @@ class Job:
         study: The study as plain values.
         sets: The sets of the run, without the test set.
         plan: The feature plan as plain values; None: store all features that can be stored.
-        cache: Folder of the cache.
+        cache: For `use_cache`.
         threads: TensorFlow's threads in a worker.
         milestones: Epochs at which trials are judged, and have a checkpoint.
         concurrent: Number of workers.
@@ -62,7 +61,7 @@ class Job:
     study: dict[str, Any]
     sets: RecordedSets
     plan: dict[str, Any] | None
-    cache: str
+    cache: str | None
     threads: int
     milestones: tuple[int, ...]
     concurrent: int = 1
@@ -91,7 +90,7 @@ class KerasTrainable(tune.Trainable):
     def setup(self, config: dict[str, Any], job: Job) -> None:
         """Start the first trial of this process."""
         began = time.perf_counter()
-        os.environ[FOLDER_VARIABLE] = job.cache
+        use_cache(job.cache)
         limit_threads(job.threads)
         self._job = job
         self._plan = None if job.plan is None else Plan.from_dict(job.plan)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from reports.analysis.comparisons.configurations import compare_configurations
 from reports.analysis.comparisons.rivals import Rivalry, rivalries
+from reports.analysis.comparisons.words import deciding
+from reports.analysis.kinds import ACCURACY, Kind
+from reports.data.result_files import EvaluatedModel
 from reports.data.run_data import RunData
 from reports.statistics.paired import MARGIN
 from reports.statistics.proportions import Interval, newcombe
@@ -23,9 +27,11 @@ class Comparison:
     Attributes:
         winner, recipe: The two trials.
         on: The set they are compared on.
-        winner_value, recipe_value: Accuracy on the test set, or the metric on the validation set.
+        winner_value, recipe_value: The score on the test set, or the metric on the validation set.
         images: How many images the set has; None if that is unknown.
         seeds: New trainings that each value is the mean of; None if it is that of one training.
+        kind: The score that they are compared by on the test set.
+        accuracies: The accuracy of each on the test set, if the score is another one.
         difference: 95 % interval of winner − recipe on the test set; None on validation.
         rivalry: The test of one training of each on the same images; None without the predictions
             of both, or if several of each were tested.
@@ -39,6 +45,8 @@ class Comparison:
     recipe_value: float
     images: int | None = None
     seeds: int | None = None
+    kind: Kind = ACCURACY
+    accuracies: tuple[float, float] | None = None
     difference: Interval | None = None
     rivalry: Rivalry | None = None
     configurations: Repeated | None = None
@@ -88,19 +96,37 @@ def _compare_on_test(data: RunData, winner: Trial) -> Comparison | None:
     second = data.test.of_trial(recipe.number) if recipe else None
     if recipe is None or first is None or second is None:
         return None
-    n = data.test.images
+    n, kind = data.test.images, deciding(data)
+    test = partial(Comparison, winner, recipe, "test", images=n)
     repeated = compare_configurations(data, first, second)
     if repeated is not None:
-        means, seeds = (repeated.first, repeated.second), repeated.seeds
-        return Comparison(
-            winner, recipe, "test", *means, n, seeds, repeated.interval, configurations=repeated
+        means = [_mean_accuracy(data, model) for model in (first, second)]
+        return test(
+            repeated.first,
+            repeated.second,
+            seeds=repeated.seeds,
+            kind=kind,
+            accuracies=None if kind is ACCURACY else (means[0], means[1]),
+            difference=repeated.interval,
+            configurations=repeated,
         )
     values = first.accuracy, second.accuracy
     found = [r for r in rivalries(data) if r.is_planned]
     if not found:
-        difference = newcombe(values[0], n, values[1], n)
-        return Comparison(winner, recipe, "test", *values, n, None, difference)
-    return Comparison(winner, recipe, "test", *values, n, None, found[0].result.interval, found[0])
+        return test(*values, difference=newcombe(values[0], n, values[1], n))
+    rivalry = found[0]
+    return test(
+        *rivalry.values,
+        kind=kind,
+        accuracies=None if kind is ACCURACY else values,
+        difference=rivalry.result.interval,
+        rivalry=rivalry,
+    )
+
+
+def _mean_accuracy(data: RunData, model: EvaluatedModel) -> float:
+    accuracies = [data.predictions[name].scores.accuracy for name in model.repeats]
+    return sum(accuracies) / len(accuracies)
 
 
 def _compare_on_validation(data: RunData, winner: Trial) -> Comparison | None:

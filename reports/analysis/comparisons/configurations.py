@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from reports.analysis.comparisons.rivals import did
+from reports.analysis.comparisons.words import against, deciding, did
+from reports.analysis.kinds import KINDS
 from reports.data.result_files import EvaluatedModel
 from reports.data.run_data import RunData
 from reports.statistics.repeated import FEWEST_SEEDS, Repeated
@@ -29,11 +28,8 @@ def compare_configurations(
     )
     if not is_usable:
         return None
-    right = [
-        np.stack([data.predictions[name].is_right for name in model.repeats])
-        for model in (first, second)
-    ]
-    return Repeated.of(*right)
+    scores = [[data.predictions[n].scores for n in model.repeats] for model in (first, second)]
+    return Repeated.of_scores(deciding(data).name, *scores)
 
 
 def sentence(recipe: str | None, result: Repeated) -> str:
@@ -43,9 +39,9 @@ def sentence(recipe: str | None, result: Repeated) -> str:
         recipe: Name of the recipe.
         result: The winner's configuration against the recipe's.
     """
-    what = did("the configuration", f"the recipe {recipe}", result.outcome())
-    shown = " against ".join(map(formats.percent, (result.first, result.second)))
+    kind = next(one for one in KINDS if one.name == result.name)
+    what = did("the configuration", f"the recipe {recipe}", result.outcome(), kind)
     return (
-        f"{formats.sentence(what)}: {shown}, means of {result.seeds} trainings each with new seeds "
-        f"on the same {result.images:,} test images"
+        f"{formats.sentence(what)}: {against(kind, result.first, result.second)}, means of "
+        f"{result.seeds} trainings each with new seeds on the same {result.images:,} test images"
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from reports.analysis.comparisons.comparison import Comparison, compare
 from reports.analysis.comparisons.configurations import sentence as configurations_sentence
-from reports.analysis.comparisons.rivals import MARGIN_TEXT, did
+from reports.analysis.comparisons.words import against, did
+from reports.analysis.kinds import ACCURACY, Kind
 from reports.data.run_data import RunData
 from reports.statistics.repeated import Repeated
+from reports.statistics.score_pair import ScorePair
 from reports.text import formats
 from search.records.events import FAIL, PRUNED, RUNNING
 
@@ -66,13 +68,21 @@ def _headline(data: RunData, comparison: Comparison) -> str:
     if comparison.on == "validation" or comparison.outcome == "untested":
         return _standing(data, comparison, recipe)
     if comparison.configurations is not None:
-        return f"{configurations_sentence(comparison.recipe.recipe, comparison.configurations)}."
-    values = (comparison.winner_value, comparison.recipe_value)
-    shown = " against ".join(map(formats.percent, values))
+        text = configurations_sentence(comparison.recipe.recipe, comparison.configurations)
+        return f"{text}{_accuracies(comparison)}."
+    kind = comparison.kind
+    shown = against(kind, comparison.winner_value, comparison.recipe_value)
     return (
-        f"{did('This model', recipe, comparison.outcome)}: {shown} on the same "
-        f"{comparison.images:,} test images."
+        f"{did('This model', recipe, comparison.outcome, kind)}: {shown} on the same "
+        f"{comparison.images:,} test images{_accuracies(comparison)}."
     )
+
+
+def _accuracies(comparison: Comparison) -> str:
+    """The accuracies, where the study goes by another metric."""
+    if comparison.accuracies is None:
+        return ""
+    return f" (accuracy {against(ACCURACY, *comparison.accuracies)})"
 
 
 def _standing(data: RunData, comparison: Comparison, recipe: str) -> str:
@@ -104,7 +114,7 @@ def _basis(data: RunData, comparison: Comparison) -> list[str]:
         sentences = [
             "Like for like: the same seeds, training images alone, full length. The recipe is the "
             "one with the best validation result; nothing was chosen on the test set.",
-            _uncertainty_of_configurations(comparison.configurations),
+            _uncertainty_of_configurations(comparison.configurations, comparison.kind),
         ]
     else:
         sentences = [
@@ -137,39 +147,50 @@ def _no_verdict(data: RunData, comparison: Comparison) -> str:
 
 
 def _uncertainty(comparison: Comparison) -> str:
-    interval = comparison.difference
-    low, high = map(formats.points, (interval.low, interval.high)) if interval else ("", "")
-    difference = formats.points(comparison.winner_value - comparison.recipe_value)
-    text = f"The difference is {difference} percentage points, 95 % interval {low} to {high}"
+    interval, kind = comparison.difference, comparison.kind
+    low, high = map(kind.points, (interval.low, interval.high)) if interval else ("", "")
+    difference = kind.points(comparison.winner_value - comparison.recipe_value)
+    text = f"The difference is {difference}{kind.unit}, 95 % interval {low} to {high}"
     if comparison.rivalry is None:
         return (
             f"{text} or more (Newcombe, as if the two were of different images, since there are no "
-            f"predictions of both for each image). {_words()}"
+            f"predictions of both for each image). {_words(kind)}"
         )
     result = comparison.rivalry.result
+    p = f"p {formats.p_value(result.p, equals=True)}"
+    planned = "the one comparison planned before the test set was opened"
+    if isinstance(result, ScorePair):
+        test, as_many = (
+            f"{text} (paired, t test of what each image contributes to the {kind.title}): {p}",
+            "models that differ as much",
+        )
+    else:
+        test, as_many = (
+            f"{text} (paired, Tango). This model alone is right on {result.only_first:,} images, "
+            f"the recipe alone on {result.only_second:,}: McNemar's mid-p test, {p}",
+            "as many disagreements",
+        )
+    shown = f"{100 * result.detectable:.1f} points" if kind.is_share else f"{result.detectable:.3f}"
     return (
-        f"{text} (paired, Tango). This model alone is right on {result.only_first:,} images, the "
-        f"recipe alone on {result.only_second:,}: McNemar's mid-p test, p "
-        f"{formats.p_value(result.p, equals=True)}, the one comparison planned before the test "
-        f"set was opened. {_words()} With {comparison.images:,} images and as many disagreements, "
-        f"a difference of {100 * result.detectable:.1f} points would show in 4 of 5 cases."
+        f"{test}, {planned}. {_words(kind)} With {comparison.images:,} images and {as_many}, a "
+        f"difference of {shown} would show in 4 of 5 cases."
     )
 
 
-def _uncertainty_of_configurations(result: Repeated) -> str:
-    low, high = map(formats.points, (result.interval.low, result.interval.high))
+def _uncertainty_of_configurations(result: Repeated, kind: Kind) -> str:
+    low, high = map(kind.points, (result.interval.low, result.interval.high))
     return (
-        f"The difference is {formats.points(result.difference)} percentage points, 95 % interval "
+        f"The difference is {kind.points(result.difference)}{kind.unit}, 95 % interval "
         f"{low} to {high}, p {formats.p_value(result.p, equals=True)}: for other seeds and other "
         f"images, as far as {result.seeds} trainings of each and {result.images:,} images tell. "
-        f"This one comparison was planned before the test set was opened. {_words()}"
+        f"This one comparison was planned before the test set was opened. {_words(kind)}"
     )
 
 
-def _words() -> str:
+def _words(kind: Kind) -> str:
     return (
         "The verdict is beat, or did worse, only if this interval leaves out zero, and equal only "
-        f"if it lies within {MARGIN_TEXT}."
+        f"if it lies within {kind.margin}."
     )
 
 

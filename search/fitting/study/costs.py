@@ -37,20 +37,26 @@ LOOKING = 0.01
 """Seconds to read, decode and compare an image before the search. Measured on photos."""
 REPORT = 6.0
 """Seconds to write the report. Measured."""
+WORKER_START = 6.0
+"""Seconds in which the first trial of a worker imports TensorFlow and builds its network. Measured
+with fine-tuning, evaluation and report in the same runs: 4 to 12 seconds, and these 30 to 67 beside
+training; 22 seconds and 130 where ten processes shared each core."""
+SLOWEST = 4.0
+"""How much longer than measured processes are expected to take at most."""
+IN_A_WORKER = 2.0
+"""Seconds of a start below which a trial was not the first of its worker. Measured: 0.1 to 1.5."""
 FIRST_RESULT = 8.0
 """Seconds from asking Ray's workers for this machine's rate until all have answered: processes
 start, import TensorFlow, and build a network. Where it takes longer, so do fine-tuning, evaluation
 and report. Measured on a machine with other work."""
-SLOWNESS = (0.8, 2.0)
+SLOWNESS = (0.8, 3.0)
 """Within which that ratio counts."""
 
 
 def slowness_of(seconds: float) -> float:
     """How much longer processes take to start here, given the seconds until the first results.
 
-    The root of the ratio: what else a machine does changes within minutes. Of nine measured runs,
-    whose beginnings took from 9 to 75 seconds, what followed the search took from 30 to 67 seconds
-    beside training, with little relation to that.
+    The root of the ratio: what else a machine does changes within minutes.
     """
     low, high = SLOWNESS
     return min(high, max(low, math.sqrt(seconds / FIRST_RESULT)))

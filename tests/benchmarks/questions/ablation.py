@@ -212,9 +212,10 @@ def seconds_an_epoch(spent: Samples, ends: Sequence[float]) -> float | None:
 
 
 def write(path: Path, setting: Setting, rows: Sequence[Row]) -> None:
-    """Merge rows into the results, by ingredient and seed, and write the table beside them."""
-    old = json.loads(path.read_text())["rows"] if path.is_file() else []
-    kept = {(row["ingredient"], row["seed"]): row for row in old}
+    """Merge rows into the results of the same setting, and write the table beside them."""
+    old = json.loads(path.read_text()) if path.is_file() else {"setting": None}
+    same = old["rows"] if old["setting"] == dataclasses.asdict(setting) else []
+    kept = {(row["ingredient"], row["seed"]): row for row in same}
     kept |= {(row.ingredient, row.seed): dataclasses.asdict(row) for row in rows}
     values = {"setting": dataclasses.asdict(setting), "rows": list(kept.values())} | about()
     path.parent.mkdir(parents=True, exist_ok=True)

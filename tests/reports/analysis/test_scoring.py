@@ -8,8 +8,8 @@ import pytest
 from sklearn.metrics import f1_score
 
 from reports.analysis.errors import class_scores
+from reports.analysis.kinds import KINDS
 from reports.analysis.scoring import (
-    KINDS,
     accuracy_interval,
     calibration,
     estimates,

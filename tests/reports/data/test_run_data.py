@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from reports.data.run_data import read_run
+from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run
 from spaces.errors import RunStateError
@@ -28,8 +29,8 @@ def test_a_ledger_that_makes_no_sense_is_refused(runs, tmp_path) -> None:
     shutil.copytree(runs["one_trial"].folder, tmp_path / "copy")
     run = Run(tmp_path / "copy")
     with Ledger(run.ledger) as ledger:
-        ledger.append({"event": "trial_ended", "time": 1.0, "trial": 50})
-    with pytest.raises(RunStateError, match="cannot be replayed: KeyError 50"):
+        ledger.append(events.trial_ended(50, events.COMPLETE, "max_epochs"))
+    with pytest.raises(RunStateError, match="is damaged .there is no trial 50"):
         read_run(run)
 
 

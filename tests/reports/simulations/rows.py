@@ -9,7 +9,15 @@ from typing import Literal
 import numpy as np
 
 Bound = Literal[
-    "at most 5 %", "about 5 %", "93 to 97 %", "at least 95 %", "about 80 %", "as it comes"
+    "at most 5 %",
+    "at most 6 %",
+    "about 5 %",
+    "93 to 97 %",
+    "at least 90 %",
+    "at least 93 %",
+    "at least 95 %",
+    "about 80 %",
+    "as it comes",
 ]
 
 
@@ -49,8 +57,11 @@ class Row:
 
 LIMITS: dict[str, tuple[float, float]] = {
     "at most 5 %": (0, 0.05),
+    "at most 6 %": (0, 0.06),
     "about 5 %": (0.04, 0.06),
     "93 to 97 %": (0.93, 0.97),
+    "at least 90 %": (0.9, 1),
+    "at least 93 %": (0.93, 1),
     "at least 95 %": (0.95, 1),
     "about 80 %": (0.75, 0.85),
     "as it comes": (0, 1),

@@ -33,3 +33,9 @@ def test_csv_has_the_raw_values() -> None:
     columns = (Column("a", "A"), Column("b", "B", is_number=False))
     table = Table("t", "", columns, (row([Cell.of(0.123456, "0.12"), Cell.of('say "x", y')]),))
     assert table.to_csv() == 'a,b\n0.123456,"say ""x"", y"\n'
+
+
+def test_csv_has_no_formulas_from_data() -> None:
+    columns = (Column("a", "A"), Column("b", "B"))
+    table = Table("t", "", columns, (row([Cell.of("=HYPERLINK(1)"), Cell.of(-0.5)]),))
+    assert table.to_csv() == "a,b\n'=HYPERLINK(1),-0.5\n"

@@ -54,7 +54,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = folder / "run"
     result = thawtune("search", write_study(folder), "--run", run)
     assert result.returncode == 0, result.stderr
-    assert "0 RUNNING" in result.stdout
+    assert "0 INTERRUPTED" in result.stdout
     for command in ("finetune", "evaluate", "report"):
         result = thawtune(command, run)
         assert result.returncode == 0, result.stderr

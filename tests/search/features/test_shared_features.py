@@ -25,11 +25,14 @@ def test_another_machine_copies_what_this_one_stored(make_study, tmp_path, monke
     console = Console(quiet=True)
     with ray_running(None):  # its workers inherit the variables
         plan = planned(study)
-        first = extract(study, plan, tmp_path / "first", console)
-        second = extract(study, plan, tmp_path / "second", console)
+        monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / "first"))
+        first = extract(study, plan, console)
+        monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path / "second"))
+        second = extract(study, plan, console)
     assert first["misses"] == len(plan.kept) * 2 > 0
     assert (second["hits"], second["misses"], second["images"]) == (first["misses"], 0, 0)
     arrays = [sorted((tmp_path / name).rglob("*.arrow")) for name in ("first", "second")]
+    assert len(arrays[0]) == first["misses"]
     for one, other in zip(*arrays, strict=True):
         assert one.read_bytes() == other.read_bytes()
     end_leases()

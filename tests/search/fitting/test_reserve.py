@@ -19,7 +19,7 @@ def history_with(study, epochs, recipe="probe"):
     history, point = History(), study.recipe_points[recipe]
     history.take(events.trial_proposed(0, recipe, point, 1))
     for epoch, seconds in enumerate(epochs, 1):
-        taken = {"train": seconds, "start": 100.0 * (epoch == 1)}
+        taken = {"train": seconds, "start": costs.WORKER_START * (epoch == 1)}
         history.take(events.trial_measured(0, Measurement(epoch, 1, 0.5, 1, 0.5, 1e-3, taken)))
     return history, point
 
@@ -52,6 +52,20 @@ def test_epochs_of_the_head_alone_are_estimated_on_their_own(make_study):
     trial.point = replace(point, head_epochs=1)
     expected = costs.TRACING + 1.0 + (point.epochs - 1) * 20.0
     assert Reserve(study, 1e6, 1.0, 1.0).training_seconds(trial) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "expected"), [(3 * costs.WORKER_START, 3.0), (1e3, costs.SLOWEST), (1.0, 1.5)]
+)
+def test_how_slowly_workers_start_is_learnt_from_the_search_s_own(make_study, start, expected):
+    """A start of a second is of a trial in a worker that was there already: it tells nothing."""
+    history, point = History(), make_study().recipe_points["probe"]
+    history.take(events.trial_proposed(0, "probe", point, 1))
+    taken = {"train": 1.0, "start": start}
+    history.take(events.trial_measured(0, Measurement(1, 1, 0.5, 1, 0.5, 1e-3, taken)))
+    reserve = Reserve(make_study(), 1e6, 1.25, 1.5, slowness=1.5)
+    assert reserve.slowness_now(history) == expected
+    assert reserve.slowness_now(History()) == 1.5
 
 
 def test_running_epochs_get_their_time_but_not_for_ever(make_study):

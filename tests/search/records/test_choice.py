@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import pytest
 
@@ -75,6 +76,13 @@ def test_without_finalists_the_best_of_the_search_is_trained_in_full(
     choice = choose(study, past([(0.7, "COMPLETE"), (0.9, state)]))
     assert (choice.trial.number, choice.is_final, choice.epochs) == (1, True, epochs)
     assert choice.repeats == ()
+
+
+def test_repeats_without_a_metric_choose_nothing(study, past):
+    history = past([(0.9, "COMPLETE"), (0.8, "COMPLETE")], thrice(0, *[math.nan] * 3))
+    history.take(events.trial_ended(1, "FAIL", "error"))
+    assert choose(study, history).trial.number == 0
+    assert choose(study, history).repeats == ()
 
 
 def test_a_finalist_that_fails_with_two_seeds_does_not_win_by_the_third(study, past):

@@ -9,6 +9,7 @@ import pytest
 from search.records.events import VERSION
 from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
+from search.records.run import Run
 from spaces.studies.study import Objective
 
 FOLDER = Path(__file__).parents[2] / "golden" / "ledgers"
@@ -32,8 +33,9 @@ def test_there_is_one_of_every_version():
 
 
 @pytest.mark.parametrize("version", EXPECTED)
-def test_it_says_what_it_said(version):
-    history = History.of(read_ledger(FOLDER / f"version_{version}.jsonl"))
+def test_it_says_what_it_said(version, tmp_path):
+    (tmp_path / "ledger.jsonl").write_bytes((FOLDER / f"version_{version}.jsonl").read_bytes())
+    history = Run(tmp_path).history()
     said = [f"{t.number} {t.state} {t.epochs}" for t in history.trials.values()]
     assert said == EXPECTED[version]
     assert history.opened["version"] == version

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from search.records import events
 from search.records.history import History
 from search.records.trial import value_of
+from spaces.errors import RunStateError
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Objective
 
@@ -39,6 +40,13 @@ def test_an_empty_ledger_has_no_trials():
     assert history.trials == {}
     assert history.incumbent(MAX) is None
     assert history.opened is None
+
+
+def test_a_configuration_that_is_allowed_no_longer_is_told_with_its_trial():
+    event = proposed(3)
+    event["hyperparameters"] |= {"decay": "step", "decay_factor": 2.0}
+    with pytest.raises(RunStateError, match=r"Trial 3 .*decay_factor is 2\.0, must be at most 1"):
+        History.of([event])
 
 
 def test_a_trial_from_proposal_to_end(measured):

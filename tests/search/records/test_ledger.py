@@ -108,7 +108,20 @@ def test_opening_appends_and_never_begins_anew(path):
 
 
 @pytest.mark.parametrize(
-    "damage", [b"{not json}\n", b"\n", b"[1]\n", b'"text"\n', b"{}\n", b"\xff\xfe\n", b"\x00\x00\n"]
+    "damage",
+    [
+        b"{not json}\n",
+        b"\n",
+        b"[1]\n",
+        b'"text"\n',
+        b"{}\n",
+        b"\xff\xfe\n",
+        b"\x00\x00\n",
+        b"[" * 100_000 + b"\n",
+        b'{"event":[]}\n',
+        b'{"event":"study_opened","version":"7"}\n',
+    ],
+    ids=range(10),
 )
 def test_a_damaged_line_is_refused_with_its_number(path, damage):
     write(path, [{"event": "one"}])

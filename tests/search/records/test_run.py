@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from search.records import events
+from search.records.ledger import Ledger
+from search.records.result_files import OPENING
 from search.records.run import Run, write_json, write_whole
 from spaces.errors import RunStateError
+from spaces.hyperparameters import Hyperparameters
 
 FILES = {
     "study_file": "study.yaml",
@@ -80,6 +84,70 @@ class TestReading:
         (tmp_path / "x.json").write_bytes(content)
         with pytest.raises(RunStateError, match=r"x\.json is damaged"):
             Run(tmp_path).read_json(tmp_path / "x.json")
+
+    @pytest.mark.parametrize("content", ["[]", "{}", '{"openings": [{"opened": "then"}]}'])
+    def test_what_has_another_shape_is_refused_with_its_path(self, tmp_path, content):
+        (tmp_path / "x.json").write_text(content)
+        with pytest.raises(RunStateError, match=r"x\.json is damaged: .*Delete it"):
+            Run(tmp_path).read_json(tmp_path / "x.json", OPENING)
+
+
+class TestHistory:
+    """An event is refused if nothing here can have written it."""
+
+    @pytest.fixture
+    def written(self, make_measurement):
+        """The events of a trial."""
+        return [
+            events.study_opened("study", "hash", {}),
+            events.trial_proposed(0, None, Hyperparameters(dense_units=(64,)), 1),
+            events.trial_started(0, "node", 1, 1, 0),
+            events.trial_measured(0, make_measurement(1)),
+            events.trial_ended(0, events.COMPLETE, "max_epochs"),
+        ]
+
+    @staticmethod
+    def run_of(folder, written):
+        with Ledger(folder / "ledger.jsonl") as ledger:
+            ledger.append(*written)
+        return Run(folder)
+
+    def test_what_was_written_is_read(self, tmp_path, written):
+        run = self.run_of(tmp_path, written)
+        assert run.events() == written
+        assert run.history().trials[0].epochs == 1
+
+    def test_an_event_of_a_newer_version_is_left_to_it(self, tmp_path, written):
+        run = self.run_of(tmp_path, [*written, {"event": "rested", "time": 1.0, "trial": []}])
+        assert len(run.events()) == 6
+
+    @pytest.mark.parametrize(
+        ("at", "change", "said"),
+        [
+            (0, {"versions": None}, "versions of study_opened is None"),
+            (1, {"finalist_of": 7}, "there is no trial 7"),
+            (1, {"hyperparameters": {"dropout": 0.5, "droput": 0.5}}, "droput"),
+            (1, {"hyperparameters": {"dropout": "0.5"}}, "dropout"),
+            (1, {"hyperparameters": {"dropout": 1.5}}, "dropout is 1.5"),
+            (2, {"trial": 1}, "there is no trial 1"),
+            (2, {"node": 7}, "node of trial_started is 7"),
+            (3, {"measurement": {"epoch": 1}}, "train_loss"),
+            (3, {"time": "noon"}, "time of trial_measured is 'noon'"),
+            (4, {"state": "RUNNING"}, "state of trial_ended is 'RUNNING'"),
+        ],
+    )
+    def test_it_is_refused_with_its_line(self, tmp_path, written, at, change, said):
+        written[at] |= change
+        run = self.run_of(tmp_path, written)
+        with pytest.raises(RunStateError) as caught:
+            run.history()
+        assert f"line {at + 1} is damaged" in str(caught.value)
+        assert said in str(caught.value)
+
+    def test_a_field_that_is_missing(self, tmp_path, written):
+        del written[2]["node"]
+        with pytest.raises(RunStateError, match="trial_started has no node"):
+            self.run_of(tmp_path, written).history()
 
 
 class TestStudy:

@@ -14,17 +14,17 @@ from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json, write_whole
 from search.testset.evaluate import evaluate
+from search.testset.scores import scores_of
 from spaces.errors import ChangedDataError, InputError, RunStateError
-from tests.search.final_runs import SCRATCH, final_run, write_finetune
+from tests.search.final_runs import SCRATCH, final_run, save_weights, write_finetune
 from trainables.datasets.rows import loading
 from trainables.datasets.sets.recorded import RecordedSets
-from trainables.networks.network import kept_weights
-from trainables.training.checkpoints import Checkpoints
 from trainables.training.measurement import Measurement
-from trainables.training.training import build_pretrained
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 """Keras 3.15 saves through what NumPy 2.4 deprecates."""
+
+SCORES = ("accuracy", "balanced_accuracy", "macro_f1", "auc", "loss")
 
 
 @pytest.fixture
@@ -47,14 +47,6 @@ def make_run(tmp_path, make_study):
         return run
 
     return make
-
-
-def save_weights(run: Run, number: int) -> None:
-    network = build_pretrained(SCRATCH, 10, seed=number)
-    best = {f"best/{i}": v.numpy() for i, v in enumerate(kept_weights(network))}
-    Checkpoints(run.trial_checkpoints(number)).save(
-        1, {"epoch": np.array(1), "seed": np.array(number)} | best
-    )
 
 
 def test_it_is_opened_once(make_run):
@@ -183,7 +175,10 @@ def test_all_repeats_of_winner_and_best_recipe_are_tested(make_run):
         for one in model["repeats"]:
             rows = predictions[predictions.model == one["predictions"]]
             assert len(rows) == record["images"]
-            assert (rows.label == rows.predicted).mean() == pytest.approx(one["accuracy"])
+            shares = np.stack(rows.probabilities.to_list())
+            recorded = {name: one[name] for name in SCORES if name in one}
+            assert set(recorded) >= {"accuracy", "balanced_accuracy", "macro_f1", "loss"}
+            assert recorded == pytest.approx(scores_of(shares, rows.label.to_numpy()))
     opened = json.loads(run.opening.read_text())["openings"][0]["models"]
     assert [number for name, _, number in opened if name == "winner"] == [1, 2, 3]
 

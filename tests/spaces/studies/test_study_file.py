@@ -394,6 +394,34 @@ def test_a_value_with_a_merge_is_wrong_on_its_own_line(write_study):
     assert [(p[0], p[1]) for p in problems(write_study(text))] == [(9, "recipes.b.learning_rate")]
 
 
+def test_weights_are_relative_to_the_file(tmp_path, monkeypatch):
+    path = tmp_path / "study.yaml"
+    path.write_text(
+        """\
+dataset: {format: digits}
+base: {backbone: VGG16, weights: base.h5}
+space:
+  weights: {choices: [imagenet, none, files/choice.h5, /absolute/choice.h5, base.h5]}
+  dropout: {low: 0, high: 0.5}
+recipes:
+  one: {weights: files/choice.h5}
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.chdir(tmp_path.parent)
+    study = load_study(Path(tmp_path.name) / path.name)
+    [weights] = [p for p in study.search_space.parameters if p.name == "weights"]
+    assert weights.choices == (
+        "imagenet",
+        "none",
+        f"{tmp_path}/files/choice.h5",
+        "/absolute/choice.h5",
+        f"{tmp_path}/base.h5",
+    )
+    assert study.search_space.base["weights"] == f"{tmp_path}/base.h5"
+    assert study.recipe_points["one"].weights == f"{tmp_path}/files/choice.h5"
+
+
 def test_a_backbone_that_is_a_file_lies_relative_to_the_study(write_study):
     path = write_study(
         "dataset: {format: digits}\n"

@@ -154,7 +154,7 @@ def _features(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
     """Features by column, as the `datasets` library writes them into the schema."""
     try:
         features = json.loads((metadata or {})[b"huggingface"])["info"]["features"]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, RecursionError):
         return {}
     return features if isinstance(features, dict) else {}
 

@@ -133,7 +133,13 @@ def _tfds(content: Path) -> Choice | None:
     )
     if not found:
         return None
-    about = json.loads((found[-1] / "dataset_info.json").read_text(encoding="utf-8"))
+    path = found[-1] / "dataset_info.json"
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(about, dict):
+            raise ValueError("it is not an object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {error}. Prepare the dataset again.") from error
     parts = [about.get(key) for key in ("name", "configName", "version")]
     name = "/".join(str(part) for part in parts[:2] if part)
     depth = sum(part is not None and part != "" for part in parts)

@@ -100,7 +100,7 @@ def _table_files(root: Path) -> list[Path]:
         inside = [entry]
         if entry.is_dir(follow_symlinks=False) and not is_leftover(entry.name):
             inside = entries(Path(entry.path))
-        found += [Path(e.path) for e in inside if e.is_file() and _is_candidate(e.name)]
+        found += [Path(e.path) for e in inside if _is_candidate(e.name) and Path(e.path).is_file()]
     return found
 
 

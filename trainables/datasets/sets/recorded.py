@@ -26,6 +26,16 @@ UNREADABLE = "unreadable"
 
 _NAMED = 10
 
+_COLUMNS = {
+    "key": "string",
+    "label": "int32",
+    "set": "string",
+    "group": "int64",
+    "content": "string",
+    "width": "int32",
+    "height": "int32",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class RecordedSets:
@@ -127,11 +137,13 @@ class RecordedSets:
 
         try:
             table = pq.read_table(pa.BufferReader(content))
-            about = table.schema.metadata
-            return cls(
+            about = table.schema.metadata or {}
+            columns = [pa.field(n, pa.type_for_alias(t), False) for n, t in _COLUMNS.items()]
+            table = table.select(list(_COLUMNS)).cast(pa.schema(columns))
+            recorded = cls(
                 tuple(json.loads(about[b"classes"])),
                 tuple(table["key"].to_pylist()),
-                table["label"].to_numpy().astype(np.int32),
+                table["label"].to_numpy(),
                 tuple(table["set"].to_pylist()),
                 table["group"].to_numpy(),
                 tuple(table["content"].to_pylist()),
@@ -139,8 +151,22 @@ class RecordedSets:
                 table["height"].to_numpy(),
                 about[b"fingerprint"].decode(),
             )
-        except (pa.ArrowException, KeyError, TypeError) as error:
+        except (pa.ArrowException, OSError, KeyError, TypeError, RecursionError) as error:
             raise ValueError(str(error)) from error
+        recorded._check()
+        return recorded
+
+    def _check(self) -> None:
+        """Refuse what a damaged file may say.
+
+        Raises:
+            ValueError: With what is wrong.
+        """
+        if unknown := set(self.sets) - {*SETS, UNREADABLE, ""}:
+            raise ValueError(f"there is no set {min(unknown)!r}")
+        known = range(len(self.class_names))
+        if not all(label in known for label in self.labels[self.sound].tolist()):
+            raise ValueError("an image has a class that is not listed")
 
 
 def record(

@@ -26,7 +26,7 @@ class ExtractionTask:
         sets: Of the run, without the test set; None splits the dataset as it is.
         point: A configuration whose network has all the cuts.
         cuts: Names of the cuts.
-        cache: Folder of the cache.
+        cache: For `use_cache`.
         threads: TensorFlow's threads: as many as in a trial, which may get this process next.
         gpu: Share of a GPU, that of a trial.
         precision: As in `Resources.precision`.
@@ -36,7 +36,7 @@ class ExtractionTask:
     sets: RecordedSets | None
     point: Hyperparameters
     cuts: tuple[str, ...]
-    cache: str
+    cache: str | None
     threads: int
     gpu: float = 0
     precision: Precision = "auto"

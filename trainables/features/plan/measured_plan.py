@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections import defaultdict
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,16 +15,19 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Study
 from trainables.cache.digest import digest
 from trainables.cache.eviction import limit
-from trainables.cache.folder import cache_folder, remove
+from trainables.cache.folder import cache_folder, explained, remove
 from trainables.features.in_memory import data_limit
 from trainables.features.plan.cost_model import Demand, Rates, Room, Site, decide
 from trainables.features.plan.demands import Stage, expected_epochs, live_trials, without_depth
 from trainables.features.plan.plan import Plan, Prefix
 from trainables.features.plan.work import work_up_to
 from trainables.networks.cut import cuts
+from trainables.networks.forward import forward
 from trainables.networks.network import Network, build_network
+from trainables.process.gpu import usable_memory
 
 _MEASURED_WORK = 3e9
+_MEASURED_ON_A_GPU = 64
 _WRITTEN = 16 * 2**20
 
 
@@ -93,17 +97,21 @@ class _Sites:
 
 
 def measured_seconds(model: keras.Model, work: float) -> float:
-    """Seconds that one image takes through a model on this machine, from one batch.
+    """Seconds that one image takes through a model on this machine, in a graph, from one batch.
+
+    The outputs are read, since a GPU only then has computed them.
 
     Args:
         model: Takes pixels.
         work: Multiply-adds of one image; decides how many images are measured.
     """
     count = int(np.clip(_MEASURED_WORK / max(work, 1), 2, 32))
-    pixels = np.zeros((count, *model.input.shape[1:]), np.float32)
-    model(pixels[:1], training=False)
+    if usable_memory() is not None:
+        count = _MEASURED_ON_A_GPU
+    pixels = np.zeros((count, *model.input.shape[1:]), np.uint8)
+    forward(model, pixels)  # traces the graph
     began = time.perf_counter()
-    model(pixels, training=False)
+    forward(model, pixels)
     return (time.perf_counter() - began) / count
 
 
@@ -124,8 +132,13 @@ def _rates(workers: int) -> Rates:
     """Seconds that a byte costs, measured with one file."""
     content = np.ones(_WRITTEN, np.uint8)
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f".rate.{os.getpid()}"
+    with explained(folder / "plans"):
+        folder.mkdir(parents=True, exist_ok=True)
+        return _measured_rates(path, content, workers)
+
+
+def _measured_rates(path: Path, content: np.ndarray, workers: int) -> Rates:
     try:
         began = time.perf_counter()
         with path.open("wb") as file:

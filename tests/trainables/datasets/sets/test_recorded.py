@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
@@ -85,6 +87,26 @@ def test_parquet_gives_it_back(sets):
 def test_what_is_no_record_is_refused(content):
     with pytest.raises(ValueError, match="."):
         RecordedSets.from_parquet(content)
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "said"),
+    [
+        ("set", "tset", "there is no set 'tset'"),
+        ("set", None, "null"),
+        ("label", 99, "a class that is not listed"),
+        ("label", "ants", "ants"),
+        ("key", None, "null"),
+    ],
+)
+def test_what_it_cannot_have_written_is_refused(sets, column, values, said):
+    table = pq.read_table(pa.BufferReader(sets.to_parquet()))
+    at = table.column_names.index(column)
+    changed = table.set_column(at, column, pa.array([values] * len(table)))
+    sink = pa.BufferOutputStream()
+    pq.write_table(changed, sink)
+    with pytest.raises(ValueError, match=said):
+        RecordedSets.from_parquet(sink.getvalue())
 
 
 def test_without_a_change_nothing_is_decoded(section, sets, monkeypatch):

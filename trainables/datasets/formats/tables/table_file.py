@@ -116,7 +116,7 @@ def _json(path: Path, text: str) -> Columns:
             rows = json.loads(text)
         else:
             rows = [json.loads(line) for line in text.splitlines() if line.strip()]
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}.") from error
     if isinstance(rows, dict) and rows and all(isinstance(v, str | int) for v in rows.values()):
         return {"image": list(rows), "label": list(rows.values())}
