@@ -62,8 +62,9 @@ figures are the largest differences over 16 images:
 
 All must be at most 1e-4. A backbone without a row has not been measured yet: the large ones take
 many minutes each. Keras has no EfficientNetLite0 to Lite2, AlexNet, ResNet18 and Vision
-Transformers; these are compared with PyTorch's outputs in `test_torch_backbones.py` and
-`test_vision_transformer.py` in `tests/trainables/networks/backbones`.
+Transformers; these are compared with PyTorch's outputs in
+`tests/trainables/networks/backbones/test_torch_backbones.py` and
+`tests/trainables/networks/backbones/test_vision_transformer.py`.
 
 """
 
