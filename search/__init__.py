@@ -50,7 +50,7 @@ def _begin_again_in_utf8() -> None:
 
 def _escape_what_cannot_be_printed() -> None:
     """Print a file name that is no UTF-8 with escapes, as they stand in the files of a run."""
-    from trainables.process.texts import escape_bytes
+    from spaces.texts import escape_bytes
 
     codecs.register_error("thawtune.escaped", escape_bytes)
     for stream in (sys.stdout, sys.stderr):

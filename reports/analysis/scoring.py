@@ -71,6 +71,7 @@ def result_in_words(data: RunData, model: EvaluatedModel) -> tuple[Kind, str, st
     """What the first screen says of a tested model: the kind of score, its value, and its interval.
 
     The score is the study's metric, with accuracy beside it; accuracy alone if that is not known.
+    A loss is what a search goes by rather than what people ask for: there, accuracy comes first.
     """
     kind = kind_of(data.objective)
     value = score_of(data, model, kind)
@@ -79,6 +80,8 @@ def result_in_words(data: RunData, model: EvaluatedModel) -> tuple[Kind, str, st
     if kind is ACCURACY or value is None:
         return ACCURACY, accuracy, interval
     found = _interval(data, model, kind)
+    if not kind.is_share:
+        return ACCURACY, accuracy, f"{interval}; {kind.title} {kind.shown(value)}, {found}"
     return kind, kind.shown(value), f"{found}; accuracy {accuracy}, {interval}"
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from reports.text import formats
-from trainables.process.texts import csv_cell
+from spaces.texts import csv_cell
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from search.final_model.load import check_final, load_final
 from search.final_model.predict import Prediction, Predictor, Result, Unreadable, find_images
 from search.records.run import Run
 from spaces.errors import DataError, InputError
-from trainables.process.texts import csv_cell, name_of, printable
+from spaces.texts import csv_cell, name_of, printable
 
 _WORTH_A_BAR = 100
 """Smallest number of images for which a progress bar is shown."""

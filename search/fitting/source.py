@@ -8,7 +8,7 @@ from pathlib import Path
 
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.study_file import find_study, study_names
-from trainables.process.texts import name_of
+from spaces.texts import name_of
 
 DEFAULT_MINUTES = 30.0
 """For photos, if nothing is said; a study has its own budget."""

@@ -78,7 +78,7 @@ class Status:
                 "value": choice.trial.best_value(objective),
                 "is_final": choice.is_final and self.state == FINISHED,
             }
-        states = tuple(self.unended if state == events.RUNNING else state for state in STATES)
+        states = (INTERRUPTED, *STATES)
         searched = Counter(self._state_of(trial) for trial in self.history.searched)
         repeats = Counter(
             self._state_of(trial)

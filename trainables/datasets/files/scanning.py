@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from spaces.errors import DataError
+from spaces.texts import name_of
 from trainables.datasets.files.content_types import (
     HEAD,
     image_format,
     is_camera_raw,
     is_named_like_an_image,
 )
-from trainables.process.texts import name_of
 
 
 def digest_of(path: Path) -> str:

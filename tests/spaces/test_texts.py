@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from trainables.process.texts import csv_cell, escape_bytes, name_of, printable
+from spaces.texts import csv_cell, escape_bytes, name_of, printable
 
 
 def test_a_name_that_is_no_utf8_is_escaped_and_can_be_written():
