@@ -52,6 +52,7 @@ def test_killed_at_twenty_moments_it_loses_no_finished_trial(tmp_path):
     check_whole(search, 30)
 
 
+@pytest.mark.faults
 def test_killed_once_in_an_epoch_it_goes_on(tmp_path):
     search = Search(tmp_path)
     driver = search.start()

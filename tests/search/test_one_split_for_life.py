@@ -74,6 +74,7 @@ def run(photos, tmp_path_factory) -> Path:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.faults
 def test_a_folder_that_changes(run, photos):
     sets = RecordedSets.from_parquet((run / "data.parquet").read_bytes())
     train, test = sets.keys[sets.positions("train")[0]], sets.keys[sets.positions("test")[0]]
