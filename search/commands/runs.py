@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from search.live.run_status import Status
     from search.records.run import Run
 
-UNENDED = ("RUNNING", "INTERRUPTED")
-"""States of trials that have no end yet."""
-
 PATIENCE = 60.0
 """Seconds that `stop` waits for a process to save and end."""
 
@@ -150,6 +147,9 @@ def _lines(found: Status) -> dict[str, str]:
 def _table(rows: list[dict[str, Any]]) -> Any:
     from rich.table import Table
 
+    from search.live.run_status import INTERRUPTED
+    from search.records.events import RUNNING
+
     table = Table(box=None, pad_edge=False)
     for heading in ("run", "state", "trials", "best", "last event"):
         table.add_column(heading, overflow="fold")
@@ -157,7 +157,7 @@ def _table(rows: list[dict[str, Any]]) -> Any:
         if "error" in row:
             table.add_row(row["run"], row["state"], "", row["error"].splitlines()[0], "")
             continue
-        ended = sum(n for state, n in row["trials"].items() if state not in UNENDED)
+        ended = sum(n for state, n in row["trials"].items() if state not in (RUNNING, INTERRUPTED))
         best = row["best"]
         table.add_row(
             row["run"],

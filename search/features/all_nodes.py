@@ -201,16 +201,13 @@ def _nodes_without(nodes: Sequence[str], keys: Sequence[str]) -> list[str]:
     for node in nodes:
         if node != here:
             there = NodeAffinitySchedulingStrategy(node, soft=False)
-            task = ray.remote(_node_has_all).options(num_cpus=0, scheduling_strategy=there)
+            task = ray.remote(_has_all).options(num_cpus=0, scheduling_strategy=there)
             answers[node] = task.remote(cache_for_workers(), keys)
-    lacking = [here] if here in nodes and not _has_all(EntryStore(), keys) else []
+    lacking = [here] if here in nodes and not _has_all(None, keys) else []
     return lacking + [node for node, answer in answers.items() if not ray.get(answer)]
 
 
-def _node_has_all(cache: str | None, keys: Sequence[str]) -> bool:
+def _has_all(cache: str | None, keys: Sequence[str]) -> bool:
     use_cache(cache)
-    return _has_all(EntryStore(), keys)
-
-
-def _has_all(store: EntryStore, keys: Sequence[str]) -> bool:
+    store = EntryStore()
     return all(key in store for key in keys)

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from search.fitting.study import costs
 from search.live.early_end import PATIENCE
-from search.records.events import RUNNING
 from search.records.history import History
 from search.records.trial import Trial
 from spaces.studies.study import Study
@@ -72,7 +71,7 @@ class Reserve:
         A recipe that is still running counts as if it won: it may overtake the incumbent when there
         is no time left to train it again.
         """
-        running = [t for t in history.in_state(RUNNING) if t.is_never_stopped and t.measurements]
+        running = [t for t in history.active if t.is_never_stopped and t.measurements]
         trial = history.incumbent(self.study.objective)
         winners = running + ([] if trial is None else [trial])
         training = max(map(self.training_seconds, winners), default=0.0)
@@ -95,7 +94,7 @@ class Reserve:
 
         Running epochs get some time to end; see `search.live.early_end.PATIENCE`.
         """
-        running = [t for t in history.in_state(RUNNING) if t.measurements and not t.is_paused]
+        running = [t for t in history.active if t.measurements]
         epochs = [sum(t.measurements[-1].seconds.values()) for t in running]
         longest = max(epochs, default=0.0)
         return costs.STOPPING + (longest if longest < PATIENCE else PATIENCE + costs.KILLING)

@@ -15,13 +15,7 @@ from trainables.cache import eviction
 from trainables.cache.leases import end_leases
 from trainables.cache.rows.entry_store import EntryStore, Layout
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
-    monkeypatch.delenv("THAWTUNE_CACHE_LIMIT", raising=False)
-    yield tmp_path / "features"
-    end_leases()
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def ones(first, last):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from trainables.cache.lazy_rows import Rows
+from trainables.cache.lazy_rows import LazyRows, Rows
 
 
 @dataclass(frozen=True, eq=False)
-class Gathered:
+class Gathered(LazyRows):
     """An array of rows from other arrays; reading some of them copies only those.
 
     Attributes:
@@ -26,23 +25,15 @@ class Gathered:
     part: np.ndarray
     row: np.ndarray
 
-    def __len__(self) -> int:
-        return len(self.row)
-
     @property
     def shape(self) -> tuple[int, ...]:
         """As of an array."""
-        return (len(self), *self.parts[0].shape[1:])
+        return (len(self.row), *self.parts[0].shape[1:])
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """As of an array."""
         return self.parts[0].dtype
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all rows."""
-        return math.prod(self.shape) * self.dtype.itemsize
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Some rows in memory, by a slice, a mask, positions or one position."""
@@ -58,10 +49,6 @@ class Gathered:
             mine = np.flatnonzero(part == number)
             found[mine] = self.parts[number][row[mine]]
         return found
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """All rows in memory."""
-        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
 
 
 def gathered(parts: Sequence[Rows], part: np.ndarray, row: np.ndarray) -> Rows:

@@ -30,8 +30,8 @@ def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> 
     """Inspect every image, or read what earlier inspections found.
 
     Images are known by the digests of their files, or by their places in a dataset that has none.
-    Images that cannot be decoded are tried again
-    each time: what is missing may be installed by then.
+    Images that cannot be decoded are tried again each time: what is missing may be installed by
+    then.
 
     Args:
         index: The images.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import pickle
 import weakref
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from spaces.errors import DataError
+from trainables.cache.lazy_rows import LazyRows
 from trainables.datasets.files.headers import BadImageError
 from trainables.datasets.files.threads import threads
 from trainables.datasets.manifest.index import Index
@@ -26,7 +26,7 @@ _AT_ONCE = 16
 _IDLE_SECONDS = 300
 
 
-class Decoded:
+class Decoded(LazyRows):
     """Looks like an array uint8 (images, size, size, 3); what is read of it is decoded then.
 
     Files are decoded by processes, as many as this one has cores: threads would wait for the
@@ -44,18 +44,18 @@ class Decoded:
     is_known_as_slow = False
 
     def __init__(self, index: Index, positions: np.ndarray, square: Square) -> None:
-        self.shape: tuple[int, ...] = (len(positions), square.size, square.size, 3)
-        self.dtype: np.dtype[Any] = np.dtype(np.uint8)
         self._read, self._positions, self._square = index.read, positions, square
         self._is_encoded = index.open is not None
 
-    def __len__(self) -> int:
-        return len(self._positions)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(images, size, size, 3)."""
+        return (len(self._positions), self._square.size, self._square.size, 3)
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of all images, decoded."""
-        return math.prod(self.shape)
+    def dtype(self) -> np.dtype[Any]:
+        """uint8."""
+        return np.dtype(np.uint8)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
         """Some images, by a slice, a mask, positions or one position.
@@ -71,10 +71,6 @@ class Decoded:
             found[start : start + len(block)] = block
             start += len(block)
         return found if positions.ndim else found[0]
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        """All images in memory."""
-        return self[:] if dtype is None else self[:].astype(dtype, copy=False)
 
     def _decoded(self, blocks: list[list[int]]) -> Iterator[np.ndarray]:
         """The images of each block, in order."""

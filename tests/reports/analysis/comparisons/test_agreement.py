@@ -18,9 +18,7 @@ def tested(make_run, open_test):
     def make(accuracy: float):
         maker = make_run()
         for recipe, value in (("two_phase", 0.95), (None, 0.97)):
-            trial, _ = maker.propose(recipe)
-            maker.measure(trial, 1, value)
-            maker.end(trial)
+            maker.one_epoch(recipe, value)
         run = maker.close()
         open_test(run, {"final": accuracy, "winner": accuracy, "two_phase": 0.9})
         return read_run(run)
@@ -51,9 +49,7 @@ def test_it_is_said_on_the_first_screen(tested) -> None:
 
 def test_it_stands_right_under_the_headline_in_both_forms(make_run, open_test) -> None:
     maker = make_run()
-    trial, _ = maker.propose("two_phase")
-    maker.measure(trial, 1, 0.97)
-    maker.end(trial)
+    maker.one_epoch("two_phase", 0.97)
     run = maker.close()
     open_test(run, {"final": 0.85, "winner": 0.85})
     page = build_report(run).read_text(encoding="utf-8")

@@ -16,9 +16,7 @@ def searched(make_run):
     """A run with one trial that is better than both recipes, on validation."""
     maker = make_run()
     for recipe, accuracy in (("linear_probe", 0.94), ("two_phase", 0.95), (None, 0.97)):
-        trial, _ = maker.propose(recipe)
-        maker.measure(trial, 1, accuracy)
-        maker.end(trial)
+        maker.one_epoch(recipe, accuracy)
     return maker.close()
 
 
@@ -59,9 +57,7 @@ def test_validation_never_gives_a_verdict_however_large_the_difference(make_run)
     """The winner is the maximum over trials and epochs on these very images."""
     maker = make_run()
     for recipe, accuracy in (("linear_probe", 0.5), ("two_phase", 0.5), (None, 0.99)):
-        trial, _ = maker.propose(recipe)
-        maker.measure(trial, 1, accuracy)
-        maker.end(trial)
+        maker.one_epoch(recipe, accuracy)
     found = compare(read_run(maker.close()))
     assert (found.outcome, found.difference) == ("untested", None)
 

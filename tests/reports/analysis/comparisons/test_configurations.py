@@ -23,9 +23,7 @@ def repeated(make_run, open_test):
     def make(**accuracies: tuple[float, ...]):
         maker = make_run()
         for recipe, accuracy in (("two_phase", 0.95), (None, 0.97)):
-            trial, _ = maker.propose(recipe)
-            maker.measure(trial, 1, accuracy)
-            maker.end(trial)
+            maker.one_epoch(recipe, accuracy)
         run = maker.close()
         open_test(run, {name: values[0] for name, values in accuracies.items()})
         record = json.loads(run.test.read_text())

@@ -18,9 +18,7 @@ def tested(make_run, open_test):
     def make(**accuracies: float):
         maker = make_run()
         for recipe, accuracy in (("linear_probe", 0.94), ("two_phase", 0.95), (None, 0.97)):
-            trial, _ = maker.propose(recipe)
-            maker.measure(trial, 1, accuracy)
-            maker.end(trial)
+            maker.one_epoch(recipe, accuracy)
         run = maker.close()
         open_test(run, accuracies)
         return read_run(run)
@@ -87,9 +85,7 @@ def test_nine_images_to_two_of_sixty_is_a_difference_as_its_interval_says(tested
 def test_a_random_search_in_another_run_is_compared_whatever_its_number(make_run, open_test):
     maker = make_run()
     for recipe, accuracy in (("two_phase", 0.95), (None, 0.97)):
-        trial, _ = maker.propose(recipe)
-        maker.measure(trial, 1, accuracy)
-        maker.end(trial)
+        maker.one_epoch(recipe, accuracy)
     run = maker.close()
     open_test(run, {"winner": 0.98, "two_phase": 0.95, "random": 0.96})
     values = json.loads(run.test.read_text())

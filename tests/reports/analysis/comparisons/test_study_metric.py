@@ -49,9 +49,7 @@ def tested(make_run, open_test):
         mode = "min" if metric == "val_loss" else "max"
         maker = make_run(objective={"metric": metric, "mode": mode})
         for recipe, accuracy in (("linear_probe", 0.93), ("two_phase", 0.95), (None, 0.97)):
-            trial, _ = maker.propose(recipe)
-            maker.measure(trial, 1, accuracy)
-            maker.end(trial)
+            maker.one_epoch(recipe, accuracy)
         run = maker.close()
         open_test(run, dict.fromkeys(STRENGTHS, 0.9))
         label = np.repeat(np.arange(3), SIZES)

@@ -32,9 +32,7 @@ def test_beaten_on_the_test_set(read) -> None:
 def test_the_verdict_and_its_interval_agree(make_run, open_test) -> None:
     maker = make_run()
     for recipe, accuracy in (("two_phase", 0.95), (None, 0.96)):
-        trial, _ = maker.propose(recipe)
-        maker.measure(trial, 1, accuracy)
-        maker.end(trial)
+        maker.one_epoch(recipe, accuracy)
     run = maker.close()
     found = text_of(read_run(run))
     assert "On validation, trial 1 is ahead of the recipe two_phase: 96.0 % against 95.0 %" in found

@@ -7,15 +7,8 @@ import signal
 import pytest
 
 from tests.trainables.cache.writer import SHARES, SUM, WRITER, start
-from trainables.cache.leases import end_leases
 
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("THAWTUNE_CACHE", str(tmp_path))
-    monkeypatch.delenv("THAWTUNE_CACHE_LIMIT", raising=False)
-    yield tmp_path / "features"
-    end_leases()
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def test_processes_that_ask_at_once_compute_it_together(folder):

@@ -215,7 +215,10 @@ def test_images_decoded_on_the_way_give_equal_weights(monkeypatch, tmp_path, nam
 def test_decoding_that_does_not_keep_up_is_told(make_images, streamed):
     class Slow(Decoded):
         def __init__(self, pixels):
-            self._pixels, self.shape, self.dtype = pixels, pixels.shape, pixels.dtype
+            self._pixels = pixels
+
+        shape = property(lambda self: self._pixels.shape)
+        dtype = property(lambda self: self._pixels.dtype)
 
         def __getitem__(self, rows):
             time.sleep(0.05)
