@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,16 +94,8 @@ class Cluster:
 
 
 @contextmanager
-def cluster(
-    cpus: int, gpus: int, to_come: Mapping[str, Mapping[str, Any]] | None = None
-) -> Iterator[Cluster]:
-    """A host with this many logical CPUs and GPUs, which need not exist.
-
-    Args:
-        cpus, gpus: Of the host.
-        to_come: Types of nodes that Ray's autoscaler may start on this machine, as in the
-            `available_node_types` of a cluster file.
-    """
+def cluster(cpus: int, gpus: int) -> Iterator[Cluster]:
+    """A host with this many logical CPUs and GPUs, which need not exist."""
     folder = tempfile.mkdtemp(prefix="tt")  # short, because socket paths are limited
     gcs, dashboard, metrics, client = free_ports(4)
     environment = environment_with(secrets.token_hex(32)) | {
@@ -115,9 +107,6 @@ def cluster(
         --port={gcs} --dashboard-host=127.0.0.1 --dashboard-port={dashboard}
         --metrics-export-port={metrics} --ray-client-server-port={client}
         --num-cpus={cpus} --num-gpus={gpus} --temp-dir={folder}/ray"""
-    if to_come:
-        start += f" --autoscaling-config={_growing(Path(folder), cpus, gpus, to_come)}"
-        environment |= {"RAY_FAKE_CLUSTER": "1", "AUTOSCALER_UPDATE_INTERVAL_S": "1"}
     with open(f"{folder}/start.log", "w+") as log:
         process = subprocess.Popen(
             [RAY, *start.split()], env=environment, stdout=log, stderr=log, start_new_session=True
@@ -135,24 +124,6 @@ def cluster(
             process.send_signal(signal.SIGTERM)
             process.wait(60)
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def _growing(folder: Path, cpus: int, gpus: int, to_come: Mapping[str, Mapping[str, Any]]) -> Path:
-    head = "ray.head.default"  # the name that Ray's provider for one machine expects
-    path = folder / "growing.json"
-    content = {
-        "cluster_name": "growing",
-        "max_workers": sum(int(kind["max_workers"]) for kind in to_come.values()),
-        "idle_timeout_minutes": 10,
-        "provider": {"type": "fake_multinode"},
-        "head_node_type": head,
-        "available_node_types": {
-            head: {"resources": {"CPU": cpus, "GPU": gpus}, "node_config": {}, "max_workers": 0},
-            **to_come,
-        },
-    }
-    path.write_text(json.dumps(content), encoding="utf-8")
-    return path
 
 
 def environment_with(token: str) -> dict[str, str]:

@@ -1,8 +1,6 @@
-"""Nodes with a (pretended) GPU beside one without, or yet to be started by an autoscaler."""
+"""Nodes with a (pretended) GPU beside one without."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -10,8 +8,7 @@ from rich.console import Console
 from search.cluster.ray_session import ray_running
 from search.features.all_nodes import extract, nodes_for
 from search.features.plan import planned
-from tests.cluster.clusters import cluster
-from tests.cluster.test_finetuning import ROOT, SCRATCH, finetuning, make_run, record_of
+from tests.cluster.test_finetuning import ROOT
 from tests.faults.driving import wait_until
 
 pytestmark = [
@@ -22,7 +19,7 @@ pytestmark = [
 
 
 def stored(cache) -> set[str]:
-    return {path.parent.name for path in cache.rglob("*.arrow")}
+    return {path.parent.name for path in (cache / "features").rglob("*.arrow")}
 
 
 def test_features_are_computed_on_gpu_nodes_alone_each_in_its_own_cache(
@@ -62,28 +59,3 @@ def test_features_are_computed_on_gpu_nodes_alone_each_in_its_own_cache(
         assert stored(tmp_path / "driver") == set()
     finally:
         nodes.shutdown()
-
-
-GPU_NODES = {
-    "gpu": {
-        "resources": {"CPU": 1, "GPU": 1},
-        "node_config": {},
-        "min_workers": 0,
-        "max_workers": 2,
-    }
-}
-
-
-def test_fine_tuning_waits_for_gpu_nodes_to_come(tmp_path: Path, monkeypatch) -> None:
-    run = make_run(tmp_path / "run", SCRATCH)
-    with cluster(cpus=2, gpus=0, to_come=GPU_NODES) as growing:
-        for name, value in growing.environment.items():
-            monkeypatch.setenv(name, value)
-        with finetuning(run, "--workers", "2", "--gpu", "--address", growing.address) as process:
-            record = record_of(run, process)
-        assert record["workers"] == 2
-        assert len(record["history"]) == SCRATCH.epochs
-        with finetuning(run, "--workers", "3", "--gpu", "--address", growing.address) as process:
-            _, said = process.communicate()
-    assert process.returncode == 2
-    assert "3 workers need 3 GPUs, but Ray has 2" in said

@@ -154,7 +154,8 @@ def test_the_command_stop_ends_a_search_in_order(tmp_path):
     assert interrupted
     assert status["trials"]["RUNNING"] == 0
     assert status["trials"]["INTERRUPTED"] == interrupted
-    assert f"{interrupted} INTERRUPTED of 6" in search.told("status")
+    counts = f"trials: {interrupted} INTERRUPTED, {len(over)} COMPLETE, 0 PRUNED, 0 FAIL of 6"
+    assert counts in search.told("status").splitlines()
     search.write(budget={"trials": 6, "max_epochs": 300, "grace_period": 300})
     assert search.finish().returncode == 0
     check_whole(search, 6)
