@@ -195,6 +195,35 @@ def test_another_study(old, new, run):
     refused(run, words_of("search", run), 4, "The study has changed")
 
 
+def record_a_cluster(run: Run) -> None:
+    """Let the search have begun at the address of a cluster that is gone now."""
+    opened, *lines = run.ledger.read_bytes().splitlines(keepends=True)
+    recorded = json.loads(opened) | {"options": {"address": "127.0.0.1:1"}}
+    then = run.ledger.stat().st_mtime_ns
+    run.ledger.write_bytes(b"".join([json.dumps(recorded).encode(), b"\n", *lines]))
+    os.utime(run.ledger, ns=(then, then))
+
+
+@pytest.mark.parametrize("command", ["resume", "search"])
+def test_a_recorded_cluster_that_is_gone(command, run):
+    record_a_cluster(run)
+    refused(run, words_of(command, run), 2, "Cannot use a Ray cluster at 127.0.0.1:1")
+
+
+def test_a_finished_search_does_not_need_its_cluster(run):
+    record_a_cluster(run)
+    before = state_of(run.folder)
+    assert answer("resume", run.folder).code == 0
+    assert state_of(run.folder) == before
+
+
+@pytest.mark.parametrize("words", ["resume run --trials 9", "search own.yaml --run new"])
+def test_a_machine_on_which_ray_cannot_start(words, run, monkeypatch):
+    monkeypatch.chdir(run.folder.parent)
+    monkeypatch.setenv("RAY_TMPDIR", str(run.folder / ("long" * 20)))
+    refused(run, words.split(), 2, "Ray needs a writable folder")
+
+
 def test_another_seed(run):
     refused(run, [*words_of("search", run), "--seed", "7"], 4, "The study has changed")
 
