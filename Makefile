@@ -40,7 +40,7 @@ cluster-test: $(READY) ## Run clusters on this machine (jobs, lost hosts, tokens
 gpu-test: $(READY) ## On a machine with a GPU: placement, memory, 16 bits; prints what was seen
 	$(BIN)/python -m pytest -m gpu -s tests/gpu
 
-simulations: $(READY) ## Error rates of the report's verdicts, into docs/statistics.md: some minutes
+simulations: $(READY) ## Error rates of the report's verdicts, into docs/statistics.md: half an hour
 	$(BIN)/python -m tests.reports.simulations.page
 
 check: $(READY) ## Check style, types and the order of imports

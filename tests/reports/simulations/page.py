@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.reports.simulations import scores
 from tests.reports.simulations.configurations import configuration_rows
+from tests.reports.simulations.pairs import pair_rows
 from tests.reports.simulations.rows import Row, row_of, table
 from tests.reports.simulations.verdicts import other_rows, runs_rows
 
@@ -22,6 +23,7 @@ PARTS: tuple[Callable[[float], Iterator[Row]], ...] = (
     runs_rows,
     configuration_rows,
     other_rows,
+    pair_rows,
     lambda scale: (row_of(*values) for values in scores.rows(scale)),
 )
 

@@ -49,8 +49,9 @@ def score_rows(scale: float) -> Iterator[Values]:
                     covered[name].append(one.low <= truth[name] <= one.high)
         for kind in KINDS:
             hits = covered[kind.name]
-            if hits and kind.name != "auc":  # not in the published table yet
-                yield f"interval of the {kind.title}", "stratified", setting, "93 to 97 %", hits
+            bound = "at least 93 %" if kind.name == "auc" else "93 to 97 %"
+            if hits:
+                yield f"interval of the {kind.title}", "stratified", setting, bound, hits
 
 
 def _values(large: Predictions) -> dict[str, float]:
