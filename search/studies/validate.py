@@ -192,11 +192,12 @@ def _takes_some_sizes_only(point: Hyperparameters) -> bool:
 def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
     """A point for each backbone with each of its weights, and the recipes."""
     for backbone in _choices(reading, "backbone"):
-        for weights in _choices(reading, "weights"):
+        for weights in _choices(reading, "weights", backbone=backbone):
             try:
                 chosen = {"backbone": backbone, "weights": weights}
+                chosen["image_size"] = min(_choices(reading, "image_size", **chosen))
                 if is_keras_file(backbone):  # how deep it is shows only when it is built
-                    chosen["unfrozen_depth"] = max(_choices(reading, "unfrozen_depth"))
+                    chosen["unfrozen_depth"] = max(_choices(reading, "unfrozen_depth", **chosen))
                 point = reading.space.point(chosen)
             except ValueError:
                 continue  # named already among the space's problems
@@ -207,29 +208,34 @@ def _points(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters
 
 def _smallest_maps(reading: Reading) -> Iterator[tuple[tuple[str, ...], Hyperparameters]]:
     """For each backbone, the point of the space whose head pools most, of the smallest images."""
-    convolutions = max(_choices(reading, "convolutions"), key=len)
-    if not (convolutions and any(_choices(reading, "convolution_pooling"))):
-        return
-    smallest = {
-        "image_size": min(_choices(reading, "image_size")),
-        "convolutions": convolutions,
-        "convolution_pooling": True,
-        "weights": "none",
-    }
     for backbone in _choices(reading, "backbone"):
+        chosen: dict[str, Any] = {"backbone": backbone}
+        chosen["image_size"] = min(_choices(reading, "image_size", **chosen))
+        chosen["convolutions"] = max(_choices(reading, "convolutions", **chosen), key=len)
+        pools = any(_choices(reading, "convolution_pooling", **chosen))
+        if not (chosen["convolutions"] and pools):
+            continue
         try:
-            yield (
-                ("space", "convolutions", ""),
-                reading.space.point({"backbone": backbone} | smallest),
-            )
+            point = reading.space.point(chosen | {"convolution_pooling": True, "weights": "none"})
         except ValueError:
             continue  # named already among the space's problems
+        yield ("space", "convolutions", ""), point
 
 
-def _choices(reading: Reading, name: str) -> list[Any]:
-    """Values that a hyperparameter can have in the space: of numbers, the ends."""
+def _choices(reading: Reading, name: str, **chosen: Any) -> list[Any]:
+    """Values that a hyperparameter can have in the space: of numbers, the ends.
+
+    Args:
+        reading: The space.
+        name: Of the hyperparameter.
+        chosen: Values of others, as far as they are known: what exists only beside other values of
+            these is left out.
+    """
     found: list[Any] = []
     for parameter in (p for p in reading.space.parameters if p.name == name):
+        known = {parent: parameter.when[parent] for parent in parameter.when if parent in chosen}
+        if any(chosen[parent] not in allowed for parent, allowed in known.items()):
+            continue
         if isinstance(parameter, Categorical):
             found += parameter.choices
         else:

@@ -112,18 +112,30 @@ def _with_whole_paths(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             return values
         return str((folder / Path(values).expanduser()).resolve())
 
-    def section(values: Any) -> Any:
+    def conditions(values: Any) -> Any:
+        if isinstance(values, list):
+            return [conditions(value) for value in values]
+        if not isinstance(values, dict) or "when" not in values:
+            return values
+        return values | {"when": files(values["when"])}
+
+    def files(values: Any) -> Any:
         if not isinstance(values, dict):
             return values
         return values | {
             key: whole(values[key], is_file) for key, is_file in _FILES.items() if key in values
         }
 
+    def section(values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return {key: conditions(value) for key, value in files(values).items()}
+
     written = dict(raw)
     for name in ("base", "space"):
         written[name] = section(raw[name]) if name in raw else None
     if isinstance(raw.get("recipes"), dict):
-        written["recipes"] = {name: section(recipe) for name, recipe in raw["recipes"].items()}
+        written["recipes"] = {name: files(recipe) for name, recipe in raw["recipes"].items()}
     return {name: value for name, value in written.items() if name in raw}
 
 

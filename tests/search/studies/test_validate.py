@@ -8,6 +8,7 @@ import pytest
 
 from search.studies.validate import load_checked, validate
 from spaces.errors import InputError, StudyError
+from spaces.hyperparameters import Hyperparameters
 from trainables.datasets.rows.loading import read_splits
 
 
@@ -204,3 +205,36 @@ def test_a_backbone_that_is_a_file_is_built_as_deep_as_it_is_searched(write_stud
     assert "unfrozen_depth is 2, but" in problems(path)[0][2]
     keras.Sequential([keras.Input((8, 8, 3)), *layers]).save(path.with_name("my.keras"))
     assert load_checked(path).search_space.base["backbone"] == str(path.with_name("my.keras"))
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_only_what_the_space_holds_is_looked_for(write_study):
+    """Each backbone has its own weights and its own size: others together would be refused."""
+    path = write_study(
+        "dataset: {format: digits}\n"
+        "base: {convolution_pooling: true}\n"
+        "space:\n"
+        "  backbone: {choices: [EfficientNetLite0, my.keras]}\n"
+        "  weights:\n"
+        "    - {choices: [none, lite.keras], when: {backbone: EfficientNetLite0}}\n"
+        "    - {choices: [imagenet], when: {backbone: my.keras}}\n"
+        "  image_size:\n"
+        "    - {choices: [96], when: {backbone: EfficientNetLite0}}\n"
+        "    - {choices: [8], when: {backbone: my.keras}}\n"
+        "  unfrozen_depth:\n"
+        "    - {low: 0, high: 10, when: {backbone: EfficientNetLite0}}\n"
+        "    - {low: 0, high: 1, when: {backbone: my.keras}}\n"
+        "  convolutions: {choices: [[], [8]]}\n"
+    )
+    import keras
+
+    from trainables.networks.network import build_inputs
+
+    own = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3, name="one")])
+    own.save(path.with_name("my.keras"))
+    lite = Hyperparameters(weights="none", image_size=96)
+    keras.Model(*build_inputs(lite)).save(path.with_name("lite.keras"))
+    assert load_checked(path).search_space.base["convolution_pooling"]
+    path.with_name("lite.keras").unlink()
+    said = f"There are no weights at {path.with_name('lite.keras')}."
+    assert [(place, text) for _, place, text in problems(path)] == [("base.weights", said)]
