@@ -167,11 +167,15 @@ class Dispatch:
         return self.is_closed
 
     def _repeat(self) -> Trial | None:
-        """Propose a repeat of a finalist, once the search itself is over."""
-        if any(self._history.trials[n].finalist_of is None for n in self.running):
-            return None
-        self._end_paused()
-        due = next_repeat(self._study, self._history)
+        """Propose a repeat of a finalist, once the search itself is over.
+
+        Recipes that ran to their end are finalists for certain: they need not wait for the last
+        trials.
+        """
+        is_searching = any(self._history.trials[n].finalist_of is None for n in self.running)
+        if not is_searching:
+            self._end_paused()
+        due = next_repeat(self._study, self._history, recipes_alone=is_searching)
         if due is None:
             return None
         repeated, seed = due

@@ -21,13 +21,24 @@ from search.records.trial import Trial
 from spaces.studies.study import Objective, Study
 
 
-def next_repeat(study: Study, history: History) -> tuple[Trial, int] | None:
+def next_repeat(
+    study: Study, history: History, recipes_alone: bool = False
+) -> tuple[Trial, int] | None:
     """The finalist to train again next, and its seed; None if no repeat is due.
 
     All finalists are trained with the same seeds, so that their means can be compared in pairs.
     The one with the fewest repeats is next.
+
+    Args:
+        study: Says how often finalists are repeated.
+        history: The trials so far.
+        recipes_alone: Leave out those that trials that still run may displace.
     """
-    missing = missing_repeats(study, history)
+    missing = {
+        number: count
+        for number, count in missing_repeats(study, history).items()
+        if not recipes_alone or history.trials[number].recipe is not None
+    }
     if not missing:
         return None
     number = max(missing, key=lambda n: missing[n])

@@ -149,10 +149,11 @@ def test_finalists_are_repeated_with_other_seeds_once_the_search_is_over(begin):
     for accuracy in (0.5, 0.6, 0.9, 0.7):
         number = search.dispatch.next().number
         search.train(number, 9, accuracy)
-        if number < 3:
+        if number > 1:
             search.end(number)
-    assert search.dispatch.next() is None, "one is still running"
-    search.end(3)
+    assert search.dispatch.next() is None, "the recipes are still running"
+    search.end(0)
+    search.end(1)
     repeats = []
     while (assignment := search.dispatch.next()) is not None:
         repeats.append(assignment)
@@ -178,6 +179,44 @@ def finish(search, accuracy=0.5, epochs=9):
         search.train(assignment.number, epochs, accuracy)
         search.end(assignment.number)
     return handed
+
+
+def test_recipes_are_repeated_while_the_last_trials_still_run(begin):
+    """They are finalists for certain: idle workers need not wait for a straggler."""
+    search = begin(finalists=2, seeds=2)
+    for _ in range(4):
+        search.dispatch.next()
+    assert search.dispatch.next() is None, "no recipe has ended yet"
+    search.train(0, 9, 0.6)
+    search.end(0)
+    search.train(2, 9, 0.9)
+    search.end(2)
+    repeats = [search.dispatch.next() for _ in range(3)]
+    assert [a and a.recipe for a in repeats] == ["probe", "probe", None]
+    assert repeats[2] is None, "trial 2 may yet be displaced by trial 3"
+    for number, accuracy in ((1, 0.5), (3, 0.8)):
+        search.train(number, 9, accuracy)
+        search.end(number)
+    later = [search.dispatch.next() for _ in range(6)]
+    of = [search.history.trials[a.number].finalist_of for a in [*repeats[:2], *later]]
+    assert of[:2] == [0, 0]
+    assert sorted(of[2:]) == [1, 1, 2, 2, 3, 3]
+    assert search.dispatch.next() is None
+    assert repeats[0].seed in {a.seed for a in later}, "all have the same seeds"
+
+
+def test_who_waits_in_a_rung_is_not_pruned_for_the_repeats_of_recipes(begin):
+    """A trial that still runs may let it be promoted."""
+    search = begin(finalists=1, seeds=1, trials=4, promote=True, reduction_factor=2)
+    for _ in range(4):
+        search.dispatch.next()
+    search.train(0, 9, 0.6)
+    search.end(0)
+    search.train(2, 1, 0.5)
+    search.take(events.trial_paused(2, 1))
+    search.dispatch.released(2)
+    assert search.dispatch.next().recipe == "probe"
+    assert 2 in search.history.paused
 
 
 def test_a_grid_goes_on_after_its_finalists(make_study, make_measurement):
