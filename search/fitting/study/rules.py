@@ -134,6 +134,14 @@ of each left time for three trials."""
 REDUCTION = 3
 """At each rung a third of the trials continues: Li et al. 2020, https://arxiv.org/abs/1810.05934
 (3 or 4)."""
+GRACE = 0.35
+"""Share of the epochs after which trials are first compared. A trial that thaws everything
+overtakes heads on stored features late: on ELPV's solar cells, in ten minutes, a first comparison
+after 2 of 10 epochs stopped all but one of the trials with everything thawed, while the recipe that
+never stops went on from 85.0 to 88.8 %, the best of all."""
+HEAD_EPOCHS = 0.2
+"""Share of the epochs that the head trains alone, where it is not one epoch: before trials are
+first compared. Our choice."""
 
 THAW_RATES = (2e-5, 1e-3)
 """Range of the learning rate after the thaw. Measured on ELPV's solar cells: at 1e-3, with Adam and

@@ -105,6 +105,15 @@ def test_with_enough_time_every_default_of_the_field_is_a_recipe():
     assert (point.optimizer, point.decay, point.decay_epochs) == ("sgd", "step", 9)
 
 
+@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_trials_are_first_compared_after_an_epoch_with_everything_thawed(kind, seconds):
+    _, study = written(KINDS[kind], seconds)
+    heads = _spec(study.study, "head_epochs")
+    longest = max(heads.values) if heads else 0
+    assert study.study.budget.grace_period > longest
+
+
 def test_where_time_is_short_recipes_thaw_the_deepest_layers_that_it_allows():
     data = dataclasses.replace(PHOTOS, train=20_000, validation=2_000, test=2_000)
     step, study = written(data, 900)
