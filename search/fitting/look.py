@@ -125,8 +125,10 @@ def prepared_for(
     """
     if source.section is None:
         raise InputError(f"{source.path} is a study already. Give photos.")
-    given = source.section.model_copy(update={"seed": options.seed or 0})
-    section, found = checked_photos(given, source.name, console)
+    given = source.section
+    if options.seed is not None:
+        given = given.model_copy(update={"seed": options.seed})
+    section, found = checked_photos(source, given, console)
     data = DataFacts.of(found)
     say(f"{source.name}: {data.in_words}.")
     machine, gpu = _measured(options)
@@ -134,7 +136,7 @@ def prepared_for(
     notes: tuple[str, ...] = ()
     if (subset := subset_for(data, machine, seconds)) is not None:
         section = section.model_copy(update={"subset": subset})
-        section, found = checked_photos(section, source.name, console)
+        section, found = checked_photos(source, section, console)
         data = DataFacts.of(found)
         notes = (_of_subset(data, subset),)
     step = step_for(data, machine, seconds)
