@@ -78,6 +78,14 @@ def test_more_time_never_means_smaller_images_or_fewer_epochs():
     assert work[0] < work[-1]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_larger_images_and_more_epochs_leave_room_for_a_search(kind):
+    smallest = rules.STEPS[0].value
+    for seconds in range(60, 7200, 120):
+        step = step_for(KINDS[kind], LAPTOP, seconds)
+        assert (step.size, step.epochs) == smallest or step.units >= rules.ROOM
+
+
 def test_images_are_not_enlarged_more_than_the_rules_say():
     step = step_for(KINDS["thumbnails"], LAPTOP, 1e6)
     assert step.size <= rules.ENLARGED * 28
