@@ -97,7 +97,7 @@ def search(
         study: The study to search.
         address: Address of a Ray cluster; None runs on this machine.
         console: Shows the live view.
-        limit: The time of the search, if not the study's.
+        limit: The time of the search, if not the study's; then its caller says what comes after.
 
     Raises:
         RunStateError: If another process drives the run at its URL, or it cannot be written to.
@@ -125,7 +125,7 @@ def search(
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
                     _fit(current, to_run, sets, plan, scratch)
-        _close(current)
+        _close(current, tells_of_time=limit is None)
         return current.history
 
 
@@ -156,8 +156,13 @@ def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
 
 
-def _close(current: OpenRun) -> None:
-    """Record how the search ended, and raise if it ended early or every trial failed."""
+def _close(current: OpenRun, tells_of_time: bool) -> None:
+    """Record how the search ended, and raise if it ended early or every trial failed.
+
+    Args:
+        current: The run.
+        tells_of_time: Whether to say that the time is over, and how to go on.
+    """
     ending, resume = current.ending, current.run.command("resume")
     if ending.has_failed:
         raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
@@ -172,7 +177,7 @@ def _close(current: OpenRun) -> None:
             f"{current.run.place}. Resume with: {resume}",
             ending.signal,
         )
-    if ending.reason == "seconds" or current.dispatch.is_closed:
+    if tells_of_time and (ending.reason == "seconds" or current.dispatch.is_closed):
         current.say(time_sentence(current.run, current.study, current.history))
     raise_if_all_failed(current.history)
 

@@ -22,7 +22,7 @@ from search.fitting.study.candidates import available, begun_with, ranked
 from search.fitting.study.facts import DataFacts, Machine, Probe
 from search.fitting.study.step import Step, step_for
 from search.fitting.study.written_study import WrittenStudy, write_study
-from search.fitting.subset import counted, subset_for, text_of
+from search.fitting.subset import counted, part_of, share_for, text_of
 from spaces.errors import InputError
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.rows.resizing import CROPPED_FROM
@@ -126,16 +126,17 @@ def prepared_for(
     """
     if source.section is None:
         raise InputError(f"{source.path} is a study already. Give photos.")
-    given = source.section.model_copy(update={"seed": options.seed or 0})
-    seen, classes = counted(given, source.name)
+    given = source.section
+    if options.seed is not None:
+        given = given.model_copy(update={"seed": options.seed})
+    seen, classes = counted(source, given)
     machine, gpu = _measured(options)
     seconds = 60 * DEFAULT_MINUTES if clock.left is None else clock.left
-    subset = subset_for(seen, classes, machine, seconds)
-    given = given.model_copy(update={"subset": subset})
-    section, found = checked_photos(given, source.name, console)
+    share = share_for(seen, classes, machine, seconds)
+    section, found = checked_photos(source, part_of(given, share), console)
     data = DataFacts.of(found)
     say(f"{source.name}: {data.in_words}.")
-    notes: tuple[str, ...] = () if subset is None else (text_of(subset, data.seen),)
+    notes: tuple[str, ...] = () if share is None else (text_of(share, data.seen),)
     step = step_for(data, machine, seconds)
     _refuse_short(source, data, machine, step, seconds)
     named = _affordable(data, machine, step, seconds)

@@ -107,7 +107,7 @@ class View:
 
 def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, str]:
     """The state of a search in words, by heading; `unended` names trials without an end."""
-    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials}"}
+    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials_in_words}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
         lines["finalists"] = f"{_counts(repeats, unended)} (repeats with other seeds)"

@@ -96,6 +96,11 @@ class Budget(Section):
         return self
 
     @property
+    def trials_in_words(self) -> str:
+        """How many trials are wanted: the time may end a search before its number of trials."""
+        return f"{self.trials:,}" if self.seconds is None else f"at most {self.trials:,}"
+
+    @property
     def rungs(self) -> tuple[int, ...]:
         """Epochs at which trials are judged: grace_period · η^k below max_epochs, rounded."""
         found: list[int] = []
