@@ -122,6 +122,8 @@ def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, 
             f"{study.objective.metric} {value:.4f} by trial {incumbent.number}{name}"
         )
     lines["epochs"] = str(sum(trial.epochs for trial in history.trials.values()))
+    if history.hits or history.misses:
+        lines["features"] = f"{history.hits:,} rows found in the cache, {history.misses:,} computed"
     return lines
 
 
