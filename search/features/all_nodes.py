@@ -91,6 +91,7 @@ def _tasks(study: Study, plan: Plan, sets: RecordedSets | None) -> list[Extracti
             host_threads(resources),
             resources.gpu or 0,
             resources.precision,
+            resources.feature_dtype,
         )
         for point, names in cuts.items()
     ]

@@ -120,7 +120,8 @@ class DatasetSection(Section):
             in formats that always come with one.
         seed: Seed of the split and the subset.
         subset: How many of the images to use, as a number or a share, stratified by class. A
-            published test set is always used whole, so that results can be compared.
+            published test set is always used whole, so that results can be compared. No other
+            image is read; one that cannot be decoded is not replaced.
         skip_bad: Leave out unreadable images instead of refusing the dataset.
         max_pixels: Images with more pixels are not decoded but count as unreadable.
         class_names: Readable names by the dataset's own names: folder names, or labels in formats

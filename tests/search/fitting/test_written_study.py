@@ -6,7 +6,6 @@ import dataclasses
 
 import pytest
 
-from search.fitting.look import subset_for
 from search.fitting.study import costs, rules
 from search.fitting.study.facts import DataFacts, Machine, Probe
 from search.fitting.study.ingredients import INGREDIENTS
@@ -202,16 +201,6 @@ def test_each_ingredient_can_be_left_out_and_has_its_source():
 def test_few_validation_images_are_judged_by_their_loss():
     assert written(KINDS["two classes of 12"], 600)[1].study.objective.metric == "val_loss"
     assert written(PHOTOS, 600)[1].study.objective.metric == "val_accuracy"
-
-
-def test_of_more_images_than_a_pass_has_time_for_a_subset_is_used():
-    assert subset_for(PHOTOS, LAPTOP, 300) is None
-    many = KINDS["many"]
-    share = subset_for(many, LAPTOP, 600)
-    seconds = share * many.seen * LAPTOP.forward_seconds(1.0, 96)
-    assert seconds <= 1.01 * rules.PASS_SHARE * LAPTOP.workers * 600
-    assert subset_for(many, LAPTOP, 1.0) * many.seen >= rules.LEAST_OF_CLASS * many.classes
-    assert subset_for(many, LAPTOP, 1e6) is None
 
 
 def test_without_gpus_a_trial_gets_none():
