@@ -15,11 +15,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 from spaces.studies.study import Study
 from spaces.studies.study_file import parse_study
 from trainables.datasets.rows.images import Images
 from trainables.training.measurement import Measurement
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # a machine that does other things too makes no example wrong
 
 TINY_STUDY = """\
 # A network of two layers on a part of the digits: seconds, not minutes.

@@ -115,26 +115,23 @@ def resume(
 
 
 def _search(target: str, source: StudySource | None, given: Options, resume: bool) -> None:
-    from search.cluster.ray_job import is_job
-    from search.cluster.ray_session import ray_running
     from search.driver.finished import finished_sentence
     from search.driver.prepare import prepared
+    from search.driver.ray_for_run import address_of, ray_for
     from search.driver.search import search as run_search
     from search.live.live_table import status
     from search.live.run_status import INTERRUPTED
     from search.remote.working_copy import run_at
 
-    is_elsewhere = given.address not in (None, "local")
     with (
         run_at(target, drives=True, say=say) as folder,
-        # Joined first: an address that is refused has then changed nothing.
-        ray_running(given.address) if is_elsewhere else nullcontext(),
-        prepared(folder, source, given, resume, console) as (study, options),
+        prepared(folder, source, given, resume, console) as found,
+        nullcontext() if found.has_finished else ray_for(folder, address_of(given, found.options)),
+        found.begun,
     ):
-        # A job searches on its own cluster, whatever its run has used before.
-        address = given.address or (None if is_job() else options.address)
+        study = found.study
         sentence = finished_sentence(folder, study)
-        history = run_search(folder, study, None if address == "local" else address, console)
+        history = run_search(folder, study, console)
     if sentence:
         say(sentence)
     for name, value in status(study, history, INTERRUPTED).items():

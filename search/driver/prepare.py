@@ -1,14 +1,16 @@
-"""Creating a run's folder, or resuming an existing run, under the run's lock."""
+"""Creating a run's folder, or resuming an existing run: checked first, then written, locked."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from search.driver.finished import is_finished
 from search.driver.options import Options
 from search.driver.search import create_run
 from search.live.lock import locked, writable
@@ -23,16 +25,34 @@ from spaces.studies.study import Study
 from trainables.cache.remote_copies import check_storage
 from trainables.datasets.files.location import located
 from trainables.datasets.preflight.record import Preflight
+from trainables.datasets.sets.recorded import RecordedSets
 
 StudySource = AbstractContextManager[Path]
 """A study file while the context is open: one that is there, or one that is written for photos."""
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A search that nothing speaks against; nothing has been written yet.
+
+    Attributes:
+        study: The study to search.
+        options: The options that hold.
+        begun: Writes to the run what is new; a run that is new is locked while it is open.
+        has_finished: Whether there is nothing left to do.
+    """
+
+    study: Study
+    options: Options
+    begun: AbstractContextManager[None]
+    has_finished: bool = False
+
+
 @contextmanager
 def prepared(
     run: Run, source: StudySource | None, given: Options, resume: bool, console: Console
-) -> Iterator[tuple[Study, Options]]:
-    """Hold the lock of a run that is ready to be searched, new or resumed.
+) -> Iterator[Prepared]:
+    """Check a run that is to be searched, new or resumed; one that exists is locked meanwhile.
 
     Nothing is written before the study, the data and the run have been checked. What a refused
     command finds, it leaves as it is.
@@ -43,9 +63,6 @@ def prepared(
         given: The options of this command. Where they say nothing, those of the run hold.
         resume: Resume the run if there is one.
         console: Shows the progress of the preflight.
-
-    Yields:
-        The study to search, and the options that hold.
 
     Raises:
         InputError: If there is a run already and `resume` is false, or none and no study,
@@ -58,8 +75,7 @@ def prepared(
     if is_unborn(run):
         study = _new_study(run, source, given, console)
         found = checked_data(study.dataset, study.name, console)
-        with created(run, study, found, given):
-            yield study, given
+        yield Prepared(study, given, created(run, study, found, given))
         return
     if not resume:
         refuse_existing(run)
@@ -136,10 +152,8 @@ def _load(source: StudySource, options: Options, console: Console) -> Study:
     return options.applied(checked)
 
 
-def _take_up(
-    run: Run, source: StudySource | None, given: Options, console: Console
-) -> tuple[Study, Options]:
-    """The study to resume with; what may change and has changed is written to the run."""
+def _take_up(run: Run, source: StudySource | None, given: Options, console: Console) -> Prepared:
+    """The study to resume with."""
     history, then = run.history(), run.study()
     options = given.over(Options.recorded(history.options))
     if source is None:
@@ -152,15 +166,26 @@ def _take_up(
     _, sets = checked_sets(
         run, wanted, None, lambda text: console.print(text, highlight=False, soft_wrap=True)
     )
+    is_same = (history.study_hash, history.options) == (wanted.hash, options.to_dict())
+    change = None if is_same else events.study_changed(wanted.hash, options.to_dict())
+    has_finished = is_same and is_finished(run, history)
+    return Prepared(wanted, options, _updated(run, wanted, sets, change), has_finished)
+
+
+@contextmanager
+def _updated(
+    run: Run, wanted: Study, sets: RecordedSets, change: events.Event | None
+) -> Iterator[None]:
+    """Write to a run what may change and has changed, and its sets if an older version made it."""
     with writable(run):
         if not run.sets.is_file():
             write_whole(run.sets, sets.to_parquet())
-        if (history.study_hash, history.options) != (wanted.hash, options.to_dict()):
+        if change is not None:
             with Ledger(run.ledger) as ledger:
-                ledger.append(events.study_changed(wanted.hash, options.to_dict()))
-        if then.hash != wanted.hash:
+                ledger.append(change)
+        if run.study().hash != wanted.hash:
             write_whole(run.study_file, wanted.to_yaml())
-    return wanted, options
+    yield
 
 
 def _check_same(run: Run, then: Study, now: Study) -> None:

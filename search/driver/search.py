@@ -16,14 +16,10 @@ from types import MappingProxyType
 from typing import Any
 
 from ray import tune
-from ray.exceptions import RayError
-from ray.tune import TuneError
 from rich.console import Console
 
-from search.cluster.lost_ray import LostRayError
 from search.cluster.placement import host_threads, most_cpu, placed
 from search.cluster.ray_private import tell_lost_workers
-from search.cluster.ray_session import ray_running
 from search.driver.finished import (
     is_finished,
     raise_if_all_failed,
@@ -84,18 +80,16 @@ class Limit:
 def search(
     run: Run,
     study: Study,
-    address: str | None,
     console: Console,
     limit: Limit | None = None,
 ) -> History:
     """Run the trials of a study that have not ended yet, and write the files derived from them.
 
-    A search that has finished, or whose time is over, is left as it is.
+    A search that has finished, or whose time is over, is left as it is; any other needs Ray.
 
     Args:
         run: A run that `create_run` created, and whose lock this process holds.
         study: The study to search.
-        address: Address of a Ray cluster; None runs on this machine.
         console: Shows the live view.
         limit: The time of the search, if not the study's; then its caller says what comes after.
 
@@ -116,7 +110,7 @@ def search(
         current.take(events.driver_started(socket.gethostname(), os.getpid()))
         current.dispatch.settle()
         if not current.dispatch.is_over:
-            with ray_running(address), ending.listening():
+            with ending.listening():
                 sets = sets_of(run, study.dataset).without_test()
                 to_run = placed(current, len(sets.positions("train", "validation")))
                 plan = store_features(current, to_run, sets, console)
@@ -131,29 +125,13 @@ def search(
 
 @contextmanager
 def _always_closed(current: OpenRun) -> Iterator[None]:
-    """Record that the driver stops, also if an error ends the search.
-
-    Raises:
-        RunStateError: In place of an error of Ray.
-    """
+    """Record that the driver stops, also if an error ends the search."""
     try:
         yield
-    except BaseException as error:
+    except BaseException:
         if current.history.stopped is None:
             current.stop(current.ending.reason or "error")
-        if isinstance(error, RayError | TuneError | LostRayError):
-            is_told = isinstance(error, LostRayError)
-            raise RunStateError(
-                ("" if is_told else "Ray has failed: ")
-                + f"{_last_line(error)}. Everything so far is saved in "
-                f"{current.run.place}, and --debug shows more. Resume with: "
-                + current.run.command("resume")
-            ) from error
         raise
-
-
-def _last_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[-1].rstrip(".")
 
 
 def _close(current: OpenRun, tells_of_time: bool) -> None:

@@ -16,7 +16,7 @@ from spaces.errors import DataError
 from spaces.studies.dataset import DatasetSection
 from spaces.studies.study import Study
 from trainables.cache import eviction
-from trainables.cache.folder import address, cache_folder, explained
+from trainables.cache.folder import address, cache_folder, renewing, replace
 from trainables.datasets.rows.images import decoder
 from trainables.datasets.rows.loading import read_splits
 from trainables.datasets.sets.recorded import RecordedSets
@@ -104,8 +104,6 @@ def _read(path: Path) -> Any:
 
 
 def _write(path: Path, values: object) -> None:
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(values), encoding="utf-8")
-        temporary.replace(path)
+    text = json.dumps(values)
+    with renewing(path):
+        replace(path, lambda new: new.write_text(text, encoding="utf-8"))

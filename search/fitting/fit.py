@@ -14,9 +14,9 @@ import ray
 from rich.console import Console
 
 from search.cluster.ray_job import run_folder
-from search.cluster.ray_session import ray_running
 from search.driver.options import Options as SearchOptions
 from search.driver.prepare import created, prepared, refuse_existing
+from search.driver.ray_for_run import ray_for
 from search.driver.search import Limit, search
 from search.fitting.look import Options, Prepared, Say, prepared_for
 from search.fitting.reserve import Clock, Reserve
@@ -50,11 +50,11 @@ def fit(source: Source, options: Options, console: Console) -> tuple[str, Path, 
     target = run_folder(options.run, source.name)
     with run_at(target, drives=True, say=say) as run, ExitStack() as lock:
         refuse_existing(run)
-        with ray_running(options.address):
+        with ray_for(run, options.address):
             begun = _begun(source, options, clock, run, console, say)
             study, looked = lock.enter_context(begun)
             limit = _limit(clock, study, run, looked)
-            history = search(run, study, options.address, console, limit)
+            history = search(run, study, console, limit)
             say(f"search: {len(history.searched)} trials after {clock.taken:.0f} s; fine-tuning")
             if limit is not None and (early := early_end(study, history, limit)) is not None:
                 say(early)
@@ -89,8 +89,9 @@ def _begun(
         address=options.address,
     )
     if source.section is None:
-        with prepared(run, nullcontext(source.path), given, False, console) as (study, _):
-            yield study, None
+        source_file = nullcontext(source.path)
+        with prepared(run, source_file, given, False, console) as found, found.begun:
+            yield found.study, None
         return
     looked = prepared_for(source, options, clock, console, say)
     study = looked.written.study

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from search.final_model.load import fine_tuned
+from search.final_model.load import MODEL, fine_tuned, load_final
 from search.records.choice import best_recipe, choose, complete_repeats
 from search.records.history import History
 from search.records.run import Run
@@ -16,6 +14,10 @@ from search.records.trial import Trial
 from spaces.errors import RunStateError
 from spaces.studies.study import Study
 from trainables.training.checkpoints import Checkpoints
+from trainables.weights.packaged import sha256
+
+if TYPE_CHECKING:
+    import keras
 
 
 @dataclass(frozen=True)
@@ -129,19 +131,46 @@ def _trainings(
     ]
 
 
-def state_of(candidate: Candidate, training: Trial) -> dict[str, np.ndarray] | None:
-    """The checkpoint of a training to test; None for the final model, which has its own file.
+def load(candidate: Candidate, training: Trial, classes: int) -> tuple[keras.Model, str]:
+    """The model that a training made, and the hash of its file or weights.
+
+    Args:
+        candidate: What is tested.
+        training: One of its trainings; the final model is a file of its own.
+        classes: Number of classes of the dataset.
 
     Raises:
-        RunStateError: If the checkpoint is gone.
+        RunStateError: If it is gone, damaged, or does not fit its configuration.
+        InputError: If a network cannot be built any more, or its pretrained weights cannot be had.
     """
+    from trainables.networks.weights import weights_digest
+    from trainables.prediction.inference import best_model
+
     if candidate.role == "final":
-        return None
-    folder = candidate.run.trial_checkpoints(training.number)
-    state, _ = Checkpoints(folder).newest()
+        return _final_model(candidate, classes)
+    state, _ = Checkpoints(candidate.run.trial_checkpoints(training.number)).newest()
+    place = f"trial {training.number} of {candidate.run.place}"
     if state is None:
         raise RunStateError(
-            f"Trial {training.number} of {candidate.run.place} has no checkpoint to test "
-            f"as {candidate.name}. The test set was not opened."
+            f"The test set was not opened: {place} has no checkpoint to test as {candidate.name}."
         )
-    return state
+    try:
+        model = best_model(training.point, classes, state)
+    except RunStateError as error:
+        raise RunStateError(
+            f"The test set was not opened: {place} cannot be tested as {candidate.name}. {error}"
+        ) from error
+    return model, weights_digest(model)
+
+
+def _final_model(candidate: Candidate, classes: int) -> tuple[keras.Model, str]:
+    run, size = candidate.run, candidate.trial.point.image_size
+    final = load_final(run)
+    found = len(final.class_names), final.size
+    if found != (classes, size):
+        raise RunStateError(
+            f"The test set was not opened: {run.shown(run.model / MODEL)} has {found[0]} classes "
+            f"and images of {found[1]} pixels, but trial {candidate.trial.number} has {classes} "
+            f"and {size}. To write it again: {run.command('finetune')}"
+        )
+    return final.model, sha256(run.model / MODEL)

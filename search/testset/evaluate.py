@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from search.final_model.load import MODEL, check_final
+from search.final_model.load import check_final
 from search.final_model.model_card import check_card, write_card
 from search.records.result_files import OPENING, TEST
 from search.records.run import Run, write_json, write_whole
 from search.records.run_sets import checked_sets
 from search.records.trial import Trial
-from search.testset.candidates import Candidate, candidates_of, state_of
+from search.testset.candidates import Candidate, candidates_of, load
 from search.testset.gradcam_pictures import explain
 from search.testset.random_rival import rival as random_rival
 from search.testset.scores import scores_of
@@ -26,7 +26,6 @@ from spaces.errors import ChangedDataError, RunStateError
 from spaces.studies.dataset import DatasetSection
 from trainables.datasets.rows.loading import SealedTest, reread
 from trainables.datasets.sets.recorded import RecordedSets
-from trainables.weights.packaged import sha256
 
 
 def evaluate(
@@ -54,7 +53,7 @@ def evaluate(
 
     Raises:
         RunStateError: If there is no final model yet, it is not the one that was tested, or the
-            weights of a model to test are gone.
+            weights of a model to test are gone or another network's.
         InputError: If `against` is not a random search of the same study.
         ChangedDataError: If an image of the run is missing or has changed.
     """
@@ -67,10 +66,10 @@ def evaluate(
         _check_same_model(earlier, finetuned["sha256"], against)
         return earlier, False
     candidates = candidates_of(run, study, finetuned, random, say)
+    section, sets = checked_sets(run, study, data, say)
     for candidate in candidates:
         for training in candidate.trainings:
-            state_of(candidate, training)
-    section, sets = checked_sets(run, study, data, say)
+            load(candidate, training, len(sets.class_names))
     opening = _opening(run, candidates, finetuned["sha256"], again)
     write_json(run.opening, opening)
     run.publish()
@@ -188,16 +187,9 @@ def _predict(
     run: Run, test: SealedTest, candidate: Candidate, training: Trial
 ) -> tuple[np.ndarray, str]:
     """Probabilities of the test images, and the hash of the model's file or weights."""
-    from trainables.networks.weights import weights_digest
-    from trainables.prediction.inference import best_model, load_model, probabilities
+    from trainables.prediction.inference import probabilities
 
-    state = state_of(candidate, training)
-    if state is None:
-        path = run.model / MODEL
-        model, digest = load_model(path), sha256(path)
-    else:
-        model = best_model(training.point, len(test.class_names), state)
-        digest = weights_digest(model)
+    model, digest = load(candidate, training, len(test.class_names))
     shares = probabilities(model, test.images.pixels)
     if candidate.role == "final":
         images = test.images

@@ -15,24 +15,25 @@ from search import cli
 
 
 class AcceptedError(BaseException):
-    """Ray would start here: the command was not refused."""
+    """Ray would be used here: the command was not refused."""
 
 
 class Answer(NamedTuple):
-    """Exit code, None if the command would have started Ray, and what it wrote to stderr."""
+    """Exit code, None if the command would have used Ray, and what it wrote to stderr."""
 
     code: int | None
     said: str
 
 
 def without_ray(patch: pytest.MonkeyPatch) -> None:
-    """Let searches and fine-tunings end where Ray would start."""
+    """Let Ray seem to start, and searches, fine-tunings and probes end where they would use it."""
 
-    def accept(address: str | None) -> None:
+    def accept(*_: object) -> None:
         raise AcceptedError
 
-    for module in ("search.driver.search", "search.finetune.finetune", "search.fitting.fit"):
-        patch.setattr(f"{module}.ray_running", accept)
+    patch.setattr("search.cluster.ray_session._init", lambda *_, **__: None)
+    for user in ("driver.search.placed", "finetune.finetune.train", "fitting.fit.prepared_for"):
+        patch.setattr(f"search.{user}", accept)
 
 
 def answer(*words: object) -> Answer:

@@ -52,7 +52,7 @@ def final_run(folder: Path, study: Study, point: Hyperparameters = SCRATCH, seed
     with Ledger(run.ledger) as ledger:
         for event in _events(study, point):
             ledger.append(event)
-    _save_model(run, point, seed)
+    save_model(run, point, seed)
     write_finetune(run, point)
     return run
 
@@ -166,7 +166,8 @@ def _events(study: Study, point: Hyperparameters) -> list[events.Event]:
     ]
 
 
-def _save_model(run: Run, point: Hyperparameters, seed: int) -> None:
+def save_model(run: Run, point: Hyperparameters, seed: int) -> None:
+    """A final model that has seen nothing."""
     import keras
 
     from trainables.training.training import build_pretrained
@@ -178,7 +179,7 @@ def _save_model(run: Run, point: Hyperparameters, seed: int) -> None:
         if isinstance(layer, keras.layers.BatchNormalization) and point.backbone == "none":
             layer.moving_mean.assign(chance.normal(0, 0.1, layer.moving_mean.shape))
             layer.moving_variance.assign(chance.uniform(0.01, 0.1, layer.moving_variance.shape))
-    run.model.mkdir()
+    run.model.mkdir(exist_ok=True)
     network.with_probabilities().save(run.model / MODEL)
     (run.model / LABELS).write_text(json.dumps(CLASSES))
 

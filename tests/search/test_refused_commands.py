@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -13,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
 
+from search.final_model.load import LABELS, MODEL
 from search.records import events
 from search.records.ledger import Ledger
 from search.records.run import Run, write_json
 from tests.search.answers import answer, state_of
-from tests.search.final_runs import SCRATCH
+from tests.search.final_runs import SCRATCH, save_model, save_weights, write_finetune
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
@@ -195,6 +197,35 @@ def test_another_study(old, new, run):
     refused(run, words_of("search", run), 4, "The study has changed")
 
 
+def record_a_cluster(run: Run) -> None:
+    """Let the search have begun at the address of a cluster that is gone now."""
+    opened, *lines = run.ledger.read_bytes().splitlines(keepends=True)
+    recorded = json.loads(opened) | {"options": {"address": "127.0.0.1:1"}}
+    then = run.ledger.stat().st_mtime_ns
+    run.ledger.write_bytes(b"".join([json.dumps(recorded).encode(), b"\n", *lines]))
+    os.utime(run.ledger, ns=(then, then))
+
+
+@pytest.mark.parametrize("command", ["resume", "search"])
+def test_a_recorded_cluster_that_is_gone(command, run):
+    record_a_cluster(run)
+    refused(run, words_of(command, run), 2, "Cannot use a Ray cluster at 127.0.0.1:1")
+
+
+def test_a_finished_search_does_not_need_its_cluster(run):
+    record_a_cluster(run)
+    before = state_of(run.folder)
+    assert answer("resume", run.folder).code == 0
+    assert state_of(run.folder) == before
+
+
+@pytest.mark.parametrize("words", ["resume run --trials 9", "search own.yaml --run new"])
+def test_a_machine_on_which_ray_cannot_start(words, run, monkeypatch):
+    monkeypatch.chdir(run.folder.parent)
+    monkeypatch.setenv("RAY_TMPDIR", str(run.folder / ("long" * 20)))
+    refused(run, words.split(), 2, "Ray needs a writable folder")
+
+
 def test_another_seed(run):
     refused(run, [*words_of("search", run), "--seed", "7"], 4, "The study has changed")
 
@@ -284,6 +315,44 @@ def test_a_test_set_that_has_been_opened_for_another_model(run):
 def test_weights_of_a_candidate_that_are_gone(run):
     shutil.rmtree(run.checkpoints)
     refused(run, words_of("evaluate", run), 4, "has no checkpoint to test")
+
+
+def exchange_weights(run: Run) -> None:
+    """Those of another network in the place of each trial's."""
+    for number in run.history().trials:
+        save_weights(run, number, dataclasses.replace(SCRATCH, dense_units=(9,)))
+
+
+def break_the_model(run: Run) -> None:
+    (run.model / MODEL).write_bytes(b"no model")
+    write_finetune(run)
+
+
+def shrink_the_model(run: Run) -> None:
+    """The final model of another configuration, in which everything else fits."""
+    save_model(run, dataclasses.replace(SCRATCH, image_size=12), 0)
+    write_finetune(run)
+
+
+def drop_a_class(run: Run) -> None:
+    write_json(run.model / LABELS, ["only", "two"])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (exchange_weights, "as winner. The checkpoint does not fit the trial's configuration"),
+        (break_the_model, "cannot be loaded"),
+        (shrink_the_model, "12 pixels"),
+        (drop_a_class, "labels.json has 2 classes"),
+    ],
+)
+def test_models_that_cannot_be_tested(change, said, run):
+    """All of them are loaded before the test set is opened."""
+    change(run)
+    for name in ("test", "opening", "predictions"):
+        getattr(run, name).unlink()
+    refused(run, ["evaluate", run.folder], 4, said)
 
 
 NOTHING_TO_DO = ["resume run", "search own.yaml --run run --resume", "evaluate run", "stop run"]

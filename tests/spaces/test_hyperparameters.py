@@ -330,7 +330,7 @@ def points(draw: st.DrawFn) -> Hyperparameters:
 
 
 @given(points())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_what_is_written_is_what_is_read(point):
     written = json.loads(json.dumps(point.to_dict(), allow_nan=False))
     assert Hyperparameters.from_dict(written) == point
@@ -338,7 +338,7 @@ def test_what_is_written_is_what_is_read(point):
 
 
 @given(points())
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 def test_a_conditional_value_is_there_exactly_where_its_condition_holds(point):
     values = dataclasses.asdict(point)
     for name, condition in CONDITIONS.items():

@@ -45,7 +45,7 @@ class TestNumbers:
 
 
 @given(low=st.integers(-50, 50), count=st.integers(0, 20), step=st.integers(1, 9))
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_a_step_counts_from_low(low, count, step):
     high = low + count * step
     parameter = Int("p", low, high, step)

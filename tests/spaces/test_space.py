@@ -56,7 +56,7 @@ def value_of(draw: st.DataObject, parameter: Parameter) -> Any:
 
 
 @given(names=st.sets(st.sampled_from(sorted(POOL))), data=st.data())
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 def test_a_sampled_point_says_what_was_chosen(names, data):
     parameters = tuple(p for name in FIELDS if name in names for p in POOL[name])
     space = SearchSpace(parameters, BASE)
@@ -73,7 +73,7 @@ def test_a_sampled_point_says_what_was_chosen(names, data):
 
 
 @given(names=st.sets(st.sampled_from(sorted(POOL))), data=st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_what_is_not_searched_is_the_bases(names, data):
     parameters = tuple(p for name in FIELDS if name in names for p in POOL[name])
     point = SearchSpace(parameters, BASE).sample(lambda p: value_of(data, p))

@@ -54,14 +54,37 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     Raises:
         DataError: If the cache cannot be written, and whatever `make` raises.
     """
-    if path.exists():
-        return path
+    if not path.exists():
+        with renewing(path):
+            if not path.exists():
+                replace(path, make)
+    return path
+
+
+@contextmanager
+def renewing(path: Path) -> Iterator[None]:
+    """Let no other process make or replace `path`, a file of the cache whose folder may not exist.
+
+    Raises:
+        DataError: If the cache cannot be written.
+    """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with writing(path):
-            if not path.exists():
-                _make(path, make)
-    return path
+            yield
+
+
+def replace(path: Path, make: Callable[[Path], object]) -> None:
+    """Make `path` under a temporary name, and rename it when it is complete.
+
+    Takes its lock for granted. A file takes the place of an older one.
+    """
+    temporary = temporary_name(path)
+    try:
+        make(temporary)
+        publish(temporary, path)
+    finally:
+        remove(temporary)
 
 
 @contextmanager
@@ -138,12 +161,3 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _make(path: Path, make: Callable[[Path], None]) -> None:
-    temporary = temporary_name(path)
-    try:
-        make(temporary)
-        publish(temporary, path)
-    finally:
-        remove(temporary)

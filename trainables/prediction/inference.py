@@ -31,9 +31,16 @@ def best_model(
         RunStateError: If the checkpoint belongs to another configuration.
     """
     network = build_pretrained(point, classes, int(state.get("seed", np.array(0))))
-    for i, variable in enumerate(kept_weights(network)):
-        if f"best/{i}" not in state or state[f"best/{i}"].shape != tuple(variable.shape):
-            raise RunStateError("The checkpoint does not fit the trial's configuration.")
+    variables = kept_weights(network)
+    expected = {f"best/{i}": tuple(v.shape) for i, v in enumerate(variables)}
+    found = {name: array.shape for name, array in state.items() if name.startswith("best/")}
+    if found != expected:
+        name = next(n for n in expected | found if found.get(n) != expected.get(n))
+        raise RunStateError(
+            "The checkpoint does not fit the trial's configuration: array "
+            f"{name} has shape {found.get(name)}, and the network's has {expected.get(name)}."
+        )
+    for i, variable in enumerate(variables):
         variable.assign(state[f"best/{i}"])
     return network.with_probabilities()
 

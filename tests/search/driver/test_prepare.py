@@ -26,8 +26,8 @@ def given_by(source):
 def prepare(folder, source, trials=None, resume=True, **options):
     """The run, and the study that it would be searched with; the run is released at once."""
     given, quiet = Options(trials=trials, **options), Console(file=io.StringIO())
-    with prepared(Run(folder), given_by(source), given, resume, quiet) as (to_run, _):
-        return Run(folder), to_run
+    with prepared(Run(folder), given_by(source), given, resume, quiet) as found, found.begun:
+        return Run(folder), found.study
 
 
 @pytest.fixture
@@ -235,9 +235,10 @@ def test_resume_takes_study_and_options_from_the_run(tiny_study, study, tmp_path
     run, _ = prepare(tmp_path / "run", tiny_study, 7, False, minutes=3, concurrent=1, address="h:1")
     tiny_study.unlink()
     before = files_of(run)
-    with prepared(run, None, Options(), True, Console(quiet=True)) as (to_run, options):
+    with prepared(run, None, Options(), True, Console(quiet=True)) as found, found.begun:
+        to_run = found.study
         assert to_run.hash == run.study().hash
-        assert options == Options(trials=7, minutes=3, concurrent=1, address="h:1")
+        assert found.options == Options(trials=7, minutes=3, concurrent=1, address="h:1")
         assert (to_run.budget.trials, to_run.budget.seconds) == (7, 180)
     assert files_of(run) == before
     _, to_run = prepare(tmp_path / "run", None, 9, concurrent=2)

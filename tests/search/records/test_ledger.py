@@ -55,7 +55,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @given(st.lists(EVENTS, max_size=5))
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_what_is_written_is_what_is_read(path, written):
     write(path, written)
     read = read_ledger(path)
@@ -64,7 +64,7 @@ def test_what_is_written_is_what_is_read(path, written):
 
 
 @given(st.lists(EVENTS, min_size=1, max_size=5), st.data())
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 def test_a_cut_anywhere_loses_no_more_than_the_torn_line(path, written, data):
     write(path, written)
     whole = path.read_bytes()

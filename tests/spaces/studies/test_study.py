@@ -85,7 +85,7 @@ def written_studies(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @given(written_studies())
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_study_that_is_written_out_reads_back_as_itself(raw):
     study, problems = parse_study(raw)
     if study is None:  # recipes may lie outside what was drawn

@@ -42,7 +42,7 @@ def test_other_plain_values(text, value):
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_every_number_that_python_writes_is_read(number):
     read = YamlFile(f"x: {number!r}").value["x"]
     assert read == number

@@ -61,9 +61,15 @@ def test_a_checkpoint_of_another_configuration_is_refused(make_images):
     state = Training(POINT, CLASSES, images, images, 5, Objective()).state()
     assert best_model(POINT, CLASSES, state)
     other = dataclasses.replace(POINT, dense_units=(9,))
-    for point, classes in ((other, CLASSES), (POINT, CLASSES + 1)):
-        with pytest.raises(RunStateError, match="does not fit"):
-            best_model(point, classes, state)
+    larger = state | {"best/99": np.zeros(3)}
+    for point, classes, given in (
+        (other, CLASSES, state),
+        (POINT, CLASSES + 1, state),
+        (POINT, CLASSES, larger),
+        (POINT, CLASSES, {}),
+    ):
+        with pytest.raises(RunStateError, match=r"does not fit .* best/\d+ has shape"):
+            best_model(point, classes, given)
 
 
 def test_a_saved_model_says_the_same(trained, make_images, tmp_path):

@@ -26,7 +26,7 @@ FINITE = st.floats(allow_nan=False, allow_infinity=False)
         seconds=st.dictionaries(st.sampled_from(KINDS), st.floats(0, 1e6)),
     )
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_what_is_written_is_what_is_read(measurement):
     written = json.loads(json.dumps(measurement.to_dict()))
     assert Measurement.from_dict(written) == measurement

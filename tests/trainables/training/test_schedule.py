@@ -161,7 +161,7 @@ def plateau_model():
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own
 @pytest.mark.parametrize("patience", [1, 2, 3])
 @given(losses=LOSSES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_plateau_is_keras_reduce_on_plateau(plateau_model, patience, losses):
     ours = schedule("plateau", decay_factor=0.5, decay_patience=patience)
     theirs = keras.callbacks.ReduceLROnPlateau(
@@ -179,7 +179,7 @@ def test_plateau_is_keras_reduce_on_plateau(plateau_model, patience, losses):
 
 @pytest.mark.parametrize("patience", [1, 2, 4])
 @given(losses=LOSSES)
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_early_stopping_is_keras_early_stopping(plateau_model, patience, losses):
     ours = schedule(early_stopping=patience)
     theirs = keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience)

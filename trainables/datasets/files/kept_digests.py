@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from trainables.cache.folder import address, cache_folder, explained
+from trainables.cache.folder import address, cache_folder, renewing, replace
 from trainables.datasets.files.scanning import digest_of
 from trainables.datasets.files.threads import in_threads
 
@@ -36,6 +35,12 @@ def kept_digests(root: Path, files: Sequence[Path]) -> list[str]:
         DataError: If the cache cannot be written.
     """
     path = cache_folder() / "manifests" / f"{address(root.absolute())}.parquet"
+    with renewing(path):
+        return _completed(path, files)
+
+
+def _completed(path: Path, files: Sequence[Path]) -> list[str]:
+    """What is kept of the files, and what is read of those that are new, which is kept."""
     known, now = _read(path), time.time_ns()
     names = [os.fsencode(file.absolute()) for file in files]
     states = [_state(file) for file in files]
@@ -90,11 +95,4 @@ def _write(path: Path, known: dict[bytes, tuple[_State, str]]) -> None:
         | {name: pa.array(values, pa.int64()) for name, values in numbers.items()}
         | {"digest": pa.array(digests, pa.string())}
     )
-    new = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            pq.write_table(table, new)
-            new.replace(path)
-        finally:
-            new.unlink(missing_ok=True)
+    replace(path, lambda new: pq.write_table(table, new))

@@ -10,14 +10,7 @@ import numpy as np
 import PIL
 
 from spaces.errors import DataError
-from trainables.cache.folder import (
-    address,
-    cache_folder,
-    explained,
-    remove,
-    temporary_name,
-    writing,
-)
+from trainables.cache.folder import address, cache_folder, renewing, replace
 from trainables.datasets.files.threads import Progress
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.preflight.inspection import Inspection, look_at, mislabellings_of
@@ -54,11 +47,9 @@ def inspect(
         index = index.take(positions)
     name = address(index.place, max_pixels, _VERSION, PIL.__version__)
     path = cache_folder() / "inspections" / f"{name}.parquet"
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with writing(path):
-            digests, known = _read(path)
-            return _completed(path, digests, known, index, max_pixels, progress)
+    with renewing(path):
+        digests, known = _read(path)
+        return _completed(path, digests, known, index, max_pixels, progress)
 
 
 def _completed(
@@ -100,12 +91,8 @@ def _write(path: Path, digests: np.ndarray, inspection: Inspection) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    new = temporary_name(path)
-    try:
-        pq.write_table(pa.table({"digest": digests.tolist()} | vars(inspection)), new)
-        new.replace(path)
-    finally:
-        remove(new)
+    table = pa.table({"digest": digests.tolist()} | vars(inspection))
+    replace(path, lambda new: pq.write_table(table, new))
 
 
 def _read(path: Path) -> tuple[np.ndarray, Inspection | None]:

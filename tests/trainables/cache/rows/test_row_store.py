@@ -81,9 +81,7 @@ def test_another_family_has_its_own(folder):
     assert len([path for path in folder.iterdir() if path.is_dir()]) == 3
 
 
-@settings(
-    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=20), min_size=1, max_size=6))
 def test_any_history_of_selections(tmp_path_factory, selections):
     with pytest.MonkeyPatch.context() as patch:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -92,8 +95,38 @@ def test_a_name_that_is_no_text(files, read, tmp_path):
 
 
 def test_a_damaged_file_of_digests_is_made_anew(files, read, own_cache):
-    [path] = own_cache.rglob("manifests/*")
+    [path] = own_cache.rglob("manifests/*.parquet")
     path.write_bytes(path.read_bytes()[:50])
     for _ in range(2):
         assert kept_digests(files[0].parent, files) == [digest_of(path) for path in files]
     assert len(read) == 3
+
+
+def test_two_processes_at_once_read_a_file_once(files, monkeypatch):
+    """The second waits, and reads what the first has kept."""
+    names, entered = [], threading.Barrier(2)
+
+    def slowly(path):
+        names.append(path.name)
+        time.sleep(0.05)
+        return digest_of(path)
+
+    def ask(_):
+        entered.wait()
+        return kept_digests(files[0].parent, files)
+
+    monkeypatch.setattr(module, "digest_of", slowly)
+    for path in files:
+        rewrite(path)
+    with ThreadPoolExecutor(2) as both:
+        assert set(map(tuple, both.map(ask, range(2)))) == {tuple(map(digest_of, files))}
+    assert sorted(names) == ["a.jpg", "b.jpg", "c.jpg"]
+
+
+def test_what_a_killed_process_left_is_removed(files, own_cache):
+    [path] = own_cache.rglob("manifests/*.parquet")
+    left = path.with_name(f".{path.name}.0123")
+    left.write_bytes(b"half of it")
+    rewrite(files[0])
+    kept_digests(files[0].parent, files)
+    assert not left.exists()

@@ -7,7 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
@@ -33,7 +33,6 @@ def components(pairs, count):
     return [root(i) for i in range(count)]
 
 
-@settings(deadline=None)  # the first one imports SciPy
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
 def test_groups_are_connected_by_pairs(pairs):
     """Compared with a union-find over all positions; single images are in no group."""
@@ -97,7 +96,6 @@ def test_any_number_of_pairs_takes_memory_for_the_images_alone(monkeypatch):
     assert all(bits((rows[a], 0), (rows[b], 0)) <= 4 for a, b in pairs.tolist())
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 15)), max_size=30))
 def test_large_groups_are_divided_without_losing_a_pair(hashes):
     rows, columns = (
