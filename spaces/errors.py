@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Sequence
+from typing import Any
 
 _REMEDIES = {
     errno.ENOSPC: "Make room there",
@@ -121,3 +122,7 @@ class TrialFailedError(Exception):
             raise ValueError(f"reason must be one of {self.REASONS}, not {reason!r}")
         self.reason = reason
         super().__init__(message)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled with its reason too: it is raised in workers."""
+        return type(self), (self.reason, str(self))

@@ -33,5 +33,6 @@ def test_the_notebook_runs(tmp_path, monkeypatch):
     }
     assert "Test accuracy of the final model" in shown["answer"]
     assert "Report</a>" in shown["fit"]
+    assert "To continue" not in shown["fit"]  # fine-tuning follows by itself
     assert "metric" in shown["trials"]
     assert shown["predict"].count("stripes") >= 1

@@ -15,6 +15,9 @@ from reports.text import formats
 from search.records.events import STATES
 from search.records.trial import Trial, value_of
 
+_ENDINGS = {"done": "nothing was left to try", "seconds": "its time was over"}
+"""What ended a search that ended by itself, by the reason on record."""
+
 _STATE_WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}
 
 
@@ -71,8 +74,9 @@ def status(data: RunData) -> str:
     as_of = formats.moment(data.history.last_time)
     if data.is_under_way:
         return f"The search is running, or was cut off; its last event is from {as_of}."
-    reason = data.without_folders(str((data.history.stopped or {}).get("reason")))
-    return f"The search ended on {as_of} ({reason})."
+    reason = str((data.history.stopped or {}).get("reason"))
+    said = _ENDINGS.get(reason, data.without_folders(reason))
+    return f"The search ended on {as_of} ({said})."
 
 
 def _test_results(data: RunData, test: Evaluation) -> list[Fact]:

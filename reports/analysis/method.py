@@ -9,7 +9,13 @@ from search.records.events import PRUNED
 
 def approximations(data: RunData) -> list[str]:
     """A sentence or two about each approximation."""
-    texts = [_selection(data), _fidelity(data), _augmentation(data), _resumed(data)]
+    texts = [
+        _selection(data),
+        _fidelity(data),
+        _augmentation(data),
+        _rounding(data),
+        _resumed(data),
+    ]
     texts.append(
         "Numbers are 32-bit floats, and sums on several cores have no fixed order: a second run "
         "with the same seeds agrees except for the last digits."
@@ -41,7 +47,9 @@ def _fidelity(data: RunData) -> str:
 def _augmentation(data: RunData) -> str:
     numbers = [t.point.views for t in data.trials if t.point.views is not None]
     if not numbers:
-        return "No trial used augmentation of images, so cached features are exact."
+        is_exact = data.study.resources.feature_dtype == "float32"
+        then = ", so cached features are exact" if is_exact else ""
+        return f"No trial used augmentation of images{then}."
     live, stored = numbers.count(0), [number for number in numbers if number]
     texts = []
     if live:
@@ -56,6 +64,16 @@ def _augmentation(data: RunData) -> str:
             "of each image as augmentation, the same in every trial: less variety than live."
         )
     return " ".join(texts)
+
+
+def _rounding(data: RunData) -> str:
+    dtype = data.study.resources.feature_dtype
+    if dtype == "float32":
+        return ""
+    return (
+        f"Features are stored as {dtype}, which keeps 11 bits of each number. By that rounding, "
+        "trials that read them differ from trials that compute them, and from the saved model."
+    )
 
 
 def _resumed(data: RunData) -> str:

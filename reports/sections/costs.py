@@ -23,7 +23,8 @@ def section(data: RunData) -> Section:
     if not spent.total:
         return Section("cost", "Cost", (Text(cost_sentence(spent)),))
     blocks: list[Block] = [Text(f"{cost_sentence(spent)} {_by_the_clock(data, spent)}")]
-    blocks += [Text(text) for text in (_features(data), _checkpoints(data)) if text]
+    texts = (_features(data), _rows(data), _checkpoints(data))
+    blocks += [Text(text) for text in texts if text]
     blocks.append(Beside(_picture(spent), TableBlock(cost_table(spent))))
     everything = TableBlock(stages_table(data))
     picture = _result_by_cost(data, spent)
@@ -36,15 +37,21 @@ def _features(data: RunData) -> str:
     stored = data.history.features
     if not stored:
         return ""
-    images, hits = (sum(event[key] for event in stored) for key in ("images", "hits"))
-    seconds, size = (sum(event[key] for event in stored) for key in ("seconds", "bytes"))
-    text = (
+    images, seconds, size = (sum(e[key] for e in stored) for key in ("images", "seconds", "bytes"))
+    return (
         f"Before the trials, {formats.plural(images, 'image')} passed the frozen layers once for "
         f"all of them: {formats.duration(seconds)} of wall time, {decimal(size)} stored."
     )
-    if hits:
-        text += f" {formats.sentence(formats.plural(hits, 'set'))} of features were in the cache."
-    return text
+
+
+def _rows(data: RunData) -> str:
+    hits, misses = data.history.hits, data.history.misses
+    if not hits and not misses:
+        return ""
+    return (
+        f"Of the features that the run needed, {hits:,} rows (an image's activations at a "
+        f"boundary) were in the cache, and {misses:,} were computed."
+    )
 
 
 def _checkpoints(data: RunData) -> str:

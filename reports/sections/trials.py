@@ -31,9 +31,12 @@ def section(data: RunData) -> Section:
 
 def _budget(data: RunData) -> str:
     budget = data.study.budget
+    tried = f"{len(data.trials):,} of the {formats.plural(budget.trials, 'trial')} in the budget"
+    if budget.seconds is not None:
+        limit = f"{budget.seconds:,.0f} s or {formats.plural(budget.trials, 'trial')}"
+        tried = f"{formats.plural(len(data.trials), 'trial')}, in a budget of {limit}"
     return (
-        f"{len(data.trials):,} of the {formats.plural(budget.trials, 'trial')} in the budget: "
-        f"{trial_states(data)}. The scheduler stops weak trials from epoch "
+        f"{tried}: {trial_states(data)}. The scheduler stops weak trials from epoch "
         f"{budget.grace_period} on, with reduction factor {budget.reduction_factor:g}; no trial "
         f"runs beyond epoch {budget.max_epochs}."
     )

@@ -14,7 +14,9 @@ from spaces.errors import InputError
 Photos = Annotated[
     str,
     typer.Argument(
-        metavar="PHOTOS", help="Folder, archive or table of images; or a study, as for search."
+        metavar="PHOTOS",
+        help="Folder, archive or table of images, or a file that says how to read them; or a "
+        "study, as for search.",
     ),
 ]
 Minutes = Annotated[

@@ -41,7 +41,7 @@ def seconds_left(study: Study, history: History) -> float | None:
 def time_sentence(run: Run, study: Study, history: History) -> str:
     """What the end of the time has left undone, and how to go on."""
     limit = study.budget.seconds or 0.0
-    tried, wanted = len(history.searched), study.budget.trials
+    tried, wanted = len(history.searched), study.budget.trials_in_words
     unfinished = is_unfinished(study, history)
     more = run.command("resume", "--minutes", f"{max(1, math.ceil(2 * limit / 60))}")
     return (

@@ -206,12 +206,15 @@ def _check_same(run: Run, then: Study, now: Study) -> None:
 
 
 def _without_what_may_change(study: Study) -> str:
-    """The study without trial count, time limit, resources, finalists and dataset path, as YAML."""
+    """The study as YAML, without trial count, time limit, finalists, dataset path, and resources.
+
+    Of these, what features are stored as stays: trials would differ by its rounding.
+    """
     defaults = study.model_copy(
         update={
             "budget": study.budget.model_copy(update={"trials": 1, "seconds": None}),
             "dataset": study.dataset.model_copy(update={"path": None}),
-            "resources": type(study.resources)(),
+            "resources": type(study.resources)(feature_dtype=study.resources.feature_dtype),
             "finalists": type(study.finalists)(),
         }
     )

@@ -91,7 +91,7 @@ def search(
         run: A run that `create_run` created, and whose lock this process holds.
         study: The study to search.
         console: Shows the live view.
-        limit: The time of the search, if not the study's.
+        limit: The time of the search, if not the study's; then its caller says what comes after.
 
     Raises:
         RunStateError: If another process drives the run at its URL, or it cannot be written to.
@@ -119,7 +119,7 @@ def search(
                     tempfile.TemporaryDirectory(prefix="thawtune-") as scratch,
                 ):
                     _fit(current, to_run, sets, plan, scratch)
-        _close(current)
+        _close(current, tells_of_time=limit is None)
         return current.history
 
 
@@ -134,8 +134,13 @@ def _always_closed(current: OpenRun) -> Iterator[None]:
         raise
 
 
-def _close(current: OpenRun) -> None:
-    """Record how the search ended, and raise if it ended early or every trial failed."""
+def _close(current: OpenRun, tells_of_time: bool) -> None:
+    """Record how the search ended, and raise if it ended early or every trial failed.
+
+    Args:
+        current: The run.
+        tells_of_time: Whether to say that the time is over, and how to go on.
+    """
     ending, resume = current.ending, current.run.command("resume")
     if ending.has_failed:
         raise RunStateError(f"{ending.sentence}. The ledger is intact. Then resume with: {resume}")
@@ -150,7 +155,7 @@ def _close(current: OpenRun) -> None:
             f"{current.run.place}. Resume with: {resume}",
             ending.signal,
         )
-    if ending.reason == "seconds" or current.dispatch.is_closed:
+    if tells_of_time and (ending.reason == "seconds" or current.dispatch.is_closed):
         current.say(time_sentence(current.run, current.study, current.history))
     raise_if_all_failed(current.history)
 

@@ -50,26 +50,28 @@ def extract(
         is_ending: Whether to stop before the next network.
 
     Returns:
-        `seconds` of the clock, `bytes` written, `hits` and `misses` (entries that were stored
-        before, and that were not), `images` that went through a backbone, and `notes`.
+        `seconds` of the clock, `bytes` written, `hits` and `misses` (rows that were stored
+        before, and that were computed), `images` that went through a backbone, and `notes`.
     """
     began = time.perf_counter()
     tasks = _tasks(study, plan, sets)
     keys = remembered_entries(study, tasks)
     able = nodes_for(study)
     nodes = able if keys is None else _nodes_without(able, keys)
-    tally = Tally(hits=len(keys or ()) if able and not nodes else 0)
+    asked = (plan.images or 0) * sum(len(task.cuts) for task in tasks)
+    tally = Tally(hits=asked * (len(able) - len(nodes)))
     if tasks and not able:
         tally.notes = (_NO_NODE,)
     if nodes and tasks:
-        tally, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
+        done, keys = _extracted(study, plan, tasks, nodes, console, is_ending)
+        tally.add(done)
     for key in keys or ():
         EntryStore().hold(key)
     result = {"seconds": time.perf_counter() - began, **dataclasses.asdict(tally)}
     if tally.misses and not console.is_terminal:
         console.print(
-            f"features: {tally.misses} entries, {tally.bytes / 1e6:.1f} MB, of {tally.images} "
-            f"images in {result['seconds']:.1f} s",
+            f"features: {tally.misses:,} rows computed, {tally.hits:,} found, "
+            f"{tally.bytes / 1e6:.1f} MB, of {tally.images:,} images in {result['seconds']:.1f} s",
             highlight=False,
         )
     return result
@@ -91,6 +93,7 @@ def _tasks(study: Study, plan: Plan, sets: RecordedSets | None) -> list[Extracti
             host_threads(resources),
             resources.gpu or 0,
             resources.precision,
+            resources.feature_dtype,
         )
         for point, names in cuts.items()
     ]

@@ -31,8 +31,8 @@ class Tally:
 
     Attributes:
         bytes: Bytes written.
-        hits: Entries that were stored before.
-        misses: Entries that were computed.
+        hits: Rows that were stored before, or are copies of others.
+        misses: Rows that were computed.
         images: Images that passed through a backbone.
         notes: What did not go as planned, in sentences.
     """
@@ -100,7 +100,8 @@ class NodeExtraction:
             for key in sorted({part.key for rows in planned if (part := _Missing.of(rows))}):
                 locks.enter_context(EntryStore().lock(key))
             missing = [part for rows in planned if (part := _Missing.of(rows))]
-            self._tally.hits = len(planned) - len(missing)
+            asked = sum(len(rows.contents) for rows in planned)
+            self._tally.hits = asked - sum(len(part.positions) for part in missing)
             self._make(task, missing)
         tally, self._tally = self._tally, Tally()
         self._done.add(tally)
@@ -130,7 +131,7 @@ class NodeExtraction:
             self._fill(task, begun)
             for part, temporary in begun:
                 self._tally.bytes += store.seal(temporary, part.key, part.rows.about)
-                self._tally.misses += 1
+                self._tally.misses += len(part.positions)
         finally:
             for _, temporary in begun:
                 remove(temporary)

@@ -60,7 +60,7 @@ def _plan_file(study: Study, sets: RecordedSets | None) -> Path:
 
 
 def _entries_file(study: Study, task: ExtractionTask) -> Path:
-    device = task.precision, task.gpu > 0
+    device = task.precision, task.gpu > 0, task.dtype
     data = _data(study, task.sets)
     return _file("entries", data, task.point, *task.cuts, *_weights(task), *device)
 

@@ -28,10 +28,11 @@ _MOST_CLASSES = 50
 
 @dataclass(frozen=True)
 class _Facts:
-    """Everything that the card is written from."""
+    """Everything that the card is written from; `tried` is the number of trials searched."""
 
     study: Study
     trial: Trial
+    tried: int
     versions: dict[str, str]
     finetune: dict[str, Any]
     data: dict[str, Any]
@@ -78,7 +79,15 @@ def _facts(run: Run) -> _Facts:
     study, record, history = run.study(), finetuning(run), run.history()
     versions = (history.opened or {}).get("versions") or {}
     trial = fine_tuned(run, record, history)
-    return _Facts(study, trial, versions, record, _counts(run), run.read_json(run.test, TEST))
+    return _Facts(
+        study,
+        trial,
+        len(history.searched),
+        versions,
+        record,
+        _counts(run),
+        run.read_json(run.test, TEST),
+    )
 
 
 def _parts(facts: _Facts) -> Iterator[str]:
@@ -179,9 +188,10 @@ def _data(facts: _Facts) -> Iterator[str]:
 def _training(facts: _Facts) -> Iterator[str]:
     record, budget = facts.finetune, facts.study.budget
     recipe = f", the recipe {facts.trial.recipe}" if facts.trial.recipe else ""
+    trials = f"{facts.tried} trial{'s' * (facts.tried != 1)}"
     yield (
         f"The configuration is that of trial {record['trial']}{recipe}, chosen {_grounds(facts)} "
-        f"in a search of {budget.trials} trials of up to {budget.max_epochs} epochs. It was "
+        f"in a search of {trials} of up to {budget.max_epochs} epochs. It was "
         f"trained again on training and validation images together, {record['images']} in all, for "
         f"{record['epochs']} epochs by {record['workers']} worker(s) in {record['seconds']:.0f} s."
     )

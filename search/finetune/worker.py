@@ -102,14 +102,16 @@ def _begun(task: Task, classes: int, images: Any) -> Training:
     from trainables.training.training import Training
 
     workers = ray.train.get_context().get_world_size()
+    study = Study.model_validate(task.study)
     training = Training(
         Hyperparameters.from_dict(task.hyperparameters),
         classes,
         images,
         None,
         task.seed,
-        Study.model_validate(task.study).objective,
+        study.objective,
         accumulate=-(-task.accumulate // workers),
+        dtype=study.resources.feature_dtype,
     )
     checkpoint = ray.train.get_checkpoint()
     if checkpoint is not None:

@@ -22,6 +22,7 @@ from search.fitting.study.candidates import available, begun_with, ranked
 from search.fitting.study.facts import DataFacts, Machine, Probe
 from search.fitting.study.step import Step, step_for
 from search.fitting.study.written_study import WrittenStudy, write_study
+from search.fitting.subset import counted, part_of, share_for, text_of
 from spaces.errors import InputError
 from trainables.datasets.preflight.record import Preflight
 from trainables.datasets.rows.resizing import CROPPED_FROM
@@ -125,18 +126,17 @@ def prepared_for(
     """
     if source.section is None:
         raise InputError(f"{source.path} is a study already. Give photos.")
-    given = source.section.model_copy(update={"seed": options.seed or 0})
-    section, found = checked_photos(given, source.name, console)
-    data = DataFacts.of(found)
-    say(f"{source.name}: {data.in_words}.")
+    given = source.section
+    if options.seed is not None:
+        given = given.model_copy(update={"seed": options.seed})
+    seen, classes = counted(source, given)
     machine, gpu = _measured(options)
     seconds = 60 * DEFAULT_MINUTES if clock.left is None else clock.left
-    notes: tuple[str, ...] = ()
-    if (subset := subset_for(data, machine, seconds)) is not None:
-        section = section.model_copy(update={"subset": subset})
-        section, found = checked_photos(section, source.name, console)
-        data = DataFacts.of(found)
-        notes = (_of_subset(data, subset),)
+    share = share_for(seen, classes, machine, seconds)
+    section, found = checked_photos(source, part_of(given, share), console)
+    data = DataFacts.of(found)
+    say(f"{source.name}: {data.in_words}.")
+    notes: tuple[str, ...] = () if share is None else (text_of(share, data.seen),)
     step = step_for(data, machine, seconds)
     _refuse_short(source, data, machine, step, seconds)
     named = _affordable(data, machine, step, seconds)
@@ -169,27 +169,6 @@ def _divided(
     training = cost.training(step.epochs, step.share, is_live=step.share == 1)
     after = cost.after(machine, training, models=4)
     return Seconds(clock.taken, left - after, after, cost.each_model(machine))
-
-
-def subset_for(data: DataFacts, machine: Machine, seconds: float) -> float | None:
-    """The share of the images that one pass has time for; None if it has time for all."""
-    smallest = rules.STEPS[0].value[0]
-    images = (
-        rules.PASS_SHARE
-        * machine.workers
-        * seconds
-        / machine.forward_seconds(rules.CANDIDATES[0].work, smallest)
-    )
-    least = rules.LEAST_OF_CLASS * data.classes
-    share = max(images, least) / data.seen
-    return None if share >= 1 else math.ceil(1000 * share) / 1000
-
-
-def _of_subset(data: DataFacts, subset: float) -> str:
-    return (
-        f"The time allows {subset:.1%} of the images: {data.seen:,} are searched with. With more "
-        "minutes, or a GPU, all of them would be."
-    )
 
 
 def planned(source: Source, options: Options, console: Console) -> Prepared:

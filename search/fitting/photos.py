@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from search.fitting.source import DEFAULT_MINUTES, source_of
+from search.fitting.source import DEFAULT_MINUTES, Source, source_of
 from search.fitting.study import costs, rules
 from search.fitting.study.candidates import available, unprobed
 from search.fitting.study.facts import DataFacts, Machine
@@ -23,12 +23,14 @@ from trainables.datasets.preflight.record import Preflight
 
 
 def checked_photos(
-    section: DatasetSection, name: str, console: Console
+    source: Source, section: DatasetSection, console: Console
 ) -> tuple[DatasetSection, Preflight]:
-    """The dataset with the shares of its sets that the rules give for so many images."""
+    """The dataset with its own shares of the sets, or those of the rules for so many images."""
+    name = source.name
     found = checked_data(section, name, console)
     share = rules.chosen(rules.SPLIT, found.images).value
-    if section.test is None or (section.validation, section.test) == (share, share):
+    is_fixed = source.has_shares or section.test is None
+    if is_fixed or (section.validation, section.test) == (share, share):
         return section, found
     section = section.model_copy(update={"validation": share, "test": share})
     return section, checked_data(section, name, console)
@@ -53,7 +55,7 @@ def study_file(given: str, console: Console) -> Iterator[Path]:
     if source.section is None:
         yield source.path
         return
-    section, found = checked_photos(source.section, source.name, console)
+    section, found = checked_photos(source, source.section, console)
     data, machine = DataFacts.of(found), Machine(os.cpu_count() or 1, 0, costs.NOMINAL)
     seconds = 60 * DEFAULT_MINUTES
     step = step_for(data, machine, seconds)

@@ -43,7 +43,8 @@ def fit(
     """Search, fine-tune, evaluate and report, as `thawtune fit` does.
 
     Args:
-        photos: Folder, archive or table of images; or a study.
+        photos: Folder, archive or table of images, or a file that has a study's dataset section
+            alone; or a study.
         minutes: Time for everything; by default 30, or a study's own budget.
         run: Folder or URL of the run; by default named after the photos, in $THAWTUNE_RUNS or
             runs/.

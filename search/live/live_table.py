@@ -107,7 +107,7 @@ class View:
 
 def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, str]:
     """The state of a search in words, by heading; `unended` names trials without an end."""
-    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials}"}
+    lines = {"trials": f"{_counts(history.searched, unended)} of {study.budget.trials_in_words}"}
     if len(history.searched) < len(history.trials):
         repeats = [trial for trial in history.trials.values() if trial.finalist_of is not None]
         lines["finalists"] = f"{_counts(repeats, unended)} (repeats with other seeds)"
@@ -122,6 +122,8 @@ def status(study: Study, history: History, unended: str = RUNNING) -> dict[str, 
             f"{study.objective.metric} {value:.4f} by trial {incumbent.number}{name}"
         )
     lines["epochs"] = str(sum(trial.epochs for trial in history.trials.values()))
+    if history.hits or history.misses:
+        lines["features"] = f"{history.hits:,} rows found in the cache, {history.misses:,} computed"
     return lines
 
 

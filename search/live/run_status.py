@@ -94,6 +94,7 @@ class Status:
             "planned": self.study.budget.trials,
             "repeats": {state: repeats[state] for state in states},
             "epochs": sum(trial.epochs for trial in self.history.trials.values()),
+            "features": {"hits": self.history.hits, "misses": self.history.misses},
             "best": best,
             "seconds": round(self.history.seconds, 1),
             "last_event": self.history.last_time,

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from spaces.hyperparameters import Hyperparameters
 from trainables.training.measurement import Measurement
 
-VERSION = 2
-"""Version of the ledger's format; a reader refuses a newer one."""
+VERSION = 3
+"""Version of the ledger's format; a reader refuses a newer one. Since 2, repeats of finalists are
+known; since 3, `hits` and `misses` count rows, and no longer files of rows."""
 
 RUNNING, COMPLETE, PRUNED, FAIL = "RUNNING", "COMPLETE", "PRUNED", "FAIL"
 STATES = (RUNNING, COMPLETE, PRUNED, FAIL)
@@ -135,8 +136,8 @@ def features_stored(
         seconds: Wall time.
         cores: CPU cores that were occupied.
         bytes: Bytes written.
-        hits: Entries that existed already.
-        misses: Entries that were computed.
+        hits: Rows (an image's activations at a boundary) that existed already.
+        misses: Rows that were computed.
         images: Images passed through a backbone.
     """
     return _event(
@@ -192,8 +193,8 @@ def trial_started(
         attempt: 1 for the first; one more after each failure.
         accumulate: Number of parts that each batch is split into.
         damaged: Checkpoints that could not be read, newest first.
-        hits: Entries of the feature store that its worker requested and found.
-        misses: Entries that it requested and that did not exist.
+        hits: Rows of features that its worker asked for and did not have to compute.
+        misses: Rows that it computed.
         precision: What its networks compute in.
     """
     return _event(

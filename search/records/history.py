@@ -15,6 +15,9 @@ from spaces.hyperparameters import Hyperparameters
 from spaces.studies.study import Objective
 from trainables.training.measurement import Measurement
 
+_COUNTS_ROWS = 3
+"""The first version of the ledger whose `hits` and `misses` are rows."""
+
 
 @dataclass
 class History:
@@ -22,6 +25,8 @@ class History:
 
     Attributes:
         features: The `features_stored` events, at most one per driver.
+        hits, misses: Rows of features that were found and computed, in advance and by trials; None
+            in a run that an older version began, which did not count rows.
         notes: What a reader should know, without repetitions.
         study_hash: Hash of the study as it was last changed.
         options: Options of the command line that hold, by name.
@@ -35,6 +40,8 @@ class History:
     last_time: float | None = None
     stopped: Event | None = None
     features: list[Event] = field(default_factory=list)
+    hits: int | None = 0
+    misses: int | None = 0
     notes: list[str] = field(default_factory=list)
     study_hash: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
@@ -141,6 +148,8 @@ class History:
 
     def _on_study_opened(self, event: Event) -> None:
         self.opened = event
+        if event["version"] < _COUNTS_ROWS:
+            self.hits = self.misses = None
         self._on_study_changed(event)
 
     def _on_study_changed(self, event: Event) -> None:
@@ -157,6 +166,7 @@ class History:
 
     def _on_features_stored(self, event: Event) -> None:
         self.features.append(event)
+        self._count_rows(event)
 
     def _on_noted(self, event: Event) -> None:
         if event["text"] not in self.notes:
@@ -183,6 +193,7 @@ class History:
             self._repeats.setdefault(trial.finalist_of, []).append(trial.number)
 
     def _on_trial_started(self, event: Event) -> None:
+        self._count_rows(event)
         trial = self.trials[event["trial"]]
         trial.node = event["node"]
         trial.total_params = event["total_params"]
@@ -197,6 +208,11 @@ class History:
         # Epochs after the checkpoint that it resumes from are trained and reported again.
         del trial.measurements[event["resumed"] :]
         del trial.times[event["resumed"] :]
+
+    def _count_rows(self, event: Event) -> None:
+        if self.hits is not None and self.misses is not None:
+            self.hits += event["hits"]
+            self.misses += event["misses"]
 
     def _on_trial_checkpointed(self, event: Event) -> None:
         self.trials[event["trial"]].checkpoints[event["epoch"]] = event["bytes"]

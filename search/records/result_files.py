@@ -17,7 +17,7 @@ class _Counts(TypedDict):
     validation: list[int]
     test: list[int]
     fingerprint: NotRequired[str]
-    subset: NotRequired[int | None]
+    subset: NotRequired[int | float | None]
 
 
 class _FineTuning(TypedDict):

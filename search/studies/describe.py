@@ -74,6 +74,7 @@ def describe_study(name: str, recipe: str | None) -> dict[str, Any]:
         "recipes": list(study.recipe_points),
         **describe(point, _classes(study)),
         "precision": study.resources.precision,
+        "feature_dtype": study.resources.feature_dtype,
         "hyperparameters": point.to_dict(),
         **({} if recipe else {"plan": _plan(study)}),
     }

@@ -52,9 +52,8 @@ class Metrics(Watcher):
         self._seconds = _counter(
             "thawtune_device_seconds", "Seconds that trials occupied GPUs or CPUs.", study, "kind"
         )
-        self._hits = _gauge("thawtune_cache_hits", "Feature entries that existed.", study)
-        self._misses = _gauge("thawtune_cache_misses", "Feature entries computed.", study)
-        self._asked = dict.fromkeys(("hits", "misses"), 0)
+        self._hits = _gauge("thawtune_cache_hits", "Rows of features found.", study)
+        self._misses = _gauge("thawtune_cache_misses", "Rows of features computed.", study)
         self._told: deque[float] = deque([time.monotonic()])
         self._next = 0.0
         self._named: dict[str, str] | None = None
@@ -94,9 +93,8 @@ class Metrics(Watcher):
                 if seconds > 0:
                     self._seconds.inc(seconds * self._devices, {"kind": kind})
         elif event["event"] in ("features_stored", "trial_started"):
-            for gauge, name in ((self._hits, "hits"), (self._misses, "misses")):
-                self._asked[name] += event[name]
-                gauge.set(self._asked[name])
+            self._hits.set(self._history.hits or 0)
+            self._misses.set(self._history.misses or 0)
 
     def _epochs_a_second(self) -> float:
         now = time.monotonic()

@@ -6,7 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    model_validator,
+)
 
 
 class Section(BaseModel):
@@ -35,9 +43,18 @@ _KEYS_OF_SOME_FORMATS = {
     "label_column": ("parquet", "tfds", "table"),
     "split_column": _WITH_COLUMNS,
     "table": ("table",),
+    "label_pattern": ("folders",),
     "follow_links": ("folders", "split_folders", "lists", "table"),
     "group": ("folders", "split_folders", "lists", "parquet", "table"),
 }
+
+
+def _regular_expression(value: str | None) -> str | None:
+    try:
+        re.compile(value or "")
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return value
 
 
 class Group(Section):
@@ -54,7 +71,7 @@ class Group(Section):
     """
 
     folder: int | None = None
-    pattern: str | None = Field(None, min_length=1)
+    pattern: Annotated[str | None, AfterValidator(_regular_expression)] = Field(None, min_length=1)
     column: str | None = Field(None, min_length=1)
 
     @model_validator(mode="after")
@@ -67,13 +84,6 @@ class Group(Section):
             )
         if self.folder == 0:
             raise ValueError("folder is 0; expected 1 for the first folder, or -1 for the last")
-        if self.pattern is not None:
-            try:
-                re.compile(self.pattern)
-            except re.error as error:
-                raise ValueError(
-                    f"pattern is {self.pattern!r}, which is not a regular expression: {error}"
-                ) from error
         return self
 
 
@@ -110,7 +120,8 @@ class DatasetSection(Section):
             in formats that always come with one.
         seed: Seed of the split and the subset.
         subset: How many of the images to use, as a number or a share, stratified by class. A
-            published test set is always used whole, so that results can be compared.
+            published test set is always used whole, so that results can be compared. No other
+            image is read; one that cannot be decoded is not replaced.
         skip_bad: Leave out unreadable images instead of refusing the dataset.
         max_pixels: Images with more pixels are not decoded but count as unreadable.
         class_names: Readable names by the dataset's own names: folder names, or labels in formats
@@ -118,6 +129,9 @@ class DatasetSection(Section):
         drop_classes: Classes, or folders that are not classes, to leave out.
         image_column, label_column, split_column: Column names, if they cannot be inferred from the
             data.
+        label_pattern: Regular expression, searched for in each image's path within the dataset,
+            where file names tell the classes: `([^/]+)_[0-9]+[.]` makes Bombay_7.jpg a Bombay. The
+            class is what the first parentheses match, or without any, what it matches.
         table: Name of the table within `path`, if there are several.
         group: Which images stay together in one set.
         follow_links: Follow links that lead out of the dataset, as those of DVC, git-annex and the
@@ -145,6 +159,9 @@ class DatasetSection(Section):
     image_column: str | None = None
     label_column: str | None = None
     split_column: str | None = None
+    label_pattern: Annotated[str | None, AfterValidator(_regular_expression)] = Field(
+        None, min_length=1
+    )
     table: str | None = Field(None, min_length=1)
     group: Group | None = None
     follow_links: bool = False

@@ -26,6 +26,7 @@ Mode = Literal["max", "min"]
 MetricName = Literal["val_accuracy", "val_balanced_accuracy", "val_macro_f1", "val_auc", "val_loss"]
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+FeatureDtype = Literal["float32", "float16"]
 
 METRICS: dict[MetricName, Mode] = {
     "val_accuracy": "max",
@@ -95,6 +96,11 @@ class Budget(Section):
         return self
 
     @property
+    def trials_in_words(self) -> str:
+        """How many trials are wanted: the time may end a search before its number of trials."""
+        return f"{self.trials:,}" if self.seconds is None else f"at most {self.trials:,}"
+
+    @property
     def rungs(self) -> tuple[int, ...]:
         """Epochs at which trials are judged: grace_period · η^k below max_epochs, rounded."""
         found: list[int] = []
@@ -117,6 +123,9 @@ class Resources(Section):
         checkpoint_seconds: Most training time lost with a worker, provided that saving is cheap.
         precision: Arithmetic of the networks: float32, or 16 bits with the weights, logits and
             losses in float32. auto: float32 on CPUs, 16 bits on GPUs that are fast with them.
+        feature_dtype: What features are stored as. float16 takes half of the bytes and keeps 11
+            bits of each number: trials on stored features then differ from live ones by that
+            rounding. A trial whose features exceed its range, 65,504, fails.
     """
 
     cpu: float = Field(1, gt=0)
@@ -125,6 +134,7 @@ class Resources(Section):
     max_failures: int = Field(2, ge=0)
     checkpoint_seconds: float = Field(5, ge=0)
     precision: Precision = "auto"
+    feature_dtype: FeatureDtype = "float32"
 
     @model_validator(mode="after")
     def _one_gpu_a_trial(self) -> Resources:

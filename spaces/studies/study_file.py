@@ -89,6 +89,15 @@ class StudyFile:
         self.dataset = _dataset(raw)
         self.study, self.problems = parse_study(raw)
 
+    @property
+    def dataset_alone(self) -> dict[str, Any] | None:
+        """The keys of the dataset section, if the file has no other section; else None."""
+        value: dict[str, Any] = self._yaml.value or {}
+        section = value.get("dataset")
+        if set(value) - {"name", "dataset"} or not isinstance(section, dict):
+            return None
+        return dict(section)
+
     def sentence(self, problem: Problem) -> str:
         """A problem as a message with its line and place."""
         line = self._yaml.line_of(problem.place)

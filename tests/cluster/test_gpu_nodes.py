@@ -50,10 +50,10 @@ def test_features_are_computed_on_gpu_nodes_alone_each_in_its_own_cache(
             assert len(nodes_for(study)) == 2
             plan, console = planned(study), Console(quiet=True)
             first = extract(study, plan, console)
-            assert (first["hits"], first["misses"], first["notes"]) == (0, 8, ())
+            assert (first["hits"], first["misses"], first["notes"]) == (0, 640, ())
             wait_until(lambda: ray.available_resources().get("GPU") == 2, 30)
             second = extract(study, plan, console)
-            assert (second["hits"], second["misses"], second["notes"]) == (4, 0, ())
+            assert (second["hits"], second["misses"], second["notes"]) == (640, 0, ())
         assert stored(caches[0]) == stored(caches[1])
         assert len(stored(caches[0])) == 4
         assert stored(tmp_path / "driver") == set()

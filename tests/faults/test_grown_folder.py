@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from search.records.run import Run
 from tests.trainables.datasets.pictures import class_folders
 
 pytestmark = [pytest.mark.faults, pytest.mark.ray, pytest.mark.timeout(1800)]
@@ -39,6 +40,15 @@ def rows(cache: Path) -> Counter[str]:
     return counts
 
 
+def computed(run: Path) -> int:
+    """Rows of features that a run says it has computed, in whatever process."""
+    history = Run(run).history()
+    assert history.hits is not None
+    assert history.misses is not None
+    assert history.hits + history.misses >= 2000
+    return history.misses
+
+
 def test_a_second_search_computes_500_and_fine_tuning_nothing(tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     monkeypatch.setenv("THAWTUNE_CACHE", str(cache))
@@ -57,6 +67,7 @@ def test_a_second_search_computes_500_and_fine_tuning_nothing(tmp_path, monkeypa
         shutil.copy(path, photos / "train" / path.parent.name / f"new{path.name}")
     thawtune("search", tmp_path / "study.yaml", "--run", tmp_path / "second")
     assert rows(cache) == {"images": 2500, "features": 2500}
+    assert [computed(tmp_path / run) for run in ("first", "second")] == [2000, 500]
 
     thawtune("finetune", tmp_path / "second", "--workers", "1")
     assert rows(cache) == {"images": 2500, "features": 2500}

@@ -14,11 +14,12 @@ import tensorflow as tf
 
 from spaces.errors import DataError
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.study import FeatureDtype
 from trainables.cache.lazy_rows import Rows
 from trainables.datasets.rows.images import Images
 from trainables.features.key import feature_key
 from trainables.features.plan.plan import PREFIX_NAMES
-from trainables.features.store import computed_by, feature_store
+from trainables.features.store import as_stored, computed_by, feature_store
 from trainables.networks.cut import Cut
 from trainables.networks.forward import forward
 from trainables.process.gpu import usable_memory
@@ -70,7 +71,7 @@ def data_limit() -> int:
 _tensors: LruCache[tf.Tensor] = LruCache(None, sys.maxsize)
 
 
-def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) -> Examples:
+def examples_at(cut: Cut, images: Images, dtype: FeatureDtype = "float32") -> Examples:
     """The inputs of the part above a cut, for these images; read once a process.
 
     They are a tensor if they take no more than half of `data_limit`, so that training and
@@ -79,7 +80,7 @@ def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) 
     Args:
         cut: Where the network is cut. If nothing lies below it, the examples are the pixels.
         images: One set.
-        point: For the description of the entry.
+        dtype: What features are stored as.
 
     Raises:
         NoRoomError: If they are too large for memory, and the store has no room for them.
@@ -91,15 +92,15 @@ def examples_at(cut: Cut, images: Images, point: Hyperparameters | None = None) 
         return Examples(_resident(images.fingerprint, lambda: images.pixels), labels, about)
 
     def features() -> Rows:
-        found = stored(below, cut.name, images, point)
+        found = stored(below, cut.name, images, dtype=dtype)
         if found is not None:
             return found
-        each = 4 * math.prod(below.output.shape[1:])
+        each = np.dtype(dtype).itemsize * math.prod(below.output.shape[1:])
         if not _is_small(each * len(images.labels)):
             raise NoRoomError(f"the features at {cut.name} of {len(images.labels)} images")
-        return forward(below, images.pixels)
+        return as_stored(forward(below, images.pixels), cut.name, dtype)
 
-    key = feature_key(below, cut.name, images.fingerprint)
+    key = feature_key(below, cut.name, images.fingerprint, dtype)
     return Examples(_resident(key, features), labels, about)
 
 
@@ -113,7 +114,11 @@ def forget() -> None:
 
 
 def stored(
-    below: keras.Model, name: str, images: Images, point: Hyperparameters | None = None
+    below: keras.Model,
+    name: str,
+    images: Images,
+    point: Hyperparameters | None = None,
+    dtype: FeatureDtype = "float32",
 ) -> Rows | None:
     """The activations at a cut, from the store; computed if it does not hold them whole.
 
@@ -122,23 +127,27 @@ def stored(
         name: Of the cut.
         images: One set.
         point: For the description of the entry.
+        dtype: What they are stored as.
 
     Returns:
-        float32 (images, ...), mapped into memory; None if the store has no room for them.
+        (images, ...), mapped into memory; None if the store has no room for them.
 
     Raises:
         DataError: If the store cannot be written.
+        TrialFailedError: If one is too large for the dtype.
     """
-    compute = computed_by(below, images.pixels)
-    about = description(name, images, point)
-    rows = feature_store(below, name, images).get(images.digests, compute, about)
+    compute = computed_by(below, name, images.pixels, dtype)
+    about = description(name, images, point, dtype)
+    rows = feature_store(below, name, images, dtype).get(images.digests, compute, about)
     if rows is None:
         count = len(images.labels)
         note(f"The cache has no room for the features at {name} of {count:,} images: not stored.")
     return rows
 
 
-def description(name: str, images: Images, point: Hyperparameters | None) -> dict[str, Any]:
+def description(
+    name: str, images: Images, point: Hyperparameters | None, dtype: FeatureDtype
+) -> dict[str, Any]:
     """The description of an entry, for people."""
     values = {} if point is None else point.to_dict()
     return {
@@ -147,7 +156,7 @@ def description(name: str, images: Images, point: Hyperparameters | None) -> dic
         "images": len(images.labels),
         "image_size": images.pixels.shape[1],
         "data": images.treatment,
-        "dtype": "float32",
+        "dtype": dtype,
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
 

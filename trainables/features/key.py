@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 import keras
 import tensorflow as tf
 
+from spaces.studies.study import FeatureDtype
 from trainables.networks.weights import source_of, weights_digest
 from trainables.process.precision import has_tf32
 
@@ -18,7 +19,9 @@ _WITHOUT_EFFECT = ("name", "trainable", "rate", "seed")
 _known: WeakKeyDictionary[keras.Model, str] = WeakKeyDictionary()
 
 
-def feature_key(below: keras.Model, name: str, treatment: str) -> str:
+def feature_key(
+    below: keras.Model, name: str, treatment: str, dtype: FeatureDtype = "float32"
+) -> str:
     """The key of the activations of a network's lower part, for all images treated in one way.
 
     Args:
@@ -26,12 +29,15 @@ def feature_key(below: keras.Model, name: str, treatment: str) -> str:
             network again.
         name: Name of the cut.
         treatment: How the images were decoded and resized.
+        dtype: What they are stored as.
     """
     if below not in _known:
         _known[below] = _network(below)
     about = [treatment, name, _known[below], below.compute_dtype, keras.__version__, tf.__version__]
     if has_tf32():
         about.append("tf32")
+    if dtype != "float32":
+        about.append(dtype)
     return hashlib.sha256(json.dumps(about).encode()).hexdigest()
 
 

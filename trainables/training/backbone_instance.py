@@ -11,6 +11,7 @@ from typing import Any
 import keras
 
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.study import FeatureDtype
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, examples_at
 from trainables.networks.cut import Cut
@@ -74,15 +75,16 @@ class Trunk:
         # The value read shares the variable's memory until the variable is written to.
         self._lent = [(v, v.value.read_value()) for v in changing if id(v) in mine]
 
-    def examples_at(self, cut: Cut, images: Images) -> Examples:
+    def examples_at(self, cut: Cut, images: Images, dtype: FeatureDtype = "float32") -> Examples:
         """Inputs of the part above a cut for these images, from memory where they still are.
 
         Args:
             cut: Nothing below it changes in training.
             images: One set.
+            dtype: What features are stored as.
         """
         seed = self._seed if self._is_random else None
-        key = (cut.name, cut.below is None, images.fingerprint, seed)
+        key = (cut.name, cut.below is None, images.fingerprint, seed, dtype)
         inputs, kept = self._examples.get(key, (lambda: None, None))
         if (found := inputs()) is not None and kept is not None:
             return replace(kept, inputs=found)
@@ -90,7 +92,7 @@ class Trunk:
             # Other random weights below than for the last seed: a different network to the store.
             below = keras.Model(cut.below.input, cut.below.output)
             cut = Cut(cut.name, below, cut.above)
-        examples = examples_at(cut, images)
+        examples = examples_at(cut, images, dtype)
         self._examples = {k: v for k, v in self._examples.items() if v[0]() is not None}
         without = replace(examples, inputs=None)
         self._examples[key] = weakref.ref(examples.inputs), without

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from spaces.hyperparameters import FEATURE_AUGMENTATION, Hyperparameters
+from spaces.studies.study import FeatureDtype
 from trainables.augmentation.batch import STRENGTHS, augmentation
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples
@@ -111,9 +112,9 @@ class Prepared:
         self._heads = self.network.head_layers
         trunk.flags = None
 
-    def examples_at(self, split: Cut, images: Images) -> Examples:
+    def examples_at(self, split: Cut, images: Images, dtype: FeatureDtype) -> Examples:
         """Inputs of the part above a cut of its network for these images."""
-        return self._trunk.examples_at(split, images)
+        return self._trunk.examples_at(split, images, dtype)
 
     @property
     def size(self) -> int:
@@ -144,6 +145,7 @@ class Prepared:
         priors: np.ndarray,
         accumulate: int,
         kept: Collection[str] | None,
+        dtype: FeatureDtype = "float32",
     ) -> Phase:
         """Thaw what a phase trains, and reset its optimizer.
 
@@ -153,12 +155,13 @@ class Prepared:
             priors: float64 (classes,), the share of each class in the training set.
             accumulate: Parts in which a batch is computed.
             kept: Names of boundaries whose features are stored; None: all that are worth it.
+            dtype: What features are stored as.
         """
         self._thaw(is_head_phase)
-        key = is_head_phase, accumulate, None if kept is None else frozenset(kept)
+        key = is_head_phase, accumulate, None if kept is None else frozenset(kept), dtype
         if key not in self._phases:
             with self._trunk.noting(self._nodes):
-                self._phases[key] = self._phase(point, accumulate, kept)
+                self._phases[key] = self._phase(point, accumulate, kept, dtype)
         loop = self._phases[key].loop
         loop.adjust(
             point.batch_size,
@@ -187,7 +190,11 @@ class Prepared:
         self._trunk.flags = id(self), is_head_phase
 
     def _phase(
-        self, point: Hyperparameters, accumulate: int, kept: Collection[str] | None
+        self,
+        point: Hyperparameters,
+        accumulate: int,
+        kept: Collection[str] | None,
+        dtype: FeatureDtype,
     ) -> Phase:
         model = self.network.model
         # Replicas may have different numbers of parts, so none can wait for the others.
@@ -195,7 +202,7 @@ class Prepared:
         if point.views == 0:
             split = Cut(PIXELS, None, model)
         else:
-            split = cut(model, worth_storing(model) if kept is None else kept)
+            split = cut(model, worth_storing(model, dtype) if kept is None else kept)
         decays_by_layer = point.layer_decay not in (None, 1)
         optimizer = optimizer_of(point, blocks_below_the_head(model) if decays_by_layer else None)
         above, below = split.above, None

@@ -11,7 +11,7 @@ import numpy as np
 
 from spaces.errors import TrialFailedError
 from spaces.hyperparameters import Hyperparameters
-from spaces.studies.study import Objective
+from spaces.studies.study import FeatureDtype, Objective
 from trainables.augmentation.stored_views import views
 from trainables.datasets.rows.images import Images
 from trainables.features.in_memory import Examples, NoRoomError
@@ -48,6 +48,7 @@ class Training:
             one part at a time.
         kept: Names of boundaries whose features may be stored; None: all that are worth it, see
             `worth_storing`.
+        dtype: What features are stored as.
 
     Raises:
         InputError: If the network cannot be built, or its weights cannot be had.
@@ -64,11 +65,12 @@ class Training:
         *,
         accumulate: int = 1,
         kept: Collection[str] | None = None,
+        dtype: FeatureDtype = "float32",
     ) -> None:
         self.point, self.seed, self.objective = point, seed, objective
         self.epoch = 0
         self.best: Measurement | None = None
-        self._accumulate, self._kept_boundaries = accumulate, kept
+        self._accumulate, self._kept_boundaries, self._dtype = accumulate, kept, dtype
         self._seconds: dict[str, float] = {}
         self._views, self._validation_images = views(train, point), validation
         with self._timed("start"):
@@ -206,6 +208,7 @@ class Training:
                 self._priors,
                 self._accumulate,
                 self._kept_boundaries,
+                self._dtype,
             )
             self._phase, self._loop = phase, phase.loop
         try:
@@ -221,7 +224,7 @@ class Training:
             self._enter_phase(epoch)
 
     def _examples(self, images: Images) -> Examples:
-        return self._prepared.examples_at(self._phase.split, images)
+        return self._prepared.examples_at(self._phase.split, images, self._dtype)
 
     def _keep_if_best(self, measurement: Measurement) -> None:
         metric, sign = self.objective.metric, 1 if self.objective.mode == "max" else -1

@@ -22,6 +22,7 @@ from trainables.datasets.sets.recorded import RecordedSets
 from trainables.features.in_memory import description
 from trainables.features.key import feature_key
 from trainables.features.plan.extraction_task import SETS, ExtractionTask, PlannedRows
+from trainables.features.store import as_stored
 from trainables.networks.forward import outputs_of
 from trainables.process.gpu import limit_memory
 from trainables.process.precision import set_precision
@@ -40,9 +41,10 @@ def planned_rows(task: ExtractionTask) -> list[PlannedRows]:
         below = keras.Model(model.input, _operation(model, name).output)
         for part in SETS:
             images = _images(task, part)
-            family, row = feature_key(below, name, images.treatment), below.output.shape[1:]
-            about = description(name, images, task.point)
-            found.append(PlannedRows(name, part, family, row, images.digests, about))
+            family = feature_key(below, name, images.treatment, task.dtype)
+            row, about = below.output.shape[1:], description(name, images, task.point, task.dtype)
+            planned = PlannedRows(name, part, family, row, images.digests, about, task.dtype)
+            found.append(planned)
     return found
 
 
@@ -68,7 +70,7 @@ def compute(
     for start in range(0, len(positions), _BATCH):
         outputs = outputs_of(step, pixels[positions[start : start + _BATCH]])
         for name, rows in zip(names, outputs, strict=True):
-            fill(targets[name], first + start, [rows])
+            fill(targets[name], first + start, [as_stored(rows, name, task.dtype)])
     return len(positions)
 
 

@@ -188,6 +188,7 @@ class KerasTrainable(tune.Trainable):
             self._study.objective,
             accumulate=self._config["accumulate"],
             kept=self._kept(point),
+            dtype=self._study.resources.feature_dtype,
         )
         training.add_seconds("start", idle)
         training.add_seconds("data", loaded)

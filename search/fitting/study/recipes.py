@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.fitting.study import rules
+
 
 @dataclass(frozen=True)
 class Default:
@@ -58,7 +60,7 @@ DEFAULTS = (
         "linear probe, then everything at a low rate",
         "Kumar et al. 2022, https://arxiv.org/abs/2202.10054",
         {"learning_rate": 5e-3, "thaw_learning_rate": 2e-4, "decay": "cosine"},
-        {"head_epochs": 0.5},
+        {"head_epochs": rules.HEAD_EPOCHS},
     ),
     Default(
         "autogluon",

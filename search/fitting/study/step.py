@@ -41,7 +41,7 @@ def step_for(data: DataFacts, machine: Machine, seconds: float) -> Step:
         if found is not None and size > max(rules.STEPS[0].value[0], rules.ENLARGED * data.side):
             break
         step = _step(data, machine, seconds, size, epochs, 1.0, rule.why)
-        if found is not None and step.units < rules.UNITS:
+        if found is not None and step.units < rules.ROOM:
             break
         found = step
     if found is None:

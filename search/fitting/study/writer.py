@@ -100,7 +100,7 @@ class StudyWriter:
         if all(len(offered) == 1 for offered in depths.values()):
             return found
         at_once = {0} if ("head_epochs", 0) in has else set()
-        heads = sorted(at_once | {1, max(1, round(self._step.epochs / 2))})
+        heads = sorted(at_once | {1, max(1, round(rules.HEAD_EPOCHS * self._step.epochs))})
         low, high = rules.THAW_RATES
         self._say(
             "Epochs of the head alone. Everything at once is tried only if a recipe does so.",
@@ -237,7 +237,7 @@ class StudyWriter:
         return {
             "trials": max(10, round(self._machine.workers * self._seconds / LEAST_TRIAL)),
             "max_epochs": epochs,
-            "grace_period": min(epochs, max(2, round(epochs / rules.REDUCTION**2))),
+            "grace_period": min(epochs, max(2, round(rules.GRACE * epochs))),
             "reduction_factor": rules.REDUCTION,
             "seconds": max(1.0, round(self._seconds, 1)),
         }

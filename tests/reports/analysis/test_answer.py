@@ -7,6 +7,7 @@ import re
 import pytest
 
 from reports.analysis.answer import costs, results, status, winning_settings
+from reports.data.run_data import read_run
 
 
 def values(facts) -> dict[str, str]:
@@ -64,6 +65,15 @@ def test_settings_are_those_that_were_searched_and_exist(read) -> None:
     assert "learning_rate" in names
     assert "batch_norm" not in names, "nothing is thawed in a linear probe"
     assert set(names) <= set(data.searched)
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"), [("seconds", "its time was over"), ("done", "nothing was left to try")]
+)
+def test_what_ended_a_search_is_said_in_words(reason, said, make_run) -> None:
+    maker = make_run()
+    maker.one_epoch(None, 0.5)
+    assert status(read_run(maker.close(reason=reason))).endswith(f"({said}).")
 
 
 def test_status(read) -> None:

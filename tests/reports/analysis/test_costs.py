@@ -61,7 +61,10 @@ def test_a_pruned_trial_counts_as_pruned(make_run) -> None:
 def test_features_and_checkpoints_are_told_and_counted(make_run) -> None:
     maker = make_run()
     maker.write(
-        events.features_stored(seconds=8, cores=2, bytes=3_000_000, hits=0, misses=2, images=90), 8
+        events.features_stored(
+            seconds=8, cores=2, bytes=3_000_000, hits=1000, misses=90, images=90
+        ),
+        8,
     )
     trial, point = maker.propose()
     maker.train(trial, point, 1)
@@ -71,5 +74,8 @@ def test_features_and_checkpoints_are_told_and_counted(make_run) -> None:
     said = " ".join(b.text for b in section(data).blocks if isinstance(b, Text))
     assert "90 images passed the frozen layers once" in said
     assert "3.0 MB stored" in said
+    assert (
+        "1,000 rows (an image's activations at a boundary) were in the cache, and 90 were" in said
+    )
     assert "1 checkpoint was written, at most 40.0 kB" in said
     assert {s.name: s.seconds for s in stages(data)}["features"] == 16

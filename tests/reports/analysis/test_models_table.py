@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from reports.analysis.costs import stages, stages_table, total_cost
@@ -65,7 +67,16 @@ def test_what_is_not_exact_is_said(read) -> None:
     assert "9 trials were stopped early" in complete
     assert "trained once, with one seed" in complete
     assert "trained once, with one seed" not in full
-    assert "No trial used augmentation" in full
+    assert "No trial used augmentation of images, so cached features are exact." in full
+
+
+def test_features_of_16_bits_are_not_called_exact(read) -> None:
+    data = read("full")
+    resources = data.study.resources.model_copy(update={"feature_dtype": "float16"})
+    study = data.study.model_copy(update={"resources": resources})
+    text = " ".join(approximations(dataclasses.replace(data, study=study)))
+    assert "exact" not in text
+    assert "Features are stored as float16, which keeps 11 bits of each number." in text
 
 
 def test_the_hardware_is_what_the_ledger_knows(read) -> None:

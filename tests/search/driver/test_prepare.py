@@ -124,6 +124,7 @@ def test_trials_and_time_may_change(tiny_study, study, tmp_path):
         ("max_epochs: 3", "max_epochs: 4"),
         ("grace_period: 1", "grace_period: 2"),
         ("resources:", "seed: 5\nresources:"),
+        ("cpu: 1", "feature_dtype: float16"),
         ("  hidden:", "  wide:"),
     ],
 )

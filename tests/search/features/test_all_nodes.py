@@ -68,7 +68,7 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     plan = planned(study)
     assert {depth for row in plan.kept for depth in row.depths} == {"head", "4"}
     first = extract(study, plan, console)
-    assert (first["hits"], first["misses"], first["notes"]) == (0, 4, ())
+    assert (first["hits"], first["misses"], first["notes"]) == (0, 320, ()), "160 at two cuts"
     assert first["images"] == 160
     assert first["bytes"] == sum(
         path.stat().st_size for path in (folder / "features").rglob("*.arrow")
@@ -78,7 +78,7 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
 
     assert planned(study) == plan, "it is not measured again"
     second = extract(study, planned(study), console)
-    assert (second["hits"], second["misses"], second["images"]) == (4, 0, 0)
+    assert (second["hits"], second["misses"], second["images"]) == (320, 0, 0)
     assert all(entry.in_use for entry in eviction.entries(["features"])), (
         "a search holds what its trials need"
     )
@@ -99,9 +99,10 @@ def test_the_second_search_finds_what_the_first_one_stored(ray, study, folder):
     end_leases()
     forget()
     lost = eviction.entries(["features"])[0]
+    rows = lost.about["shape"][0]
     shutil.rmtree(lost.path)
     third = extract(study, plan, console)
-    assert (third["hits"], third["misses"], third["notes"]) == (3, 1, ())
+    assert (third["hits"], third["misses"], third["notes"]) == (320 - rows, rows, ())
     assert not [path for path in folder.rglob(".*") if path.is_dir()], "no half entries"
 
 
@@ -147,7 +148,7 @@ def test_the_count_of_images_never_goes_back(ray, study, folder):
                 seen.append(actor.images_done())
                 time.sleep(0.01)
         tally, keys = running.result()
-        assert (tally.images, tally.misses, len(keys)) == (160, 2, 2)
+        assert (tally.images, tally.misses, len(keys)) == (160, 160, 2)
     assert seen == sorted(seen)
     assert actor.images_done() == 320
 
@@ -201,7 +202,8 @@ def test_small_data_are_left_to_the_trials_and_what_is_larger_is_told(
     monkeypatch.setattr("search.features.precompute.SMALL", 0)
     store_features(current, study, sets_of(current), console)
     [event] = current.history.features
-    assert (event["misses"], event["images"]) == (4, 160)
+    assert (event["misses"], event["images"]) == (320, 160)
+    assert (current.history.hits, current.history.misses) == (0, 320)
     assert event["cores"] >= 1
 
 

@@ -46,6 +46,7 @@ def test_before_the_test(run):
         "| all | 920 | 300 | 360 |",
         "1437 in all, for 3 epochs",
         "the recipe probe",
+        "in a search of 1 trial of up to",
         r"| learning\_rate | 0.001 |",
         "val_accuracy 0.8750",
         "The test set is still sealed",

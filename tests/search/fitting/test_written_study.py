@@ -6,7 +6,6 @@ import dataclasses
 
 import pytest
 
-from search.fitting.look import subset_for
 from search.fitting.study import costs, rules
 from search.fitting.study.facts import DataFacts, Machine, Probe
 from search.fitting.study.ingredients import INGREDIENTS
@@ -78,6 +77,14 @@ def test_more_time_never_means_smaller_images_or_fewer_epochs():
     assert work[0] < work[-1]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_larger_images_and_more_epochs_leave_room_for_a_search(kind):
+    smallest = rules.STEPS[0].value
+    for seconds in range(60, 7200, 120):
+        step = step_for(KINDS[kind], LAPTOP, seconds)
+        assert (step.size, step.epochs) == smallest or step.units >= rules.ROOM
+
+
 def test_images_are_not_enlarged_more_than_the_rules_say():
     step = step_for(KINDS["thumbnails"], LAPTOP, 1e6)
     assert step.size <= rules.ENLARGED * 28
@@ -103,6 +110,15 @@ def test_with_enough_time_every_default_of_the_field_is_a_recipe():
     assert list(study.study.recipe_points) == [default.name for default in DEFAULTS]
     point = study.study.recipe_points["bit"]
     assert (point.optimizer, point.decay, point.decay_epochs) == ("sgd", "step", 9)
+
+
+@pytest.mark.parametrize("seconds", SECONDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_trials_are_first_compared_after_an_epoch_with_everything_thawed(kind, seconds):
+    _, study = written(KINDS[kind], seconds)
+    heads = _spec(study.study, "head_epochs")
+    longest = max(heads.values) if heads else 0
+    assert study.study.budget.grace_period > longest
 
 
 def test_where_time_is_short_recipes_thaw_the_deepest_layers_that_it_allows():
@@ -185,16 +201,6 @@ def test_each_ingredient_can_be_left_out_and_has_its_source():
 def test_few_validation_images_are_judged_by_their_loss():
     assert written(KINDS["two classes of 12"], 600)[1].study.objective.metric == "val_loss"
     assert written(PHOTOS, 600)[1].study.objective.metric == "val_accuracy"
-
-
-def test_of_more_images_than_a_pass_has_time_for_a_subset_is_used():
-    assert subset_for(PHOTOS, LAPTOP, 300) is None
-    many = KINDS["many"]
-    share = subset_for(many, LAPTOP, 600)
-    seconds = share * many.seen * LAPTOP.forward_seconds(1.0, 96)
-    assert seconds <= 1.01 * rules.PASS_SHARE * LAPTOP.workers * 600
-    assert subset_for(many, LAPTOP, 1.0) * many.seen >= rules.LEAST_OF_CLASS * many.classes
-    assert subset_for(many, LAPTOP, 1e6) is None
 
 
 def test_without_gpus_a_trial_gets_none():

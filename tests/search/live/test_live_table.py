@@ -49,6 +49,18 @@ def test_nothing_has_been_tried_yet(make_study):
     assert lines["trials"] == "0 RUNNING, 0 COMPLETE, 0 PRUNED, 0 FAIL of 8"
     assert lines["incumbent"] == "none yet"
     assert lines["epochs"] == "0"
+    assert "features" not in lines
+
+
+def test_rows_of_features_are_counted_in_advance_and_by_trials(make_study, ledger):
+    before = History.of(ledger)
+    assert "features" not in status(make_study(), before)
+    stored = {"seconds": 1, "cores": 2, "bytes": 3, "hits": 2000, "misses": 500, "images": 500}
+    before.take(events.features_stored(**stored))
+    trial = next(iter(before.trials))
+    before.take(events.trial_started(trial, "here", 9, 9, 0, hits=40, misses=2))
+    lines = status(make_study(), before)
+    assert lines["features"] == "2,040 rows found in the cache, 502 computed"
 
 
 def test_every_state_is_counted_and_the_best_named(make_study, ledger):

@@ -21,6 +21,7 @@ EXPECTED = {
         *("5 PRUNED 2", "6 COMPLETE 4", "7 COMPLETE 4", "8 COMPLETE 4", "9 COMPLETE 4"),
         *("10 COMPLETE 4", "11 COMPLETE 4"),
     ],
+    3: ["0 COMPLETE 2", "1 PRUNED 1", "2 PRUNED 1", "3 COMPLETE 2", "4 COMPLETE 2"],
 }
 """By version: number, state and epochs of each trial."""
 
@@ -48,6 +49,16 @@ def test_repeats_of_finalists_are_known_since_version_2():
     assert len(old.searched) == len(old.trials)
     assert [t.finalist_of for t in new.trials.values()][6:] == [3, 1, 0, 3, 1, 0]
     assert new.incumbent(Objective()).number == 3
+
+
+def test_rows_of_features_are_counted_since_version_3():
+    """Before, files were: nobody knows of how many rows."""
+    found = [History.of(read_ledger(FOLDER / f"version_{number}.jsonl")) for number in EXPECTED]
+    assert [(history.hits, history.misses) for history in found] == [
+        (None, None),
+        (None, None),
+        (11, 149),
+    ]
 
 
 @pytest.mark.parametrize("version", EXPECTED)

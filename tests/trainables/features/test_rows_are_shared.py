@@ -108,7 +108,7 @@ def test_fine_tuning_on_training_and_validation_images_computes_nothing(split, p
     assert len(both.labels) == count == 32
     features(split, both)
     assert counted() == (0, 0)
-    assert take_counts() == {"hits": 1, "misses": 0}
+    assert take_counts() == {"hits": 32, "misses": 0}
 
 
 def test_another_split_computes_what_was_in_the_test_set(split, photos, counted):
@@ -153,7 +153,9 @@ def test_a_folder_that_has_grown_computes_what_is_new(split, tmp_path, counted, 
         "trainables.datasets.manifest.image_files.decode",
         lambda file, key, *rules: decoded.append(key) or decode(file, key, *rules),
     )
+    take_counts()
     data = searched(split, found, sets_of(found))
+    assert take_counts() == {"hits": 40, "misses": 10}
     assert len(data.train.labels) + len(data.validation.labels) == 50
     assert counted() == (10, 10)
     assert {key.split("/")[-1][:3] for key in decoded} == {"new"}

@@ -23,7 +23,7 @@ ROWS = 128
 """Rows of a share."""
 
 Compute = Callable[[int, int], Iterable[np.ndarray]]
-"""Computes rows from the first to before the last, float32, block by block."""
+"""Computes rows from the first to before the last, block by block."""
 
 _SHARES = "shares"
 _POLL_SECONDS = 0.02

@@ -34,7 +34,7 @@ from trainables.process.messages import note
 
 _ATTEMPTS = 5
 
-_requests: Counter[tuple[Kind, str]] = Counter()
+_rows: Counter[tuple[Kind, str]] = Counter()
 
 ComputeRows = Callable[[np.ndarray], Iterable[np.ndarray]]
 """Computes the rows at these positions of what was asked for, block by block."""
@@ -108,25 +108,36 @@ class RowStore:
         """
         if not len(contents):
             return np.empty((0, *self._row), self._dtype)
+        computed = 0
+
+        def counted(positions: np.ndarray) -> Iterable[np.ndarray]:
+            nonlocal computed
+            computed += len(positions)
+            return compute(positions)
+
         for attempt in range(_ATTEMPTS):
             found = self._find(contents)
             missing = _first_of_each(contents, np.flatnonzero(found.part < 0))
             wanted = contents[missing]
-            if attempt == 0:
-                _requests[self._kind, "misses" if len(missing) else "hits"] += 1
             parts = self._opened(found)
             if parts is None:
                 continue  # what was found has changed meanwhile
             if not len(missing):
+                self._count(len(contents), computed)
                 return gathered(parts, found.part, found.row)
             if (attempt == 0 and self._has_fetched(wanted)) or self._has_waited(wanted):
                 continue
-            if not self._has_added(wanted, missing, compute, about):
+            if not self._has_added(wanted, missing, counted, about):
+                self._count(len(contents), len(missing))
                 return None
         raise DataError(
             f"{self._entries.path(self._family)} is damaged or evicted each time it is written. "
             "Check the disk, and that no other process clears the cache."
         )
+
+    def _count(self, asked: int, computed: int) -> None:
+        _rows[self._kind, "hits"] += max(0, asked - computed)
+        _rows[self._kind, "misses"] += computed
 
     def _has_fetched(self, wanted: np.ndarray) -> bool:
         """Copy segments of other machines that have any of these rows; False if there are none."""
@@ -201,7 +212,12 @@ def _first_of_each(contents: np.ndarray, positions: np.ndarray) -> np.ndarray:
 
 
 def take_counts() -> dict[str, int]:
-    """How many sets of features `get` found whole in this process since the last call, and not."""
-    taken = {name: _requests["features", name] for name in ("hits", "misses")}
-    _requests.clear()
+    """Rows of features that this process was asked for since the last call.
+
+    Returns:
+        Of these, `misses` were computed here; `hits` were stored, are copies of others, or were
+        computed by another process at the same time.
+    """
+    taken = {name: _rows["features", name] for name in ("hits", "misses")}
+    _rows.clear()
     return taken

@@ -20,6 +20,7 @@ from trainables.datasets.files.scanning import (
     scan,
     subfolders,
 )
+from trainables.datasets.manifest.groups import everyone, matched
 from trainables.datasets.manifest.image_files import ImageFile, file_index
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import SUBSETS
@@ -101,6 +102,8 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     Raises:
         DataError: If the folders are sets instead of classes.
     """
+    if section.label_pattern is not None:
+        return _by_file_names(section, path.resolve(), section.label_pattern)
     root = descend(path.resolve())
     found = class_folders(root, root, section)
     if problem := _sets_not_classes(root, found):
@@ -110,6 +113,27 @@ def read_index(section: DatasetSection, path: Path) -> Index:
     return file_index(
         root, found.files, classes, section, ignored=found.ignored, empty_classes=found.empty
     )
+
+
+def _by_file_names(section: DatasetSection, root: Path, pattern: str) -> Index:
+    """Index images whose names tell their classes, in whatever folders they are."""
+    found = scan(root, root, section.follow_links)
+    keys = [key_of(image, root) for image in found.images]
+    what = f"a match of the pattern {pattern!r}"
+    labels = everyone("class", keys, matched(pattern, keys), what, "label_pattern")
+    dropped, ignored = frozenset(section.drop_classes), list(found.ignored)
+    ignored += [
+        Finding(key, "is dropped by the study")
+        for key, label in zip(keys, labels, strict=True)
+        if label in dropped
+    ]
+    classes = sorted(set(labels) - dropped, key=natural)
+    files = [
+        ImageFile(image, label)
+        for image, label in zip(found.images, labels, strict=True)
+        if label not in dropped
+    ]
+    return file_index(root, files, classes, section, ignored=ignored)
 
 
 _PART = re.compile(r"(k?_?folds?|splits?|parts?|batch|cv|set|sets?)[ _-]*\d+\Z", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from trainables.datasets.formats import (
 from trainables.datasets.manifest.index import Index
 from trainables.datasets.manifest.names import readable
 from trainables.datasets.manifest.plain_pixels import plain_index
+from trainables.datasets.manifest.subset import used_positions
 
 READERS: dict[str, Callable[[DatasetSection, Path], Index]] = {
     "folders": class_folders.read_index,
@@ -38,8 +39,12 @@ READERS: dict[str, Callable[[DatasetSection, Path], Index]] = {
 """Readers of the formats that have files."""
 
 
-def read_index(section: DatasetSection) -> Index:
+def read_index(section: DatasetSection, keys: Collection[str] | None = None) -> Index:
     """Find a dataset, unpack it if need be, and index its images without decoding them.
+
+    Args:
+        section: With the path of the dataset.
+        keys: Of the images whose files are read for their digests; None: those that the study uses.
 
     Raises:
         DataError: If it does not exist, has another layout, or has fewer than two classes.
@@ -56,7 +61,9 @@ def read_index(section: DatasetSection) -> Index:
             f"{section.path or section.format} has only one class, {index.class_names[0]!r}; "
             f"classification needs two or more.{left_out}{_expected(section)}"
         )
-    return index
+    if keys is None:
+        return index.digested(used_positions(index, section))
+    return index.digested(np.flatnonzero([key in keys for key in index.keys]))
 
 
 def _read(section: DatasetSection) -> Index:

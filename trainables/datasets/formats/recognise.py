@@ -7,6 +7,7 @@ CIFAR-10, folders of TFDS, a zip or tar of any of these, and a folder that has n
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from trainables.datasets.formats.parquet_file import holds_images
 from trainables.datasets.formats.table import label_tables
 from trainables.datasets.formats.tables.label_table import LabelTable
 from trainables.datasets.formats.tables.table_file import is_table
+from trainables.datasets.manifest.groups import matched
 from trainables.datasets.manifest.names import SUBSETS
 
 _READ = ("folders", "split_folders", "table", "parquet", "lists", "cifar10", "idx")
@@ -154,7 +156,11 @@ def _ambiguous(path: Path, choices: Sequence[Choice]) -> str:
         for keys, reason in choices
     ]
     return "\n".join(
-        [f"{path} can be read in {len(choices)} ways; say which in a study's dataset:", *lines]
+        [
+            f"{path} can be read in {len(choices)} ways; say which in the dataset section of a "
+            f"file, such as photos.yaml, and give it in place of the images:",
+            *lines,
+        ]
     )
 
 
@@ -167,4 +173,25 @@ def _why_nothing(content: Path) -> str:
         what = f"has {count:,} images, but nothing that tells their classes."
         if count and subfolders(content):
             what = f"has {count:,} images in one folder, and so only one class."
+        what += _names_tell([image.name for image in found.images])
     return "\n".join([what + " What can be read:", *(f"  {LAYOUTS[form]}" for form in _READ)])
+
+
+_NUMBERED = r"([^/0-9][^/]*?)[ ._-]*[0-9]+[.][^./]+$"
+"""What stands before the number of a file."""
+_LEAST_OF_NAME = 5
+_NAMED = 5
+
+
+def _names_tell(names: Sequence[str]) -> str:
+    """How to take what stands before the numbers of files for their classes, if it may be that."""
+    counts = Counter(matched(_NUMBERED, names))
+    if None in counts or len(counts) < 2 or len(names) < _LEAST_OF_NAME * len(counts):
+        return ""
+    shown = ", ".join(f"{name} ({count})" for name, count in counts.most_common(_NAMED))
+    more = f" and {len(counts) - _NAMED} more" if len(counts) > _NAMED else ""
+    return (
+        f" Names of files begin with {shown}{more}: if these are the classes, give a file, such as "
+        "photos.yaml, in place of the images, with: "
+        f"dataset: {{path: ..., label_pattern: '{_NUMBERED}'}}."
+    )

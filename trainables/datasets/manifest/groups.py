@@ -31,25 +31,44 @@ def groups_of(
         found: list[str | None] = [value or None for value in columns]
         what = f"a value in the column {rule.column!r}"
     elif rule.pattern is not None:
-        found = [_matched(re.search(rule.pattern, key)) for key in keys]
+        found = matched(rule.pattern, keys)
         what = f"a match of the pattern {rule.pattern!r}"
     else:
         found = [_folder(key, rule.folder or 1) for key in keys]
         what = f"a folder at level {rule.folder}"
-    missing = [key for key, group in zip(keys, found, strict=True) if group is None]
+    return everyone("group", keys, found, what, "group")
+
+
+def matched(pattern: str, keys: Sequence[str]) -> list[str | None]:
+    """What a pattern's first parentheses match in each key, or without any, what it matches."""
+    found = [re.search(pattern, key) for key in keys]
+    return [(m and (m[1] if m.re.groups else m[0])) or None for m in found]
+
+
+def everyone(
+    name: str, keys: Sequence[str], found: Sequence[str | None], what: str, key: str
+) -> tuple[str, ...]:
+    """What was found for each image.
+
+    Args:
+        name: Of what was looked for, such as group.
+        keys: Of the images.
+        found: For each of them, or None.
+        what: What the others have.
+        key: Of the dataset section, by which it was looked for.
+
+    Raises:
+        DataError: If an image has none.
+    """
+    missing = [key for key, value in zip(keys, found, strict=True) if value is None]
     if missing:
         more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
         raise DataError(
-            f"{len(missing):,} of {len(keys):,} images have no group: {', '.join(missing[:_NAMED])}"
-            f"{more} without {what}. Change group in the study's dataset section."
+            f"{len(missing):,} of {len(keys):,} images have no {name}: "
+            f"{', '.join(missing[:_NAMED])}{more} without {what}. Change {key} in the study's "
+            "dataset section."
         )
-    return tuple(str(group) for group in found)
-
-
-def _matched(match: re.Match[str] | None) -> str | None:
-    if match is None:
-        return None
-    return match[1] if match.re.groups else match[0]
+    return tuple(str(value) for value in found)
 
 
 def _folder(key: str, level: int) -> str | None:

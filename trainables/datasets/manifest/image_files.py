@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -46,7 +45,7 @@ def file_index(
 ) -> Index:
     """An index of these files, in their order.
 
-    The fingerprint holds the name, the size and the content of every file, and its set.
+    None of them is read until `Index.digested` is called.
 
     Args:
         root: Keys are relative to it.
@@ -56,7 +55,9 @@ def file_index(
     labels = {folder: label for label, folder in enumerate(class_folders)}
     paths = [file.path for file in files]
     published = any(file.subset for file in files)
-    digests = kept_digests(root, paths)
+
+    def digest(positions: np.ndarray) -> list[str]:
+        return kept_digests(root, [paths[position] for position in positions])
 
     def opened(position: int) -> BinaryIO:
         return _open(paths[position], keys[position])
@@ -70,7 +71,7 @@ def file_index(
         keys=keys,
         labels=np.array([labels[file.folder] for file in files], np.int32),
         read=read,
-        fingerprint=_fingerprint(files, keys, labels, digests) + _rules(section),
+        fingerprint=_rules(section),
         subsets=tuple(file.subset for file in files) if published else None,
         open=opened,
         in_files=True,
@@ -78,7 +79,7 @@ def file_index(
         empty_classes=tuple(empty_classes),
         groups=groups_of(section, keys, [file.group for file in files]),
         place=f"{root}/{section.bits}",
-        digests=tuple(digests),
+        digest=digest,
     )
 
 
@@ -93,15 +94,3 @@ def _open(path: Path, key: str) -> BinaryIO:
         return path.open("rb")
     except OSError as error:
         raise BadImageError(key, f"cannot be opened: {error.strerror}") from error
-
-
-def _fingerprint(
-    files: Sequence[ImageFile],
-    keys: Sequence[str],
-    labels: Mapping[str, int],
-    digests: Sequence[str],
-) -> str:
-    whole = hashlib.sha256()
-    for file, key, digest in zip(files, keys, digests, strict=True):
-        whole.update(f"{key}\0{labels[file.folder]}\0{file.subset}\0{digest}\n".encode())
-    return whole.hexdigest()

@@ -21,7 +21,8 @@ class Index:
         keys: A unique name of each image: its path relative to the dataset, if it has one.
         labels: int32 (images,), indices into `class_names`.
         read: Decodes an image, given its position: uint8 (height, width, 3), RGB.
-        fingerprint: Changes when the images or the labels do.
+        fingerprint: Changes when the images or the labels do. Of files, those that `digested` has
+            read count by their content, the others by their names.
         subsets: Published set of each image: "train", "validation", "test", or "" (unknown).
             None if the dataset publishes no sets.
         open: Opens the encoded image at a position. None if images are stored as plain pixels,
@@ -31,7 +32,9 @@ class Index:
         empty_classes: Class folders without images, which are not classes.
         groups: Group of each image, which stay together in one set; None if each is alone.
         place: What the digests' inspections are kept under: the dataset and how it is decoded.
-        digests: Digest of each image's file, "" if it cannot be read; None if it has none.
+        digests: Digest of each image's file, "" if it has not been or cannot be read; None if
+            there are no files.
+        digest: Reads the files at some positions for their digests; None if there are none.
         contents: Digest of each image's decoded pixels, S16 (images,), b"" where it is unknown;
             None if none is known.
         sizes: Width and height of each upright image, int32 (images, 2), where they are known.
@@ -50,6 +53,7 @@ class Index:
     groups: tuple[str, ...] | None = None
     place: str = ""
     digests: tuple[str, ...] | None = None
+    digest: Callable[[np.ndarray], list[str]] | None = None
     contents: np.ndarray | None = None
     sizes: np.ndarray | None = None
 
@@ -61,6 +65,19 @@ class Index:
     def counts(self, positions: np.ndarray) -> np.ndarray:
         """Number of images of each class among these positions: int64 (classes,)."""
         return np.bincount(self.labels[positions], minlength=len(self.class_names))
+
+    def digested(self, positions: np.ndarray) -> Index:
+        """The same images, with the digests of some of their files, and a fingerprint of them."""
+        if self.digest is None:
+            return self
+        digests = np.full(len(self.keys), "", object)
+        digests[positions] = self.digest(positions)
+        whole = hashlib.sha256()
+        rows = zip(self.keys, self.labels.tolist(), self.published.tolist(), digests, strict=True)
+        for key, label, subset, digest in rows:
+            whole.update(f"{key}\0{label}\0{subset}\0{digest}\n".encode())
+        fingerprint = whole.hexdigest() + self.fingerprint
+        return replace(self, digests=tuple(digests), fingerprint=fingerprint, digest=None)
 
     def take(self, positions: np.ndarray) -> Index:
         """An index of only these images, with the same classes."""

@@ -14,6 +14,7 @@ from trainables.datasets.files.scanning import Finding
 from trainables.datasets.files.threads import Progress
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.subset import used_positions
 from trainables.datasets.preflight.bad_images import sound_part, unreadable
 from trainables.datasets.preflight.duplicates import exact_duplicates, near_duplicates
 from trainables.datasets.preflight.image_sizes import Sizes
@@ -67,21 +68,25 @@ def examine(
     """
     section = located(section, name, data)
     whole = read_index(section)
-    every = inspect(whole, section.max_pixels, progress)
-    bad, sound = unreadable(whole, every), every.sound
-    index, inspection = sound_part(whole, every) if bad else (whole, every)
+    used = used_positions(whole, section)
+    every = inspect(whole, section.max_pixels, progress, used)
+    part = whole.take(used)
+    bad, sound = unreadable(part, every), used[every.sound]
+    index, inspection = sound_part(part, every) if bad else (part, every)
     splits = split(index, section, inspection.contents)
-    sets = _sets(index, splits)
-    duplicates = exact_duplicates(index, sets, inspection)
-    near = near_duplicates(index, sets, inspection)
+    sizes = np.stack([every.widths, every.heights], axis=1)
+    sets = record(whole, used, sound, splits, every.contents, sizes)
+    its_sets = _sets(index, splits)
+    duplicates = exact_duplicates(index, its_sets, inspection)
+    near = near_duplicates(index, its_sets, inspection)
     mislabelled = _mislabelled(index, inspection)
     skipped = len(bad) if section.skip_bad else 0
-    crossing = _groups_that_cross(index, sets)
+    crossing = _groups_that_cross(index, its_sets)
     return Preflight(
         name=section.name or name,
         format=section.format,
         path=section.path,
-        fingerprint=index.fingerprint,
+        fingerprint=sets.sound_fingerprint,
         class_names=index.class_names,
         counts={s: tuple(index.counts(splits.of(s)).tolist()) for s in SETS},
         published=tuple(s for s in SETS if s in (whole.subsets or ())),
@@ -95,9 +100,9 @@ def examine(
         empty_classes=whole.empty_classes,
         duplicates=duplicates,
         near_duplicates=near,
-        errors=errors(whole, section, bad, duplicates, crossing),
+        errors=errors(part, section, bad, duplicates, crossing),
         warnings=warnings(
-            whole,
+            part,
             section,
             every,
             bad if section.skip_bad else (),
@@ -106,7 +111,7 @@ def examine(
             near,
             crossing,
         ),
-        sets=record(whole, sound, splits, every.contents, every.widths, every.heights),
+        sets=sets,
     )
 
 

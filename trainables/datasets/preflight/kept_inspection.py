@@ -19,8 +19,13 @@ _VERSION = 3
 """Raise it when anything in an inspection is determined in another way."""
 
 
-def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> Inspection:
-    """Inspect every image, or read what earlier inspections found.
+def inspect(
+    index: Index,
+    max_pixels: int,
+    progress: Progress | None = None,
+    positions: np.ndarray | None = None,
+) -> Inspection:
+    """Inspect images, or read what earlier inspections found.
 
     Images are known by the digests of their files, or by their places in a dataset that has none.
     Images that cannot be decoded are tried again each time: what is missing may be installed by
@@ -30,6 +35,7 @@ def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> 
         index: The images.
         max_pixels: Larger images count as problems and are not decoded.
         progress: Called with the number of steps done and their total, for headers and pixels.
+        positions: Of the images to inspect; None: all.
 
     Raises:
         DataError: If the cache cannot be written.
@@ -37,6 +43,8 @@ def inspect(index: Index, max_pixels: int, progress: Progress | None = None) -> 
     if index.digests is None:
         numbered = tuple(map(str, range(len(index.keys))))
         index = dataclasses.replace(index, place=index.fingerprint, digests=numbered)
+    if positions is not None:
+        index = index.take(positions)
     name = address(index.place, max_pixels, _VERSION, PIL.__version__)
     path = cache_folder() / "inspections" / f"{name}.parquet"
     with renewing(path):

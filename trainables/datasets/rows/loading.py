@@ -12,14 +12,14 @@ from spaces.studies.dataset import DatasetSection
 from trainables.datasets.files.threads import Progress
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.subset import used_positions
 from trainables.datasets.preflight.bad_images import without_bad
-from trainables.datasets.preflight.inspection import Inspection
 from trainables.datasets.preflight.kept_inspection import inspect
 from trainables.datasets.rows.images import Images, load_images
 from trainables.datasets.rows.resizing import Square
 from trainables.datasets.sets.recorded import RecordedSets
 from trainables.datasets.sets.restored import Restored, check_contents, deferred, restore
-from trainables.datasets.sets.splits import Splits, split
+from trainables.datasets.sets.splits import SETS, Splits, split
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,24 @@ def read_splits(
         restored = reread(section, recorded, progress=progress)
         index, splits = restored.index, restored.splits
     else:
-        index, inspection = _sound(read_index(section), section, progress)
-        splits = split(index, section, inspection.contents)
-        index = replace(index, contents=np.array(inspection.contents, "S16"))
+        index, splits = _split_now(section, progress)
     return index, replace(splits, test=splits.test[:0]) if _sealed else splits
+
+
+def _split_now(section: DatasetSection, progress: Progress | None) -> tuple[Index, Splits]:
+    """All images but unreadable ones, and the sets among those that the study uses."""
+    whole = read_index(section)
+    used = used_positions(whole, section)
+    every = inspect(whole, section.max_pixels, progress, used)
+    part, inspection = without_bad(whole.take(used), every, section)
+    splits = split(part, section, inspection.contents)
+    sound = used[every.sound]
+    kept = np.setdiff1d(np.arange(len(whole.keys)), np.setdiff1d(used, sound))
+    places = np.searchsorted(kept, sound)
+    contents = np.zeros(len(kept), "S16")
+    contents[places] = inspection.contents
+    index = whole if len(kept) == len(whole.keys) else whole.take(kept)
+    return replace(index, contents=contents), Splits(*(places[splits.of(name)] for name in SETS))
 
 
 def reread(
@@ -96,10 +110,11 @@ def reread(
     Raises:
         ChangedDataError: If an image has gone or changed.
     """
-    restored = restore(recorded, read_index(section))
+    now = read_index(section, recorded.used_keys)
+    restored = restore(recorded, now)
     if not restored.is_unchanged:
         wanted = np.sort(np.concatenate([restored.splits.of(name) for name in checked]))
-        looked_at = restored.index.take(wanted)
+        looked_at = replace(restored.index, fingerprint=now.fingerprint).take(wanted)
         found = inspect(looked_at, section.max_pixels, progress)
         check_contents(recorded, looked_at.keys, found.contents, found.problems)
     return restored
@@ -141,7 +156,7 @@ def load_refit_data(
 def _for_training(section: DatasetSection, recorded: RecordedSets | None) -> tuple[Index, Splits]:
     if recorded is None:
         return read_splits(section)
-    return deferred(recorded, lambda: read_index(section))
+    return deferred(recorded, lambda: read_index(section, ()))
 
 
 def open_sealed_test(
@@ -162,9 +177,3 @@ def open_sealed_test(
         index, splits = restored.index, restored.splits
     keys = tuple(index.keys[position] for position in splits.test)
     return SealedTest(index.class_names, keys, load_images(index, splits.test, square))
-
-
-def _sound(
-    index: Index, section: DatasetSection, progress: Progress | None
-) -> tuple[Index, Inspection]:
-    return without_bad(index, inspect(index, section.max_pixels, progress), section)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from trainables.datasets.sets.stratified import TooFewError
+from trainables.datasets.manifest.stratified import TooFewError
 
 
 def together(contents: Sequence[Hashable], groups: Sequence[str] | None) -> np.ndarray:

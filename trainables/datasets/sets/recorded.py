@@ -45,8 +45,9 @@ class RecordedSets:
         sets: "train", "validation", "test", "unreadable", or "" outside the study's subset.
         groups: Number of what each image stays together with, its copies and its group: int64
             (images,).
-        contents: Hexadecimal digest of each image's decoded pixels; "" where there is none.
-        widths, heights: int32 (images,), in pixels, after rotation by EXIF.
+        contents: Hexadecimal digest of each image's decoded pixels; "" where there is none, as
+            outside the subset.
+        widths, heights: int32 (images,), in pixels, after rotation by EXIF; 0 as for `contents`.
         fingerprint: Fingerprint of the dataset as it was read, including unreadable images.
     """
 
@@ -77,8 +78,13 @@ class RecordedSets:
 
     @cached_property
     def sound(self) -> np.ndarray:
-        """Positions of the images that can be decoded: int64, ascending."""
+        """Positions of the images that are not known as unreadable: int64, ascending."""
         return self.positions("train", "validation", "test", "")
+
+    @property
+    def used_keys(self) -> frozenset[str]:
+        """Keys of the images that are not outside the study's subset."""
+        return frozenset(key for key, name in zip(self.keys, self.sets, strict=True) if name)
 
     @property
     def sound_fingerprint(self) -> str:
@@ -94,7 +100,7 @@ class RecordedSets:
 
     @cached_property
     def splits(self) -> Splits:
-        """The sets, as positions among the images that can be decoded."""
+        """The sets, as positions among `sound`."""
         sets = np.array(self.sets, "U10")[self.sound]
         return Splits(*(np.flatnonzero(sets == name) for name in SETS))
 
@@ -178,23 +184,29 @@ class RecordedSets:
 
 def record(
     index: Index,
+    used: np.ndarray,
     sound: np.ndarray,
     splits: Splits,
     contents: Sequence[bytes],
-    widths: np.ndarray,
-    heights: np.ndarray,
+    sizes: np.ndarray,
 ) -> RecordedSets:
     """Create the record of a dataset that has just been split.
 
     Args:
         index: All images, including unreadable ones.
-        sound: Positions of the readable images, to which `splits` refers.
+        used: Positions of those that the study uses.
+        sound: Positions of the readable ones among these, to which `splits` refers.
         splits: The sets.
-        contents: Digest of each image's decoded pixels; b"" where there is none.
-        widths, heights: int32 (images,).
+        contents: Digest of the decoded pixels of each used image; b"" where there is none.
+        sizes: Width and height of each used image, int32 (used, 2).
     """
-    sets = np.full(len(index.keys), UNREADABLE, "U10")
-    sets[sound] = ""
+    count = len(index.keys)
+    sets, known, both = (
+        np.full(count, "", "U10"),
+        np.full(count, b"", object),
+        np.zeros((count, 2), np.int32),
+    )
+    sets[used], known[used], both[used] = UNREADABLE, contents, sizes
     for name in SETS:
         sets[sound[splits.of(name)]] = name
     return RecordedSets(
@@ -202,9 +214,9 @@ def record(
         index.keys,
         np.where(sets == UNREADABLE, -1, index.labels).astype(np.int32),
         tuple(sets.tolist()),
-        together(contents, index.groups),
-        tuple(content.hex() for content in contents),
-        widths,
-        heights,
+        together(known.tolist(), index.groups),
+        tuple(content.hex() for content in known),
+        both[:, 0],
+        both[:, 1],
         index.fingerprint,
     )

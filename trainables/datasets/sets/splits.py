@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -11,8 +10,9 @@ import numpy as np
 from spaces.errors import DataError
 from spaces.studies.dataset import TEST_SHARE, DatasetSection
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.stratified import TooFewError, take_stratified
+from trainables.datasets.manifest.subset import share_of
 from trainables.datasets.sets.grouped import take_groups, together
-from trainables.datasets.sets.stratified import TooFewError, take_stratified
 
 SETS = ("train", "validation", "test")
 
@@ -37,10 +37,11 @@ def split(
 
     Published sets stay as they are. A missing set is taken from the training images, or from all
     images if no sets are published; `section.validation` and `section.test` are shares of these. So
-    without published sets, 0.2 and 0.2 leave 0.6 for training. `section.subset` is applied first,
-    and never to a published test set.
+    without published sets, 0.2 and 0.2 leave 0.6 for training.
 
     Args:
+        index: The images that the study uses, see `used_positions`.
+        section: Has the shares and the seed.
         contents: One value for each image, equal for copies, which come into one set. None: there
             are no copies.
 
@@ -50,7 +51,7 @@ def split(
     ids = together(index.keys if contents is None else contents, index.groups)
     published = index.published
     test = np.flatnonzero(published == "test")
-    used = _subset(index, np.flatnonzero(published != "test"), section)
+    used = np.flatnonzero(published != "test")
     validation = used[published[used] == "validation"]
     train = used[published[used] != "validation"]
     count = len(train)
@@ -62,33 +63,6 @@ def split(
         share = section.validation
         train, validation = _take(index, ids, train, (share, count), section.seed + 1, "validation")
     return Splits(train, validation, test)
-
-
-def _subset(index: Index, positions: np.ndarray, section: DatasetSection) -> np.ndarray:
-    """The part of these positions that the study uses, stratified by class and published set."""
-    if section.subset is None:
-        return positions
-    whole = isinstance(section.subset, int)
-    count = int(section.subset) if whole else _share_of(section.subset, len(positions))
-    if count > len(positions):
-        raise DataError(
-            f"subset is {count:,}, but there are only {len(positions):,} images to take it from: "
-            "change dataset.subset in the study, or remove it."
-        )
-    in_validation = index.published[positions] == "validation"
-    strata = index.labels[positions] + in_validation * len(index.class_names)
-    try:
-        taken = take_stratified(
-            strata, range(len(positions)), count, section.seed + 2, least_left=0
-        )
-    except TooFewError as error:
-        raise DataError(
-            f"A subset of {count:,} images is too small: there are {len(np.unique(strata))} "
-            "classes, counted in each published set, and each needs at least one image. Raise "
-            "dataset.subset in the study."
-        ) from error
-    part: np.ndarray = positions[taken]
-    return part
 
 
 def _check_class_sizes(index: Index, ids: np.ndarray, positions: np.ndarray, needed: int) -> None:
@@ -120,7 +94,7 @@ def _take(
     name: str,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take a set from these positions: (the rest, the set). `share` is a share, and of how many."""
-    count = _share_of(*share)
+    count = share_of(*share)
     labels, own = index.labels[positions], ids[positions]
     try:
         if index.groups is None:
@@ -139,8 +113,3 @@ def _take(
             "or drop classes."
         ) from error
     return positions[~taken], positions[taken]
-
-
-def _share_of(share: float, count: int) -> int:
-    # Rounded first: 0.1 × 30 is a little more than 3 in floating point.
-    return math.ceil(round(share * count, 6))

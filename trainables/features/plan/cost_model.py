@@ -12,7 +12,10 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from spaces.hyperparameters import Hyperparameters
+from spaces.studies.study import FeatureDtype
 from trainables.features.plan.plan import Plan, Prefix, Row
 
 
@@ -23,9 +26,10 @@ class Site:
     Attributes:
         prefix: The networks that have it.
         name: Name of the cut.
-        shape: Shape of one image's activations there, float32.
+        shape: Shape of one image's activations there.
         seconds: Time to compute them from one image's pixels.
         point: A configuration whose network has this cut.
+        dtype: What they are stored as.
     """
 
     prefix: Prefix
@@ -33,11 +37,12 @@ class Site:
     shape: tuple[int, ...]
     seconds: float
     point: Hyperparameters = dataclasses.field(compare=False)
+    dtype: FeatureDtype = "float32"
 
     @property
     def bytes(self) -> int:
         """Bytes of one image's activations."""
-        return 4 * math.prod(self.shape)
+        return np.dtype(self.dtype).itemsize * math.prod(self.shape)
 
 
 @dataclass(frozen=True)

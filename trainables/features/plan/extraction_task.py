@@ -13,7 +13,7 @@ import numpy as np
 
 from spaces.hyperparameters import Hyperparameters
 from spaces.studies.dataset import DatasetSection
-from spaces.studies.study import Precision
+from spaces.studies.study import FeatureDtype, Precision
 from trainables.cache.rows.row_store import RowStore
 from trainables.datasets.sets.recorded import RecordedSets
 
@@ -33,6 +33,7 @@ class ExtractionTask:
         threads: TensorFlow's threads: as many as in a trial, which may get this process next.
         gpu: Share of a GPU, that of a trial.
         precision: As in `Resources.precision`.
+        dtype: As in `Resources.feature_dtype`.
     """
 
     dataset: DatasetSection
@@ -43,6 +44,7 @@ class ExtractionTask:
     threads: int
     gpu: float = 0
     precision: Precision = "auto"
+    dtype: FeatureDtype = "float32"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,7 @@ class PlannedRows:
         row: Shape of a row.
         contents: Digests of the images, S16 (images,).
         about: Their description.
+        dtype: What they are stored as.
     """
 
     cut: str
@@ -64,8 +67,9 @@ class PlannedRows:
     row: tuple[int, ...]
     contents: np.ndarray
     about: Mapping[str, Any]
+    dtype: FeatureDtype = "float32"
 
     @property
     def store(self) -> RowStore:
         """Where they are stored."""
-        return RowStore("features", self.family, self.row)
+        return RowStore("features", self.family, self.row, np.dtype(self.dtype).type)

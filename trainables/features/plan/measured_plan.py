@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from spaces.hyperparameters import Hyperparameters
-from spaces.studies.study import Study
+from spaces.studies.study import FeatureDtype, Study
 from trainables.cache.digest import digest
 from trainables.cache.eviction import limit
 from trainables.cache.folder import cache_folder, explained, remove
@@ -50,7 +50,7 @@ def plan_study(study: Study, images: int | None, workers: int | None = None) -> 
         by_network[without_depth(stage.point)][stage] = epochs
     seconds: dict[object, float] = {}
     for point, its_stages in by_network.items():
-        found = _Sites(point, seconds)
+        found = _Sites(point, seconds, study.resources.feature_dtype)
         for stage, epochs in its_stages.items():
             below = found.below(stage)
             sites |= {(site.prefix, site.name): site for site in below}
@@ -67,10 +67,13 @@ class _Sites:
     Args:
         point: Without a depth.
         seconds: Seconds per unit of work, by backbone; filled in as they are measured.
+        dtype: What features are stored as.
     """
 
-    def __init__(self, point: Hyperparameters, seconds: dict[object, float]) -> None:
-        self._point = point
+    def __init__(
+        self, point: Hyperparameters, seconds: dict[object, float], dtype: FeatureDtype
+    ) -> None:
+        self._point, self._dtype = point, dtype
         self._model = _random_network(point).model
         self._work = work_up_to(self._model)
         same = (point.backbone, point.image_size, point.truncation_layer)
@@ -90,6 +93,7 @@ class _Sites:
                 tuple(operation.output.shape[1:]),
                 self._seconds_of_work * self._work[operation.name],
                 self._point,
+                self._dtype,
             )
             for operation in cuts(self._model)
             if self._work[operation.name]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import keras
+import numpy as np
 
+from spaces.studies.study import FeatureDtype
 from trainables.networks.cut import cuts
 from trainables.networks.multiply_adds import multiply_adds
 from trainables.process.gpu import usable_memory
@@ -21,7 +23,7 @@ to a billion. No time is measured, so that all workers of a training cut their n
 """
 
 
-def worth_storing(model: keras.Model) -> frozenset[str]:
+def worth_storing(model: keras.Model, dtype: FeatureDtype = "float32") -> frozenset[str]:
     """Names of the cuts whose activations cost less to store than to compute in every epoch.
 
     Where no plan weighs a cut for all trials together, this keeps wide activations near the pixels
@@ -29,13 +31,15 @@ def worth_storing(model: keras.Model) -> frozenset[str]:
 
     Args:
         model: Pixels to logits.
+        dtype: What they are stored as.
     """
     work = work_up_to(model)
     least = _WORK_OF_A_BYTE["CPU" if usable_memory() is None else "GPU"]
+    least *= np.dtype(dtype).itemsize
     return frozenset(
         operation.name
         for operation in cuts(model)
-        if work[operation.name] >= least * 4 * _values(operation)
+        if work[operation.name] >= least * _values(operation)
     )
 
 

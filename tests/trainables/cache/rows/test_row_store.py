@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import subprocess
 import sys
@@ -49,8 +50,20 @@ def asked(images, family="family", row=(3,), dtype=np.float32):
 def test_a_folder_that_has_grown_computes_what_is_new():
     assert asked(range(200)) == list(range(200))
     assert asked(range(250)) == list(range(200, 250))
+    assert take_counts() == {"hits": 200, "misses": 250}
     assert asked(range(249, -1, -1)) == []
-    assert take_counts() == {"hits": 1, "misses": 2}
+    assert asked([250, 3, 250, 250]) == [250]
+    assert take_counts() == {"hits": 253, "misses": 1}, "copies are found"
+    assert take_counts() == {"hits": 0, "misses": 0}
+
+
+def test_what_there_is_no_room_for_counts_as_computed(monkeypatch):
+    asked(range(10))
+    monkeypatch.setenv("THAWTUNE_CACHE_LIMIT", "10B")
+    take_counts()
+    store = RowStore("features", "family", (3,))
+    assert store.get(digests(range(30)), pytest.fail, {}) is None
+    assert take_counts() == {"hits": 10, "misses": 20}
 
 
 def test_sets_folds_subsets_and_refits_share_their_rows():
@@ -127,7 +140,7 @@ def test_damaged_digests_are_told_and_mended(folder, damage):
 ASK = """
 import hashlib, sys, time
 import numpy as np
-from trainables.cache.rows.row_store import RowStore
+from trainables.cache.rows.row_store import RowStore, take_counts
 
 images = np.arange(int(sys.argv[1]), int(sys.argv[2]))
 digests = np.array([hashlib.blake2b(str(i).encode(), digest_size=16).digest() for i in images])
@@ -140,21 +153,27 @@ def compute(positions):
 
 rows = RowStore("features", "family", (3,)).get(digests, compute, {})
 assert np.array_equal(np.asarray(rows)[:, 0], images)
+print(take_counts(), file=sys.stderr)
 """
 
 
 def ask(first, last, seconds):
     command = [sys.executable, "-c", ASK, str(first), str(last), str(seconds)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
 
 
 def test_processes_that_want_some_of_the_same_compute_it_once():
     first = ask(0, 20, 0.05)
     assert first.stdout.readline() == "0\n"
     second = ask(10, 30, 0)
-    computed = [line for process in (first, second) for line in process.communicate()[0].split()]
+    said = [process.communicate() for process in (first, second)]
+    computed = [line for out, _ in said for line in out.split()]
     assert [first.returncode, second.returncode] == [0, 0]
     assert sorted(map(int, computed)) == [*range(1, 30)]
+    counts = [ast.literal_eval(counted) for _, counted in said]
+    assert sum(count["misses"] for count in counts) == 30
+    assert sum(count["hits"] for count in counts) == 10
 
 
 def test_a_process_that_is_killed_is_made_up_for(folder):

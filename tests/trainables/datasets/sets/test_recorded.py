@@ -13,6 +13,7 @@ from PIL import Image
 
 from spaces.errors import ChangedDataError
 from spaces.studies.dataset import DatasetSection
+from tests.trainables.datasets.dataset_formats import idx
 from trainables.datasets.preflight.examine import preflight
 from trainables.datasets.rows.loading import (
     load_refit_data,
@@ -176,6 +177,28 @@ def test_an_edited_test_image_stops_the_test_alone(photos, section, sets):
     load_refit_data(section, SIZE, sets)
     with pytest.raises(ChangedDataError, match=key):
         open_sealed_test(section, SIZE, sets)
+
+
+def test_pixels_in_one_file_that_change_twice_are_named_each_time(tmp_path):
+    """What was seen of the first change says nothing about the second."""
+    chance = np.random.default_rng(0)
+    for name, each in (("train", 10), ("t10k", 2)):
+        labels = np.repeat(np.arange(3), each)
+        pixels = chance.integers(0, 256, (len(labels), 8, 8))
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(idx(pixels))
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(idx(labels))
+    section = DatasetSection(format="idx", path=str(tmp_path))
+    sets = preflight(section, "arrays").sets
+    file = tmp_path / "train-images-idx3-ubyte"
+    content = file.read_bytes()
+    first, second = sets.positions("train")[:2].tolist()
+    for place in (first, second):
+        changed = bytearray(content)
+        changed[16 + 64 * place] ^= 255
+        file.write_bytes(changed)
+        with pytest.raises(ChangedDataError, match="1 of the run's images") as raised:
+            reread(section, sets)
+        assert f": {sets.keys[place]}." in str(raised.value)
 
 
 def test_images_that_changed_names_are_told_by_their_content(photos, section, sets):

@@ -11,8 +11,9 @@ from spaces.errors import DataError
 from spaces.studies.dataset import DatasetSection
 from trainables.datasets.formats.readers import read_index
 from trainables.datasets.manifest.index import Index
+from trainables.datasets.manifest.stratified import TooFewError, take_stratified
+from trainables.datasets.manifest.subset import used_positions
 from trainables.datasets.sets.splits import SETS, split
-from trainables.datasets.sets.stratified import TooFewError, take_stratified
 
 
 def index(labels, subsets=None):
@@ -24,6 +25,12 @@ def index(labels, subsets=None):
 
 def section(**keys):
     return DatasetSection(**({"format": "folders"} | keys))
+
+
+def split_part(whole, study):
+    """The part that a study uses, and its sets."""
+    part = whole.take(used_positions(whole, study))
+    return part, split(part, study)
 
 
 def sizes(splits):
@@ -104,26 +111,30 @@ def test_too_few_images_are_a_sentence():
 
 @pytest.mark.parametrize(("subset", "expected"), [(30, 30), (0.3, 30), (100, 100), (1.0, 100)])
 def test_subset_of_all(subset, expected):
-    splits = split(index([0, 1] * 50), section(subset=subset))
+    part, splits = split_part(index([0, 1] * 50), section(subset=subset))
     assert sum(sizes(splits)) == expected
     assert sizes(splits)[0] == 0.6 * expected
-    again = split(index([0, 1] * 50), section(subset=subset))
-    assert np.array_equal(splits.train, again.train)
+    assert part.counts(np.arange(expected)).tolist() == [expected // 2] * 2
+    again, its_splits = split_part(index([0, 1] * 50), section(subset=subset))
+    assert part.keys == again.keys
+    assert np.array_equal(splits.train, its_splits.train)
+    other, _ = split_part(index([0, 1] * 50), section(subset=subset, seed=1))
+    assert (other.keys == part.keys) == (expected == 100)
 
 
 def test_subset_leaves_a_published_test_set_whole():
     subsets = ("train",) * 60 + ("validation",) * 20 + ("test",) * 20
-    whole = index([0, 1] * 50, subsets)
-    splits = split(whole, section(subset=0.2))
+    part, splits = split_part(index([0, 1] * 50, subsets), section(subset=0.2))
     assert sizes(splits) == [12, 4, 20]
-    assert whole.counts(splits.train).tolist() == [6, 6]
+    assert part.counts(splits.train).tolist() == [6, 6]
+    assert set(part.published[splits.test]) == {"test"}
 
 
 def test_impossible_subsets_are_sentences():
     with pytest.raises(DataError, match="subset is 101, but there are only 100 images"):
-        split(index([0, 1] * 50), section(subset=101))
+        used_positions(index([0, 1] * 50), section(subset=101))
     with pytest.raises(DataError, match="A subset of 1 images is too small: there are 2 classes"):
-        split(index([0, 1] * 50), section(subset=1))
+        used_positions(index([0, 1] * 50), section(subset=1))
 
 
 @given(data=st.data())
