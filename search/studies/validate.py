@@ -12,7 +12,8 @@ from spaces.errors import DataError, InputError, StudyError, WeightsError
 from spaces.hyperparameters import Hyperparameters
 from spaces.parameters import Categorical
 from spaces.studies.dataset import DatasetSection
-from spaces.studies.reading import Problem, Reading
+from spaces.studies.parameter_specs import Problem
+from spaces.studies.reading import Reading
 from spaces.studies.study import Study
 from spaces.studies.study_file import StudyFile
 from trainables.datasets.files.threads import Progress

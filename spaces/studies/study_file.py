@@ -13,7 +13,8 @@ from pydantic import ValidationError
 from spaces.backbones import is_keras_file
 from spaces.errors import InputError, StudyError
 from spaces.studies.dataset import DatasetSection
-from spaces.studies.reading import Problem, Reading, read_space
+from spaces.studies.parameter_specs import Problem
+from spaces.studies.reading import Reading, read_space
 from spaces.studies.study import Budget, Study
 from spaces.studies.yaml_file import YamlFile
 
