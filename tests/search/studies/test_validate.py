@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
+from functools import partial
 
 import pytest
 
 from search.studies.validate import load_checked, validate
 from spaces.errors import InputError, StudyError
 from spaces.hyperparameters import Hyperparameters
+from tests.spaces.studies.problems import problems as all_problems
 from trainables.datasets.rows.loading import read_splits
 
-
-def problems(path):
-    with pytest.raises(StudyError) as error:
-        load_checked(path)
-    found = []
-    for problem in error.value.problems:
-        match = re.fullmatch(r"(?:line (\d+), )?([^:]+): (.*)", problem, re.DOTALL)
-        found.append((int(match[1]) if match[1] else None, match[2], match[3]))
-    return found
+problems = partial(all_problems, load=load_checked)
 
 
 def test_a_sound_study_is_returned(tiny_study):
