@@ -219,6 +219,12 @@ def test_a_finished_search_does_not_need_its_cluster(run):
     assert state_of(run.folder) == before
 
 
+def test_a_ray_of_its_own_can_take_the_place_of_a_cluster_that_is_gone(run):
+    record_a_cluster(run)
+    assert answer(*words_of("resume", run), "--address", "local").code is None, "it would search"
+    assert run.history().options == {"address": "local", "trials": 9}
+
+
 @pytest.mark.parametrize("words", ["resume run --trials 9", "search own.yaml --run new"])
 def test_a_machine_on_which_ray_cannot_start(words, run, monkeypatch):
     monkeypatch.chdir(run.folder.parent)
