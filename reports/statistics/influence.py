@@ -85,8 +85,10 @@ class Error:
     freedom: float
 
 
-def error_of_mean(values: Floats, label: Labels, name: ScoreName) -> Error:
-    """The standard error of a mean over a stratified set.
+def error_of_mean(
+    values: Floats, label: Labels, name: ScoreName, beside: Labels | None = None
+) -> Error:
+    """The standard error of a mean over a stratified set, or of its difference to another set's.
 
     A few images say little about the variance of their class: where all predictions happen to agree
     it would be zero. So each class counts one further image, as far from the mean as all images are
@@ -98,6 +100,8 @@ def error_of_mean(values: Floats, label: Labels, name: ScoreName) -> Error:
         values: Pseudo-values of a score, or differences of those of two models, shape (images,).
         label: True class of each image, shape (images,).
         name: Of the score.
+        beside: Images of each class in the other set, none of them 0. Its own values need not be
+            known: they vary within a class as those of this set.
     """
     images, sizes = len(label), np.bincount(label)
     present = np.flatnonzero(sizes)
@@ -112,6 +116,8 @@ def error_of_mean(values: Floats, label: Labels, name: ScoreName) -> Error:
     if name in SCORES:
         pooled += 2 / len(present)
     parts = weights[present] ** 2 * (squares[present] + pooled) / images**2
+    if beside is not None:
+        parts *= 1 + sizes[present] / beside[present]
     variance = float(parts.sum())
     if variance == 0:
         return Error(0.0, math.inf)

@@ -7,15 +7,20 @@ all models share (how easy the image is), and noise of the configuration and of 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from reports.analysis.comparisons.agreement import Agreement
 from reports.analysis.kinds import KINDS, Kind
+from reports.statistics.influence import gain
 from reports.statistics.repeated import Repeated
 from reports.statistics.score_pair import ScorePair
 from reports.statistics.scores import Scores
+from reports.statistics.two_sets import error_between_sets
 from tests.reports.simulations.rows import Bound, Row, row_of
+from tests.reports.simulations.runs import FINALISTS
 
 IMAGE, CONFIGURATION, SEED = (share**0.5 for share in (0.6, 0.25, 0.15))
 """Standard deviations of the noise; the variances add up to 1."""
@@ -27,6 +32,7 @@ STRONGER = 0.5
 """What the true class gets more of from the better model."""
 
 SEEDS, LARGE = 3, 50_000
+CHOICES = 2 * FINALISTS
 
 SETS = {
     "360 images, 10 even classes": ([36] * 10, [3.2] * 10),
@@ -47,7 +53,7 @@ def pair_rows(scale: float) -> Iterator[Row]:
             true = _truth(label, strength, chance)
             pairs: dict[str, list[ScorePair]] = {kind.name: [] for kind in COMPARED}
             several: dict[str, list[Repeated]] = {kind.name: [] for kind in COMPARED}
-            for number in range(max(2, int(1000 * scale))):
+            for number in range(max(2, int(4000 * scale))):
                 first, second = drawn(label, strength, SEEDS, chance)
                 for kind in COMPARED:
                     pairs[kind.name].append(ScorePair.of(kind.name, first[0], second[0]))
@@ -58,6 +64,33 @@ def pair_rows(scale: float) -> Iterator[Row]:
                 yield from _rows(kind, "", truth, setting, true[kind.name], one)
                 where = f"{setting}, {SEEDS} seeds"
                 yield from _rows(kind, "the configuration ", truth, where, true[kind.name], many)
+        yield from _agreement_rows(setting, label, np.array(strengths), scale)
+
+
+def _agreement_rows(
+    setting: str, label: NDArray[np.int64], strength: NDArray[np.float64], scale: float
+) -> Iterator[Row]:
+    """The best of equal configurations on half as many validation images, and its test score."""
+    sizes = np.bincount(label) // 2
+    validation = np.repeat(np.arange(len(sizes)), sizes)
+    bounds: dict[str, tuple[float, Bound]] = {
+        "sets alike": (0.0, "at most 5 %"),
+        "test set harder": (STRONGER, "as it comes"),
+    }
+    for truth, (less, bound) in bounds.items():
+        chance = np.random.default_rng([len(label), round(10 * less)])
+        found: dict[str, list[bool]] = {kind.name: [] for kind in COMPARED}
+        for _ in range(max(2, int(1000 * scale))):
+            trials = drawn(validation, np.tile(strength, (CHOICES, 1)), 1, chance)
+            [[tested]] = drawn(label, strength[None] - less, 1, chance)
+            for kind in COMPARED:
+                best = max((kind.of(one) for [one] in trials), key=partial(gain, kind.name))
+                error = error_between_sets(kind.name, tested, best, sizes)
+                both = best, len(validation), kind.of(tested), len(label)
+                found[kind.name].append(Agreement(*both, CHOICES, kind, error).is_broken)
+        for kind in COMPARED:
+            claim = f"validation and test disagree, by {kind.title}"
+            yield row_of(claim, truth, setting, bound, found[kind.name])
 
 
 def _truth(
