@@ -171,12 +171,15 @@ def ended_run(folder):
 
 @pytest.mark.faults
 def test_two_drivers_cannot_share_a_run(tmp_path):
+    """The first one stands still meanwhile: on a busy machine it would end before the second."""
     search = Search(tmp_path, budget={"trials": 6, "max_epochs": 60, "grace_period": 60})
     first = search.start()
     wait_until(lambda: search.named("trial_started"))
+    first.send_signal(signal.SIGSTOP)
     second = search.finish()
+    first.send_signal(signal.SIGCONT)
     assert second.returncode == 4
-    assert "Another process drives the run" in second.stderr
+    assert f"Another process (thawtune search, process {first.pid} on" in second.stderr
     assert first.poll() is None
     first.communicate(timeout=240)
     assert first.returncode == 0
