@@ -31,7 +31,7 @@ def run(*arguments: str | Path) -> str:
     [
         ("a: [", "not YAML"),
         ("- a\n- b\n", "not a study"),
-        ("dataset: {format: digits}\n", "space is missing"),
+        (DIGITS + "seed: 1\n", "space is missing"),
         (DIGITS + "spaces: {}\nspace: {}\n", "spaces is not a valid key; did you mean space?"),
         (DIGITS + "space: {dropout: {low: 0, high: most}}\n", "high is 'most'"),
         (DIGITS + "space: {dropout: {low: 0.5, high: 0.1}}\n", "low (0.5) is above high (0.1)"),
