@@ -40,6 +40,10 @@ class Server:
         query = f"endpoint_override=127.0.0.1%3A{port or self.port}&scheme=http"
         return f"s3://{path}?{query}"
 
+    def files(self) -> fs.FileSystem:
+        """The file system of all buckets."""
+        return fs.FileSystem.from_uri(self.url("bucket"))[0]
+
     def objects(self, path: str) -> dict[str, str]:
         """Digest of each object below a path in the bucket."""
         client = boto3.client("s3", endpoint_url=f"http://127.0.0.1:{self.port}")
