@@ -15,6 +15,7 @@ from search.driver.options import Options
 from search.driver.search import create_run
 from search.live.lock import locked, writable
 from search.records import events
+from search.records.history import History
 from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, make_folder, write_whole
 from search.records.run_sets import checked_sets
@@ -163,6 +164,7 @@ def _take_up(run: Run, source: StudySource | None, given: Options, console: Cons
     else:
         wanted = _load(source, options, console)
     _check_same(run, then, wanted)
+    _check_trials(run, wanted, history)
     _, sets = checked_sets(
         run, wanted, None, lambda text: console.print(text, highlight=False, soft_wrap=True)
     )
@@ -203,6 +205,19 @@ def _check_same(run: Run, then: Study, now: Study) -> None:
             + f"\nTo continue with the study as run: {run.command('resume')}. To search the "
             "changed one, start a new run with --run."
         )
+
+
+def _check_trials(run: Run, study: Study, history: History) -> None:
+    """Refuse a study of the run itself that has been edited: its trials lie outside its space."""
+    for trial in history.trials.values():
+        try:
+            study.search_space.choices_of(trial.point)
+        except ValueError as error:
+            raise RunStateError(
+                f"{run.study_file} has changed since this run started: trial {trial.number} lies "
+                f"outside its space ({'; '.join(str(error).splitlines())}). Undo the change, or "
+                "search the changed study with another --run."
+            ) from error
 
 
 def _without_what_may_change(study: Study) -> str:

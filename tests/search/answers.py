@@ -32,7 +32,7 @@ def without_ray(patch: pytest.MonkeyPatch) -> None:
         raise AcceptedError
 
     patch.setattr("search.cluster.ray_session._init", lambda *_, **__: None)
-    for user in ("driver.search.placed", "finetune.finetune.train", "fitting.fit.prepared_for"):
+    for user in ("driver.search.placed", "finetune.finetune.train", "fitting.look._measured"):
         patch.setattr(f"search.{user}", accept)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from rich.console import Console
 
 from search.driver.options import Options
 from search.driver.prepare import prepared
-from search.records.ledger import read_ledger
+from search.records import events
+from search.records.ledger import Ledger, read_ledger
 from search.records.run import Run, write_json
 from spaces.errors import ChangedDataError, InputError, RunStateError, StudyError
 from spaces.studies.study_file import load_study
@@ -264,6 +266,24 @@ def test_a_study_that_was_changed_but_not_yet_written_is_resumed_as_changed(tiny
     run.study_file.write_bytes(old)
     prepare(tmp_path / "run", None)
     assert run.study().budget.trials == 8
+
+
+def test_a_runs_own_study_that_was_narrowed_is_refused_with_the_trial_outside(
+    tiny_study, study, tmp_path
+):
+    run, _ = prepare(tmp_path / "run", tiny_study, None, resume=False)
+    point = dataclasses.replace(study.recipe_points["plain"], learning_rate=9e-3)
+    with Ledger(run.ledger) as ledger:
+        ledger.append(events.trial_proposed(0, None, point, 0))
+    before = files_of(run)
+    prepare(run.folder, None)
+    assert files_of(run) == before
+    text = study.to_yaml().replace("high: 0.01", "high: 0.005")
+    assert text != study.to_yaml()
+    run.study_file.write_text(text)
+    with pytest.raises(RunStateError, match=r"trial 0 lies outside its space \(learning_rate is"):
+        prepare(run.folder, None)
+    assert run.study_file.read_text() == text
 
 
 def test_another_seed_is_another_search(tiny_study, tmp_path):
