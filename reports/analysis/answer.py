@@ -15,7 +15,7 @@ from reports.text import formats
 from search.records.events import STATES
 from search.records.trial import Trial, value_of
 
-_ENDINGS = {"done": "nothing was left to try", "seconds": "its time was over"}
+_ENDINGS = {"done": "all trials were done", "seconds": "its time was over"}
 """What ended a search that ended by itself, by the reason on record."""
 
 _STATE_WORDS = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}

@@ -68,7 +68,7 @@ def test_settings_are_those_that_were_searched_and_exist(read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"), [("seconds", "its time was over"), ("done", "nothing was left to try")]
+    ("reason", "said"), [("seconds", "its time was over"), ("done", "all trials were done")]
 )
 def test_what_ended_a_search_is_said_in_words(reason, said, make_run) -> None:
     maker = make_run()
