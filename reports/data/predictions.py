@@ -69,7 +69,7 @@ def read_predictions(path: Path, classes: Sequence[str]) -> dict[str, Prediction
             raise RunStateError(f"{path} has no column {', '.join(missing)}. {_mend(path)}")
         columns = [name for name in (*_COLUMNS, _PROBABILITIES) if name in names]
         frame = pq.read_table(path, columns=columns).to_pandas()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise RunStateError(f"{path} cannot be read: {error}. {_mend(path)}") from error
     if not frame[["label", "predicted"]].isin(range(len(classes))).all(axis=None):
         raise RunStateError(

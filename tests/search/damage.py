@@ -109,7 +109,7 @@ def change_a_line(path: Path, chance: random.Random) -> None:
         case "change":
             try:
                 lines[at] = json.dumps(_changed(json.loads(lines[at]), chance)).encode()
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
         case "repeat":
             lines.insert(chance.randrange(len(lines)), lines[at])

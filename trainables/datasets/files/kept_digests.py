@@ -77,7 +77,7 @@ def _read(path: Path) -> dict[bytes, tuple[_State, str]]:
 
     try:
         columns = pq.read_table(path).to_pydict()
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return {}
     states = map(_State, columns["size"], columns["modified"], columns["changed"])
     return dict(zip(columns["path"], zip(states, columns["digest"], strict=True), strict=True))

@@ -50,7 +50,7 @@ class ImageTable:
             self.labels = self._values(label_column)
             self.sets = self._sets(section, {self.image_column, label_column})
             self.groups = self._groups(section)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise DataError(f"{path} cannot be read as Parquet: {error}.") from error
         self.label_names = _names(features.get(label_column))
         groups = [
@@ -127,7 +127,7 @@ class ImageTable:
 
         try:
             return self._file.read_row_group(group, [self.image_column])[self.image_column]
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise DataError(f"Row group {group} of {self.path} is damaged: {error}.") from error
 
 
@@ -138,7 +138,7 @@ def holds_images(path: Path) -> bool:
 
     try:
         return any(_can_be_image(field) for field in pq.read_schema(path))
-    except (OSError, pa.ArrowException):
+    except (OSError, ValueError, pa.ArrowException):
         return False
 
 

@@ -115,5 +115,5 @@ def _read(path: Path) -> tuple[np.ndarray, Inspection | None]:
             for name in table.column_names
         }
         return np.array(columns.pop("digest")), Inspection(**columns)
-    except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+    except (OSError, ValueError, pa.ArrowException, KeyError, TypeError) as error:
         raise DataError(f"{path} in the cache is damaged ({error}): delete it.") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pyarrow as pa
@@ -185,6 +186,15 @@ def test_the_same_name_in_two_folders_is_told_by_the_folder(tmp_path):
     }
 
 
+def no_text() -> bytes:
+    """Parquet with a column of text whose bytes are not UTF-8, as damage leaves it."""
+    offsets, content = pa.array([0, 2, 4], pa.int32()).buffers()[1], pa.py_buffer(b"\xb0\xb0ab")
+    names = pa.StringArray.from_buffers(2, offsets, content)
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"image": names, "label": ["a", "b"]}), sink)
+    return sink.getvalue()
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [
@@ -199,6 +209,7 @@ def test_the_same_name_in_two_folders_is_told_by_the_folder(tmp_path):
         ("t.jsonl", b"{]", "cannot be read as JSON"),
         ("t.json", b"3", "is no table"),
         ("t.parquet", b"PAR1", "cannot be read as Parquet"),
+        ("t.parquet", no_text(), "cannot be read as Parquet: 'utf-8' codec"),
         ("t.csv", b"image,label\n\0\0", "zero bytes"),
     ],
 )

@@ -138,6 +138,6 @@ def _parquet(path: Path) -> Columns:
         flat = [f.name for f in schema if not pa.types.is_nested(f.type)]
         flat = [name for name in flat if not pa.types.is_binary(schema.field(name).type)]
         columns: Columns = pq.read_table(path, columns=flat).to_pydict()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise DataError(f"{path} cannot be read as Parquet: {error}.") from error
     return columns
