@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,6 +33,7 @@ _COLUMNS = {
     "width": "int32",
     "height": "int32",
 }
+_DIGEST = re.compile("[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,6 +182,9 @@ class RecordedSets:
         known = range(len(self.class_names))
         if not all(label in known for label in self.labels[self.sound].tolist()):
             raise ValueError("an image has a class that is not listed")
+        for position in self.positions(*SETS).tolist():
+            if not _DIGEST.fullmatch(self.contents[position]):
+                raise ValueError(f"{self.keys[position]} has no digest of its pixels")
 
 
 def record(

@@ -98,6 +98,7 @@ def test_what_is_no_record_is_refused(content):
         ("label", 99, "a class that is not listed"),
         ("label", "ants", "ants"),
         ("key", None, "null"),
+        ("content", "x" * 32, "has no digest of its pixels"),
     ],
 )
 def test_what_it_cannot_have_written_is_refused(sets, column, values, said):
