@@ -21,7 +21,7 @@ def validate(study: StudyName) -> None:
 
     with study_file(study, console) as file, progress_bar(console) as progress:
         checked, missing = run_validate(file, progress)
-    console.print(f"{checked.name} is valid: {checked.budget.trials} trials.")
+    console.print(f"{checked.name} is valid: {checked.budget.trials_in_words} trials.")
     if missing is not None:
         console.print(f"Its data was not checked: {missing}")
 
