@@ -119,6 +119,20 @@ def test_names_of_files_are_classes_where_a_pattern_says_so(tmp_path):
     assert [sum(each) for each in zip(*found.counts.values(), strict=True)] == [12, 12]
 
 
+def test_of_names_of_files_classes_can_be_dropped_and_none_may_be_missing(tmp_path):
+    folder = flat(tmp_path / "flat")
+    Image.new("RGB", (8, 8), (1, 2, 3)).save(folder / "owl.9.png")
+    keys = f"path: '{folder}', label_pattern: '([a-z_]+)[._][0-9]'"
+    _, found = checked(tmp_path, f"dataset: {{{keys}, drop_classes: [owl]}}")
+    assert found.class_names == ("cat", "great_dane")
+    assert [tuple(finding) for finding in found.ignored] == [
+        ("owl.9.png", "is dropped by the study")
+    ]
+    Image.new("RGB", (8, 8), (4, 5, 6)).save(folder / "7.png")
+    with pytest.raises(DataError, match=r"1 of 26 images have no class: 7\.png without a match"):
+        checked(tmp_path, f"dataset: {{{keys}}}")
+
+
 def test_names_of_cameras_are_no_classes(tmp_path):
     for number in range(12):
         Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"IMG_{number}.png")

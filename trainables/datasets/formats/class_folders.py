@@ -121,19 +121,20 @@ def _by_file_names(section: DatasetSection, root: Path, pattern: str) -> Index:
     keys = [key_of(image, root) for image in found.images]
     what = f"a match of the pattern {pattern!r}"
     labels = everyone("class", keys, matched(pattern, keys), what, "label_pattern")
-    dropped, ignored = frozenset(section.drop_classes), list(found.ignored)
-    ignored += [
-        Finding(key, "is dropped by the study")
-        for key, label in zip(keys, labels, strict=True)
-        if label in dropped
+    dropped = frozenset(section.drop_classes)
+    files = [ImageFile(*each) for each in zip(found.images, labels, strict=True)]
+    ignored = [
+        Finding(key_of(file.path, root), "is dropped by the study")
+        for file in files
+        if file.folder in dropped
     ]
-    classes = sorted(set(labels) - dropped, key=natural)
-    files = [
-        ImageFile(image, label)
-        for image, label in zip(found.images, labels, strict=True)
-        if label not in dropped
-    ]
-    return file_index(root, files, classes, section, ignored=ignored)
+    return file_index(
+        root,
+        [file for file in files if file.folder not in dropped],
+        sorted(set(labels) - dropped, key=natural),
+        section,
+        ignored=[*found.ignored, *ignored],
+    )
 
 
 _PART = re.compile(r"(k?_?folds?|splits?|parts?|batch|cv|set|sets?)[ _-]*\d+\Z", re.IGNORECASE)
